@@ -2,6 +2,8 @@
 
 mod error;
 pub mod model;
+pub mod plan;
 pub mod port;
+pub mod request;
 
 pub use error::{Error, ErrorKind, Result, RetryClass};

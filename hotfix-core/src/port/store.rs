@@ -90,8 +90,8 @@ pub trait IncidentStore: Debug + Send + Sync {
     /// *Errors*: `NotFound`.
     async fn timeline(&self, id: &IncidentId) -> Result<Vec<TimelineEvent>>;
 
-    /// Reads the release that was last proven healthy on a target, if any.
-    async fn last_known_good(&self, target: &Target) -> Result<Option<KnownGood>>;
+    /// Reads the releases that were proven healthy on a target, the last proof first, each artifact once.
+    async fn known_good(&self, target: &Target, limit: usize) -> Result<Vec<KnownGood>>;
 }
 
 /// What a store can do.
