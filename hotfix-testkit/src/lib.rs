@@ -1,0 +1,3 @@
+//! Tools for testing backends of hotfix: a scripted HTTP server.
+
+pub mod http;

@@ -1,0 +1,4 @@
+//! The one test binary of the crate.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod http;
