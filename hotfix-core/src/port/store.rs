@@ -29,7 +29,8 @@ pub trait IncidentStore: Debug + Send + Sync {
     /// Opens a run: claims all its targets, writes the first journal entry, opens or joins the incident and writes
     /// postings and timeline, in one transaction.
     ///
-    /// *Errors*: `AlreadyExists` when the run id was used; `Full`, `Unavailable`, `Corrupt`.
+    /// *Errors*: `AlreadyExists` when the run id was used, or the incident id for another incident; `Invalid` when
+    /// no target is claimed, or one twice; `Full`, `Unavailable`, `Corrupt`.
     /// A target that is claimed is an answer ([`Opened::Busy`]), not an error.
     async fn open_run(&self, run: NewRun) -> Result<Opened>;
 
