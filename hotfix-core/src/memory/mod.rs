@@ -1,0 +1,19 @@
+//! Strict in-memory backends: the reference for every port.
+//!
+//! They keep each sentence of the ports' contracts and refuse whatever a real system would refuse, so that code
+//! tested against them meets no surprise later. Clones share their state: a clone is another client of the same
+//! system. Nothing survives the process.
+
+mod clock;
+mod store;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use clock::{ManualClock, SequentialIds};
+pub use store::MemoryStore;
+
+/// Locks, also after a test panicked while it held the lock: every change below a lock is complete before anything
+/// can panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
