@@ -5,11 +5,17 @@
 //! system. Nothing survives the process.
 
 mod clock;
+mod deployer;
+mod feed;
+mod fence;
+mod script;
 mod store;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use clock::{ManualClock, SequentialIds};
+pub use deployer::{AcceptedVerb, Behaviour, MemoryDeployer, VerbEffect};
+pub use script::{Link, Trouble};
 pub use store::MemoryStore;
 
 /// Locks, also after a test panicked while it held the lock: every change below a lock is complete before anything
