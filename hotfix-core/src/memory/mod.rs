@@ -10,6 +10,7 @@ mod feed;
 mod fence;
 mod script;
 mod store;
+mod version_control;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,6 +18,7 @@ pub use clock::{ManualClock, SequentialIds};
 pub use deployer::{AcceptedVerb, Behaviour, MemoryDeployer, VerbEffect};
 pub use script::{Link, Trouble};
 pub use store::MemoryStore;
+pub use version_control::{AcceptedBatch, MemoryVersionControl};
 
 /// Locks, also after a test panicked while it held the lock: every change below a lock is complete before anything
 /// can panic.

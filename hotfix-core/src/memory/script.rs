@@ -63,68 +63,46 @@ impl<R> Network<R> {
         self.script.push_back(trouble);
     }
 
-    /// Returns the trouble of the next request.
-    pub(super) fn next(&mut self) -> Option<Trouble> {
-        self.script.pop_front()
+    /// Sends a request on its way: `arrive` is what the target does with it, and the result is what the caller hears.
+    pub(super) fn send(&mut self, request: R, arrive: impl FnOnce(&R) -> Reply) -> Reply {
+        if self.link == Link::Down {
+            return busy(DOWN, None);
+        }
+        match self.script.pop_front() {
+            None => arrive(&request),
+            Some(Trouble::ReplyLost) => {
+                arrive(&request);
+                NO_ANSWER
+            }
+            Some(Trouble::Duplicated) => {
+                let reply = arrive(&request);
+                self.held.push_back(request);
+                reply
+            }
+            Some(Trouble::RequestHeld) => {
+                self.held.push_back(request);
+                NO_ANSWER
+            }
+            Some(Trouble::RequestLost) => NO_ANSWER,
+            Some(Trouble::Busy { retry_after }) => busy("scripted as busy", retry_after),
+            Some(Trouble::Refused { reason }) => Reply::Rejected(refuse(reason)),
+        }
     }
 
-    /// Returns whether the link is down, as the answer to a mutation.
-    pub(super) fn refusal(&self) -> Option<Reply> {
-        let busy = || Rejection::Busy {
-            reason: DOWN.to_owned(),
-            retry_after: None,
-        };
-        (self.link == Link::Down).then(|| Reply::Rejected(busy()))
-    }
-
-    pub(super) fn hold(&mut self, request: R) {
-        self.held.push_back(request);
-    }
-
-    pub(super) fn take_held(&mut self) -> VecDeque<R> {
-        std::mem::take(&mut self.held)
+    /// Delivers what was held, in the order it was sent.
+    pub(super) fn deliver(&mut self, arrive: impl FnMut(R) -> Reply) -> Vec<Reply> {
+        std::mem::take(&mut self.held).into_iter().map(arrive).collect()
     }
 }
 
 /// What a caller is told when the link is down.
 pub(super) const DOWN: &str = "the link to the target is down";
 
-/// What becomes of a request: whether it reaches the target, and what the caller hears.
-pub(super) enum Passage {
-    /// It arrives, and the caller hears the answer.
-    Through,
-    /// It arrives, and the answer is lost.
-    Deaf,
-    /// It arrives, the caller hears the answer, and a copy is held.
-    Twice,
-    /// It is held.
-    Held,
-    /// It does not arrive, and the caller hears this.
-    Answered(Reply),
-}
+const NO_ANSWER: Reply = Reply::Ambiguous(Ambiguity::Timeout);
 
-impl From<Option<Trouble>> for Passage {
-    fn from(trouble: Option<Trouble>) -> Self {
-        match trouble {
-            None => Self::Through,
-            Some(Trouble::ReplyLost) => Self::Deaf,
-            Some(Trouble::Duplicated) => Self::Twice,
-            Some(Trouble::RequestHeld) => Self::Held,
-            Some(Trouble::RequestLost) => Self::Answered(no_answer()),
-            Some(Trouble::Busy { retry_after }) => Self::Answered(Reply::Rejected(Rejection::Busy {
-                reason: "scripted as busy".to_owned(),
-                retry_after,
-            })),
-            Some(Trouble::Refused { reason }) => {
-                Self::Answered(Reply::Rejected(Rejection::Permanent { reason }))
-            }
-        }
-    }
-}
-
-/// What the caller of a request hears when nothing comes back.
-pub(super) const fn no_answer() -> Reply {
-    Reply::Ambiguous(Ambiguity::Timeout)
+fn busy(reason: &str, retry_after: Option<Period>) -> Reply {
+    let reason = reason.to_owned();
+    Reply::Rejected(Rejection::Busy { reason, retry_after })
 }
 
 /// Refuses a mutation for good.

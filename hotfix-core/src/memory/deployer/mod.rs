@@ -13,7 +13,7 @@ use async_trait::async_trait;
 pub use self::workload::{AcceptedVerb, Behaviour, VerbEffect};
 use self::workload::{Behaviours, Site};
 use super::lock;
-use super::script::{DOWN, Link, Network, Passage, Trouble, no_answer, refuse};
+use super::script::{DOWN, Link, Network, Trouble, refuse};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
     ArtifactId, Fault, IdempotencyKey, Precondition, Release, SlotName, Stamp, Target, Verb, VerbName,
@@ -152,9 +152,7 @@ impl MemoryDeployer {
     /// Delivers the requests that were held, in the order they were sent, and returns what the targets answered to
     /// nobody.
     pub fn deliver_held(&self) -> Vec<Reply> {
-        let mut world = lock(&self.world);
-        let held = world.network.take_held();
-        held.iter().map(|request| world.arrive(request)).collect()
+        lock(&self.world).deliver_held()
     }
 
     /// Returns the mutations that the target accepted, in order.
@@ -209,32 +207,21 @@ impl MemoryDeployer {
 
 impl World {
     fn send(&mut self, request: Request) -> Reply {
-        if let Some(refusal) = self.network.refusal() {
-            return refusal;
-        }
-        match Passage::from(self.network.next()) {
-            Passage::Through => self.arrive(&request),
-            Passage::Deaf => {
-                self.arrive(&request);
-                no_answer()
-            }
-            Passage::Twice => {
-                let reply = self.arrive(&request);
-                self.network.hold(request);
-                reply
-            }
-            Passage::Held => {
-                self.network.hold(request);
-                no_answer()
-            }
-            Passage::Answered(reply) => reply,
-        }
+        let sites = &mut self.sites;
+        self.network.send(request, |request| request.arrive(sites))
     }
 
-    fn arrive(&mut self, request: &Request) -> Reply {
-        match self.sites.get_mut(&request.target) {
-            Some(site) => site.apply(&request.call, &request.verb, &request.precondition),
-            None => Reply::Rejected(refuse(format!("no target {}", request.target))),
+    fn deliver_held(&mut self) -> Vec<Reply> {
+        let sites = &mut self.sites;
+        self.network.deliver(|request| request.arrive(sites))
+    }
+}
+
+impl Request {
+    fn arrive(&self, sites: &mut BTreeMap<Target, Site>) -> Reply {
+        match sites.get_mut(&self.target) {
+            Some(site) => site.apply(&self.call, &self.verb, &self.precondition),
+            None => Reply::Rejected(refuse(format!("no target {}", self.target))),
         }
     }
 }
