@@ -8,6 +8,8 @@ mod clock;
 mod deployer;
 mod feed;
 mod fence;
+mod metrics;
+mod notifier;
 mod script;
 mod store;
 mod version_control;
@@ -16,6 +18,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use clock::{ManualClock, SequentialIds};
 pub use deployer::{AcceptedVerb, Behaviour, MemoryDeployer, VerbEffect};
+pub use metrics::MemoryMetrics;
+pub use notifier::{DeliveryTrouble, MemoryNotifier, Shown};
 pub use script::{Link, Trouble};
 pub use store::MemoryStore;
 pub use version_control::{AcceptedBatch, MemoryVersionControl};
