@@ -20,7 +20,7 @@ pub(super) struct Books {
     /// The highest epoch ever given out, by target.
     epochs: BTreeMap<Fenced, u64>,
     files: BTreeMap<IncidentId, IncidentFile>,
-    pub(super) known_good: BTreeMap<Target, KnownGood>,
+    pub(super) known_good: BTreeMap<Target, Vec<KnownGood>>,
     pub(super) outbox: Outbox,
 }
 
@@ -194,9 +194,11 @@ impl Books {
         run.write(append.body, now);
         run.state = append.state;
         let incident = run.incident.clone();
-        let proven = append.known_good.into_iter();
-        self.known_good
-            .extend(proven.map(|good| (good.target.clone(), good)));
+        for proven in append.known_good {
+            let history = self.known_good.entry(proven.target.clone()).or_default();
+            history.retain(|earlier| earlier.release.artifact != proven.release.artifact);
+            history.insert(0, proven);
+        }
         self.tell(&incident, append.timeline, append.postings, now);
         Ok(Appended::Written)
     }

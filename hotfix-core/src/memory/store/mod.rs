@@ -109,7 +109,15 @@ impl IncidentStore for MemoryStore {
         Ok(lock(&self.books).file("store.timeline", id)?.timeline.clone())
     }
 
-    async fn last_known_good(&self, target: &Target) -> Result<Option<KnownGood>> {
-        Ok(lock(&self.books).known_good.get(target).cloned())
+    async fn known_good(&self, target: &Target, limit: usize) -> Result<Vec<KnownGood>> {
+        let books = lock(&self.books);
+        Ok(books
+            .known_good
+            .get(target)
+            .into_iter()
+            .flatten()
+            .take(limit)
+            .cloned()
+            .collect())
     }
 }
