@@ -1,22 +1,32 @@
 //! Plain data shared by every stage. Values are valid by construction; parsing errors name the value and what is
 //! allowed.
 
+mod dispersion;
 mod effect;
+mod evidence;
 mod fault;
 mod git;
 mod ids;
 mod incident;
 mod invalid;
+mod judge_settings;
 mod message;
+mod pace;
 mod period;
+mod reason;
 mod release;
+mod sample;
 mod severity;
 mod stamp;
 mod target;
+mod verdict;
+mod verification_rules;
 mod weights;
 mod workload;
 
+pub use dispersion::Dispersion;
 pub use effect::{Effect, Precondition, RefBatch, RefUpdate, Verb, VerbName};
+pub use evidence::{Evidence, Statistics, Totals};
 pub use fault::Fault;
 pub use git::{BranchName, ObjectId, RefName, TagName};
 pub use ids::{
@@ -25,13 +35,19 @@ pub use ids::{
 };
 pub use incident::{Incident, IncidentStatus, TimelineEvent, TimelineKind};
 pub use invalid::InvalidValue;
+pub use judge_settings::{JudgeSettings, StatisticWeights};
 pub use message::{Fact, Message, Part, Phase, Tone};
+pub use pace::{OnBlind, Pace};
 pub use period::Period;
+pub use reason::{Comparison, Reason, Weighed};
 pub use release::{Artifact, ImageReference, Release};
+pub use sample::{Counts, Missing, Reading, Sample};
 pub use semver::Version;
 pub use severity::Severity;
 pub use stamp::Stamp;
 pub use target::{Fenced, Target};
+pub use verdict::{EvidenceDigest, Proof, Ruling, Verdict, VerdictOutcome};
+pub use verification_rules::VerificationRules;
 pub use weights::Weights;
 pub use workload::{Rollout, SlotState, Workload, WorkloadSnapshot};
 
