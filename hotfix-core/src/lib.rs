@@ -1,6 +1,7 @@
 //! The pure part of hotfix: data, ports, planner, state machine and judge. No runtime and no I/O.
 
 mod error;
+pub mod judge;
 pub mod memory;
 pub mod model;
 pub mod plan;

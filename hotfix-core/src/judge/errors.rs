@@ -1,0 +1,112 @@
+//! Evidence of harm from errors, against the baseline: a process that counts them and one that only sees their share.
+
+use super::likelihood::{ConditionalTilt, traffic};
+use super::mixture::Mixture;
+use super::start::{Onset, StartMass};
+use crate::model::{JudgeSettings, Totals};
+
+/// `E_err = (E_count + E_share) / 2`: the count process is fast, the share process withstands bursts.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ErrorProcess {
+    start: StartMass,
+    count: CountProcess,
+    share: ShareProcess,
+}
+
+impl ErrorProcess {
+    pub(super) fn new(settings: &JudgeSettings, start: StartMass, phi: f64) -> Self {
+        Self {
+            start,
+            count: CountProcess::new(settings, phi),
+            share: ShareProcess::new(settings),
+        }
+    }
+
+    pub(super) fn update(&mut self, onset: Onset, scrape: &Totals) {
+        let started = self.start.release(onset);
+        self.count.update(started, scrape);
+        self.share.update(started, scrape);
+    }
+
+    pub(super) fn count(&self) -> f64 {
+        self.count.wealth.total(self.start.reserve())
+    }
+
+    pub(super) fn share(&self) -> f64 {
+        self.share.wealth.total(self.start.reserve())
+    }
+
+    pub(super) fn wealth(&self) -> f64 {
+        f64::midpoint(self.count(), self.share())
+    }
+}
+
+/// The count process: for each `x` in X a bet that errors are `x` times as likely on the canary as tolerated,
+/// `factor = exp(min(log / φ, cap))`.
+///
+/// The conditional likelihood ratio of Lindon & Malek (2022) has expectation 1 at `r₀`, and less below it. Dividing the
+/// logarithm by the dispersion and cutting it off can only lower that: no single scrape may decide.
+#[derive(Debug, Clone, PartialEq)]
+struct CountProcess {
+    tilts: Vec<ConditionalTilt>,
+    phi: f64,
+    cap: f64,
+    wealth: Mixture,
+}
+
+impl CountProcess {
+    fn new(settings: &JudgeSettings, phi: f64) -> Self {
+        let tilt = |x: &f64| ConditionalTilt::new(settings.tolerated_ratio, *x);
+        Self {
+            tilts: settings.harm_ratios.iter().map(tilt).collect(),
+            phi,
+            cap: settings.cap(),
+            wealth: Mixture::of(settings.harm_ratios.len()),
+        }
+    }
+
+    fn update(&mut self, started: f64, scrape: &Totals) {
+        let factor = |tilt: &ConditionalTilt| (tilt.log(scrape) / self.phi).min(self.cap).exp();
+        self.wealth.update(started, self.tilts.iter().map(factor));
+    }
+}
+
+/// The share process: for each `k` in K a stake on the canary's share of the errors of one scrape,
+/// `factor = 1 − k + k·(e_c/m)/q`.
+///
+/// However many errors come at once, they enter as one share whose expectation is at most `q`.
+#[derive(Debug, Clone, PartialEq)]
+struct ShareProcess {
+    ratio: f64,
+    stakes: Vec<f64>,
+    wealth: Mixture,
+}
+
+impl ShareProcess {
+    fn new(settings: &JudgeSettings) -> Self {
+        Self {
+            ratio: settings.tolerated_ratio,
+            stakes: settings.stakes.clone(),
+            wealth: Mixture::of(settings.stakes.len()),
+        }
+    }
+
+    fn update(&mut self, started: f64, scrape: &Totals) {
+        let excess = self.excess(scrape);
+        let factor = |k: &f64| 1.0 - k + k * excess;
+        self.wealth.update(started, self.stakes.iter().map(factor));
+    }
+
+    /// Returns how many times its due share of the errors the canary had; 1 when that cannot be said.
+    fn excess(&self, scrape: &Totals) -> f64 {
+        let on_canary = scrape.canary.errors() as f64;
+        let all = on_canary + scrape.baseline.errors() as f64;
+        match traffic(scrape) {
+            Some([n_c, n_b]) if all > 0.0 => {
+                let due = self.ratio * n_c / (self.ratio * n_c + n_b);
+                on_canary / all / due
+            }
+            _ => 1.0,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The judge: is the canary harmful, is it good, is it better? Pure, and as sure after the thousandth look as after
+//! the first.
+//!
+//! # The idea
+//! Each error is a coin. If the canary does no harm, the chance that it fell on the canary is known from the traffic
+//! alone, whatever the error rate is: with `n_c` and `n_b` requests it is `q = r₀·n_c / (r₀·n_c + n_b)`. Incidents,
+//! load and the time of day hit both sides and cancel; there is no base rate to tune. This is the conditional form of
+//! Lindon & Malek, *Anytime-Valid Inference for Multinomial Count Data* (NeurIPS 2022), made one-sided and with a
+//! share that changes from scrape to scrape.
+//!
+//! Every statistic is the wealth of a bettor who starts with 1 and bets against a hypothesis at odds that are fair (or
+//! worse) if the hypothesis is true: an *e-process*. By Ville's inequality the chance that such a wealth ever reaches
+//! `1/α` is at most `α`, no matter how often one looks and why one stops. So `α` bounds the false rollbacks of a whole
+//! rollout, and a rollout may be judged at every scrape.
+//!
+//! # The statistics
+//! | statistic | hypothesis it bets against | used for |
+//! |---|---|---|
+//! | count process | an error falls on the canary at odds of at most `r₀` | rollback |
+//! | share process | the same; exact under bursts within a scrape, blind to their size | rollback |
+//! | ceiling | the canary's error rate is at most `θ` | rollback; the only test without a baseline |
+//! | relative proof | errors are at least `r_bad` times as likely on the canary | promotion |
+//! | absolute proof | the canary's error rate is at least `θ_ok` | promotion |
+//! | efficacy | the canary is no better than the baseline | leaving a weight sooner |
+//!
+//! # What is not covered
+//! Errors of one sticky client that persist over many scrapes on one side, retries that cross sides, wrong labels.
+//!
+//! # Latency
+//! It enters as a further e-process — "error" then means "slower than a bound" — with a third of the share the errors
+//! have in the weighted mean now; see [`StatisticWeights`](crate::model::StatisticWeights).
+
+mod ceiling;
+mod dispersion;
+mod errors;
+mod increments;
+mod likelihood;
+mod mixture;
+mod promotion;
+mod rollout;
+mod start;
+
+pub use dispersion::dispersion;
+pub use increments::Increments;
+pub use rollout::Judge;

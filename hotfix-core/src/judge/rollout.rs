@@ -1,0 +1,126 @@
+//! All statistics of one rollout, updated by one scrape at a time.
+
+use super::ceiling::CeilingProcess;
+use super::errors::ErrorProcess;
+use super::promotion::{AbsoluteProof, RelativeProof, log_mean};
+use super::start::{Onset, StartMass};
+use crate::model::{Counts, Dispersion, InvalidValue, JudgeSettings, StatisticWeights, Statistics, Totals};
+
+/// The judge of one rollout. It holds some twenty numbers, allocates nothing per scrape, and what it says depends on the
+/// settings, the dispersion and the scrapes only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judge {
+    weights: StatisticWeights,
+    comparison: Comparison,
+    onset: Onset,
+    fresh: StartMass,
+    errors: ErrorProcess,
+    ceiling: CeilingProcess,
+    relative: RelativeProof,
+    absolute: AbsoluteProof,
+    efficacy: RelativeProof,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    WithBaseline,
+    Alone,
+}
+
+impl Judge {
+    /// Starts to judge a rollout of one step and `later_steps` more, with the dispersion measured before it.
+    ///
+    /// # Errors
+    /// [`InvalidValue`] when the settings would break the bound on false alarms; see [`JudgeSettings::check`].
+    pub fn new(settings: &JudgeSettings, later_steps: u32, phi: Dispersion) -> Result<Self, InvalidValue> {
+        settings.check()?;
+        let phi = phi.get();
+        let fresh = StartMass::new(settings.planned_scrapes, later_steps);
+        Ok(Self {
+            weights: settings.weights,
+            comparison: Comparison::WithBaseline,
+            onset: Onset::Rollout,
+            errors: ErrorProcess::new(settings, fresh.clone(), phi),
+            ceiling: CeilingProcess::new(settings, fresh.clone(), phi),
+            fresh,
+            relative: RelativeProof::new(settings.bad_ratio, settings, phi),
+            absolute: AbsoluteProof::new(settings, phi),
+            efficacy: RelativeProof::new(1.0, settings, phi),
+        })
+    }
+
+    /// Says that the next scrape is the first of a later step: harm may begin there. Evidence is carried over.
+    pub fn begin_step(&mut self) {
+        if self.onset == Onset::Within {
+            self.onset = Onset::Step;
+        }
+    }
+
+    /// Says that there is no baseline from here on; `last_baseline` is what it answered at the last weight it had.
+    ///
+    /// The comparison keeps the evidence it has. The ceiling starts anew with the wealth it counted with so far, the
+    /// smaller of its own and the comparison's: what a bet has won may be bet again without breaking the bound.
+    pub fn continue_alone(&mut self, last_baseline: Counts) {
+        if self.comparison == Comparison::WithBaseline {
+            let stake = self.ceiling_share();
+            self.comparison = Comparison::Alone;
+            self.onset = Onset::Rollout;
+            self.ceiling.restart(stake, self.fresh.clone(), last_baseline);
+        }
+    }
+
+    /// Takes in what both sides answered since the scrape before. A baseline that is gone is not counted.
+    pub fn update(&mut self, canary: Counts, baseline: Counts) {
+        let baseline = match self.comparison {
+            Comparison::WithBaseline => baseline,
+            Comparison::Alone => Counts::NONE,
+        };
+        let scrape = Totals { canary, baseline };
+        self.errors.update(self.onset, &scrape);
+        self.ceiling.update(self.onset, canary);
+        self.relative.update(&scrape);
+        self.absolute.update(canary);
+        self.efficacy.update(&scrape);
+        self.onset = Onset::Within;
+    }
+
+    /// Returns the statistics as they stand.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let relative = self.relative.log_wealth();
+        let absolute = self.absolute.log_wealth();
+        Statistics {
+            log_harm: self.harm().ln(),
+            log_errors: self.errors.wealth().ln(),
+            log_count: self.errors.count().ln(),
+            log_share: self.errors.share().ln(),
+            log_ceiling: self.ceiling_share().ln(),
+            log_absolute: self.ceiling.wealth().ln(),
+            ceiling: self.ceiling.theta(),
+            log_proof: match self.comparison {
+                Comparison::WithBaseline => log_mean(relative, absolute),
+                Comparison::Alone => absolute,
+            },
+            log_proof_relative: relative,
+            log_proof_absolute: absolute,
+            log_efficacy: self.efficacy.log_wealth(),
+        }
+    }
+
+    /// The decision statistic: a weighted mean of e-processes, the rest of the weight not bet.
+    fn harm(&self) -> f64 {
+        let StatisticWeights { errors, ceiling } = self.weights;
+        let idle = (1.0 - errors - ceiling).max(0.0);
+        errors * self.errors.wealth() + ceiling * self.ceiling_share() + idle
+    }
+
+    /// While there is a baseline, being above the ceiling counts only as far as being worse than the baseline does: a
+    /// broken baseline must not condemn a neutral fix.
+    fn ceiling_share(&self) -> f64 {
+        let absolute = self.ceiling.wealth();
+        match self.comparison {
+            Comparison::WithBaseline => absolute.min(self.errors.wealth()),
+            Comparison::Alone => absolute,
+        }
+    }
+}

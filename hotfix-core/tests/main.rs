@@ -1,0 +1,3 @@
+//! Integration tests of hotfix-core, in one binary.
+
+mod judge;
