@@ -1,5 +1,6 @@
 //! The pure part of hotfix: data, ports, planner, state machine and judge. No runtime and no I/O.
 
+pub mod decide;
 mod error;
 pub mod judge;
 pub mod memory;

@@ -1,0 +1,175 @@
+//! One rollout under judgement: what a driver feeds and asks.
+
+use sha2::{Digest as _, Sha256};
+
+use super::progress::seen;
+use super::{Gate, Progress, Situation, decide};
+use crate::judge::Judge;
+use crate::model::{
+    Counts, Dispersion, Evidence, EvidenceDigest, Fault, InvalidValue, Ruling, Sample, Totals, Verdict,
+    VerificationRules,
+};
+
+/// Judges one rollout, gate by gate. Evidence is carried from gate to gate; dwell begins anew with each.
+///
+/// The state is a fold over the samples: the same rules, gates, dispersion and samples give the same state again, bit
+/// for bit, so it is never stored. Faults decide at once and leave no trace in it.
+#[derive(Debug, Clone)]
+pub struct Verification {
+    rules: VerificationRules,
+    gate: Gate,
+    judge: Judge,
+    progress: Progress,
+    rollout: Totals,
+    at_gate: Totals,
+    last_baseline: Counts,
+    samples: u64,
+    transcript: Sha256,
+}
+
+impl Verification {
+    /// Starts to judge a rollout at its first gate, with `later_gates` more to come, and with the dispersion of the
+    /// baseline's errors measured before it.
+    ///
+    /// # Errors
+    /// [`InvalidValue`] naming the rule that cannot be kept; see [`VerificationRules::check`].
+    pub fn new(
+        rules: &VerificationRules,
+        first: Gate,
+        later_gates: u32,
+        phi: Dispersion,
+    ) -> Result<Self, InvalidValue> {
+        rules.check()?;
+        let mut judge = Judge::new(&rules.judge, later_gates, phi)?;
+        if !first.has_baseline() {
+            judge.continue_alone(Counts::NONE);
+        }
+        Ok(Self {
+            rules: rules.clone(),
+            gate: first,
+            judge,
+            progress: Progress::default(),
+            rollout: Totals::default(),
+            at_gate: Totals::default(),
+            last_baseline: Counts::NONE,
+            samples: 0,
+            transcript: Sha256::new(),
+        })
+    }
+
+    /// Goes on to the next gate of the same rollout. A gate at 100 % has no baseline, and none comes back after it.
+    pub fn next_gate(&mut self, gate: Gate) {
+        self.judge.begin_step();
+        if !gate.has_baseline() {
+            self.judge.continue_alone(self.last_baseline);
+        }
+        self.gate = gate;
+        self.progress = self.progress.next_gate();
+        self.at_gate = Totals::default();
+    }
+
+    /// Takes in a sample and what is wrong with the canary's instances now, and says what follows.
+    ///
+    /// The first `Promote`, `RollBack` or `Freeze` ends the gate. Looking on after a freeze is allowed and may end it.
+    pub fn observe(&mut self, sample: &Sample, faults: &[Fault]) -> (Evidence, Ruling) {
+        self.record(sample);
+        self.progress.count(sample, self.gate, &self.rules.pace);
+        if let Some([canary, baseline]) = seen(sample, self.gate) {
+            self.count(canary, baseline);
+        }
+        let situation = Situation {
+            rules: &self.rules,
+            gate: self.gate,
+            progress: self.progress,
+            evidence: self.evidence(),
+            sample,
+            faults,
+        };
+        let ruling = decide(&situation);
+        if situation.is_blocked() {
+            self.progress.held = self.progress.held.saturating_add(1);
+        }
+        (self.evidence(), ruling)
+    }
+
+    /// Returns the evidence as it stands.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        Evidence {
+            statistics: self.judge.statistics(),
+            rollout: self.rollout,
+            gate: self.at_gate,
+        }
+    }
+
+    /// Returns the counters of the present gate.
+    #[must_use]
+    pub const fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Returns the present gate.
+    #[must_use]
+    pub const fn gate(&self) -> Gate {
+        self.gate
+    }
+
+    /// Puts down what the gate ends with: a promotion passes, a rollback fails, everything else is inconclusive.
+    #[must_use]
+    pub fn verdict(&self, ruling: &Ruling) -> Verdict {
+        Verdict {
+            outcome: ruling.outcome(),
+            reasons: ruling.reasons().to_vec(),
+            evidence: self.digest(),
+            samples: self.samples,
+            totals: self.rollout,
+        }
+    }
+
+    /// Returns the digest of the samples so far.
+    #[must_use]
+    pub fn digest(&self) -> EvidenceDigest {
+        EvidenceDigest::of_bytes(self.transcript.clone().finalize().into())
+    }
+
+    fn count(&mut self, canary: Counts, baseline: Counts) {
+        self.judge.update(canary, baseline);
+        self.rollout = self.rollout.saturating_add(canary, baseline);
+        self.at_gate = self.at_gate.saturating_add(canary, baseline);
+        if self.at_gate.baseline.requests() > 0 {
+            self.last_baseline = self.at_gate.baseline;
+        }
+    }
+
+    fn record(&mut self, sample: &Sample) {
+        let line = serde_json::to_vec(sample).expect("a sample holds only numbers, text and a time");
+        self.transcript.update(&line);
+        self.transcript.update(b"\n");
+        self.samples += 1;
+    }
+}
+
+impl PartialEq for Verification {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            rules,
+            gate,
+            judge,
+            progress,
+            rollout,
+            at_gate,
+            last_baseline,
+            samples,
+            transcript: _,
+        } = self;
+        *rules == other.rules
+            && *gate == other.gate
+            && *judge == other.judge
+            && *progress == other.progress
+            && *rollout == other.rollout
+            && *at_gate == other.at_gate
+            && *last_baseline == other.last_baseline
+            && *samples == other.samples
+            && self.digest() == other.digest()
+    }
+}
