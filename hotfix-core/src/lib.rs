@@ -5,7 +5,9 @@ mod error;
 pub mod judge;
 pub mod memory;
 pub mod model;
+pub mod observe;
 pub mod plan;
+pub mod policy;
 pub mod port;
 pub mod request;
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Execution, Report, Step, StepId, Undo};
-use crate::model::{Effect, Fenced, Release, Target, Timestamp, WorkloadSnapshot};
+use super::{Execution, OnFailure, Report, Step, StepId, Undo};
+use crate::model::{Effect, Fenced, Period, Release, Target, Timestamp, WorkloadSnapshot};
 use crate::request::Request;
 
 /// What a run will do, decided in full before the first effect.
@@ -35,8 +35,19 @@ pub struct PlanDraft {
     pub rollback: Vec<Undo>,
     /// What was chosen, warned of and left to do, and why.
     pub report: Report,
+    /// How long it may take.
+    pub budget: Budget,
     /// Attempts, delays and leases.
     pub execution: Execution,
+}
+
+/// How long a run may take. What is reserved for the rollback cannot be spent by forward steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// All forward steps together.
+    pub forward: Period,
+    /// The whole rollback, from the decision on.
+    pub rollback: Period,
 }
 
 /// What a workload is restored to.
@@ -173,10 +184,23 @@ impl Plan {
         &self.0.report
     }
 
+    /// How long it may take.
+    #[must_use]
+    pub fn budget(&self) -> Budget {
+        self.0.budget
+    }
+
     /// Attempts, delays and leases.
     #[must_use]
     pub fn execution(&self) -> &Execution {
         &self.0.execution
+    }
+
+    /// Returns the first step whose failure takes nothing back any more; `None`: every failure rolls back.
+    #[must_use]
+    pub fn point_of_no_return(&self) -> Option<StepId> {
+        let step = self.0.steps.iter().find(|step| step.on_failure == OnFailure::Escalate)?;
+        Some(step.id)
     }
 
     /// Returns a forward step.

@@ -28,8 +28,48 @@ pub struct Request {
     #[serde(default)]
     pub approvals: Vec<Approval>,
     /// Why rules may be broken, for those that yield to an emergency. Recorded and told.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub break_glass: Option<String>,
+    /// Whether a backend is used that cannot keep stale requests out by itself.
+    #[serde(default)]
+    pub unfenced: Unfenced,
+}
+
+impl Request {
+    /// Builds a request without approvals, without a reason to break rules, and only for fenced backends.
+    #[must_use]
+    pub fn new(
+        issue: IssueKey,
+        title: impl Into<String>,
+        severity: Severity,
+        service: ServiceName,
+        requested_by: impl Into<String>,
+        goal: Goal,
+    ) -> Self {
+        Self {
+            issue,
+            title: title.into(),
+            severity,
+            service,
+            requested_by: requested_by.into(),
+            goal,
+            approvals: Vec::new(),
+            break_glass: None,
+            unfenced: Unfenced::Refuse,
+        }
+    }
+}
+
+/// Whether a backend is used that does not compare stamps (see [`Fence`](crate::port::Fence)): a request that was
+/// delayed on its way can then still be applied after a rollback.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unfenced {
+    /// It is not.
+    #[default]
+    Refuse,
+    /// It is, knowingly.
+    Accept,
 }
 
 /// What is asked for.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::RolloutPolicy;
+use super::invalid::Faults;
 use crate::model::Period;
 
 /// Attempts, delays and leases. Part of the plan, so that a run keeps its own when the policy changes.
@@ -34,6 +36,29 @@ impl Default for Execution {
             quarantine_retry: Period::from_secs(30),
             lease: Period::from_secs(15),
             look: Period::from_secs(15),
+        }
+    }
+}
+
+impl Execution {
+    pub(super) fn check(&self, rollout: &RolloutPolicy, faults: &mut Faults) {
+        if self.attempts == 0 {
+            faults.add("execution.attempts", 0, "1 or more");
+        }
+        faults.not_zero("execution.attempt_deadline", self.attempt_deadline);
+        faults.not_zero("execution.backoff", self.backoff);
+        faults.not_zero("execution.quarantine_retry", self.quarantine_retry);
+        faults.not_zero("execution.lease", self.lease);
+        faults.not_zero("execution.look", self.look);
+        if self.attempt_deadline > rollout.step_deadline.min(rollout.undo_deadline) {
+            let allowed = "periods up to rollout.step_deadline and rollout.undo_deadline";
+            faults.add("execution.attempt_deadline", self.attempt_deadline, allowed);
+        }
+        if self.backoff_limit < self.backoff {
+            faults.add("execution.backoff_limit", self.backoff_limit, "periods from execution.backoff on");
+        }
+        if self.look >= rollout.verify_deadline {
+            faults.add("execution.look", self.look, "periods below rollout.verify_deadline");
         }
     }
 }
