@@ -1,7 +1,9 @@
 //! The pure part of hotfix: data, ports, planner, state machine and judge. No runtime and no I/O.
 
+pub mod communicate;
 pub mod decide;
 mod error;
+pub mod execute;
 pub mod judge;
 pub mod memory;
 pub mod model;
@@ -9,6 +11,7 @@ pub mod observe;
 pub mod plan;
 pub mod policy;
 pub mod port;
+pub mod postmortem;
 pub mod request;
 
 pub use error::{Error, ErrorKind, Result, RetryClass};

@@ -25,11 +25,13 @@
 //! ```
 
 mod gate;
+mod health;
 mod progress;
 mod rules;
 mod verification;
 
 pub use gate::Gate;
+pub use health::Health;
 pub use progress::Progress;
 pub use rules::{Situation, decide};
 pub use verification::Verification;

@@ -27,10 +27,7 @@ impl Progress {
     /// Begins the next gate of the same rollout.
     #[must_use]
     pub fn next_gate(self) -> Self {
-        Self {
-            answered: self.answered,
-            ..Self::default()
-        }
+        Self { answered: self.answered, ..Self::default() }
     }
 
     /// Counts a sample. One that says nothing neither ends nor lengthens what is counted in a row.
@@ -56,11 +53,7 @@ impl Progress {
 /// Returns the counts of both sides, if the sample says something of all sides there are.
 pub(super) fn seen(sample: &Sample, gate: Gate) -> Option<[Counts; 2]> {
     let canary = sample.canary.counts()?;
-    if gate.has_baseline() {
-        Some([canary, sample.baseline.counts()?])
-    } else {
-        Some([canary, Counts::NONE])
-    }
+    if gate.has_baseline() { Some([canary, sample.baseline.counts()?]) } else { Some([canary, Counts::NONE]) }
 }
 
 /// Returns how many of the answered requests the canary should have answered, in hundredths.

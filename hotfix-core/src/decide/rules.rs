@@ -63,11 +63,7 @@ impl Situation<'_> {
             let reasons = [vec![Reason::HeldTooLong { scrapes }], reasons].concat();
             return Some(Ruling::Freeze { reasons });
         }
-        Some(if self.is_blind() {
-            Ruling::Freeze { reasons }
-        } else {
-            Ruling::Hold { reasons }
-        })
+        Some(if self.is_blind() { Ruling::Freeze { reasons } } else { Ruling::Hold { reasons } })
     }
 
     fn promoted(&self) -> Option<Ruling> {
@@ -78,18 +74,11 @@ impl Situation<'_> {
         if self.is_proven() && self.progress.dwell >= self.least_dwell() {
             let mut reasons = vec![Reason::ProvenGood { seen, proof }];
             reasons.extend(self.cure());
-            return Some(Ruling::Promote {
-                proof: Proof::Proven,
-                reasons,
-            });
+            return Some(Ruling::Promote { proof: Proof::Proven, reasons });
         }
         self.dwell_is_over().then(|| Ruling::Promote {
             proof: Proof::Unproven,
-            reasons: vec![Reason::Unproven {
-                seen,
-                scrapes: self.progress.dwell,
-                proof,
-            }],
+            reasons: vec![Reason::Unproven { seen, scrapes: self.progress.dwell, proof }],
         })
     }
 
@@ -108,10 +97,7 @@ impl Situation<'_> {
 impl Situation<'_> {
     fn harm(&self) -> Option<Reason> {
         let evidence = self.harm_against(self.rules.judge.log_rollback());
-        evidence.reached().then(|| Reason::Harm {
-            seen: self.comparison(),
-            evidence,
-        })
+        evidence.reached().then(|| Reason::Harm { seen: self.comparison(), evidence })
     }
 
     fn starvation(&self) -> Option<Reason> {
@@ -171,10 +157,7 @@ impl Situation<'_> {
 
     fn suspicion(&self) -> Option<Reason> {
         let evidence = self.harm_against(self.rules.judge.suspicion.ln());
-        evidence.reached().then(|| Reason::Suspicious {
-            seen: self.comparison(),
-            evidence,
-        })
+        evidence.reached().then(|| Reason::Suspicious { seen: self.comparison(), evidence })
     }
 
     /// A canary above the ceiling that is not better than its baseline is not condemned, and not let through.
@@ -220,11 +203,7 @@ impl Situation<'_> {
 
     fn longest_dwell(&self) -> u32 {
         let pace = &self.rules.pace;
-        if self.gate.has_baseline() {
-            pace.max_dwell
-        } else {
-            pace.alone_dwell
-        }
+        if self.gate.has_baseline() { pace.max_dwell } else { pace.alone_dwell }
     }
 
     fn dwell_is_over(&self) -> bool {
@@ -232,24 +211,15 @@ impl Situation<'_> {
     }
 
     fn proof(&self) -> Weighed {
-        Weighed {
-            log_score: self.evidence.statistics.log_proof,
-            log_limit: self.rules.judge.log_promote(),
-        }
+        Weighed { log_score: self.evidence.statistics.log_proof, log_limit: self.rules.judge.log_promote() }
     }
 
     fn harm_against(&self, log_limit: f64) -> Weighed {
-        Weighed {
-            log_score: self.evidence.statistics.log_harm,
-            log_limit,
-        }
+        Weighed { log_score: self.evidence.statistics.log_harm, log_limit }
     }
 
     fn comparison(&self) -> Comparison {
         let seen = self.evidence.gate;
-        Comparison {
-            canary: seen.canary,
-            baseline: self.gate.has_baseline().then_some(seen.baseline),
-        }
+        Comparison { canary: seen.canary, baseline: self.gate.has_baseline().then_some(seen.baseline) }
     }
 }

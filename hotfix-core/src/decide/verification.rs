@@ -95,11 +95,7 @@ impl Verification {
     /// Returns the evidence as it stands.
     #[must_use]
     pub fn evidence(&self) -> Evidence {
-        Evidence {
-            statistics: self.judge.statistics(),
-            rollout: self.rollout,
-            gate: self.at_gate,
-        }
+        Evidence { statistics: self.judge.statistics(), rollout: self.rollout, gate: self.at_gate }
     }
 
     /// Returns the counters of the present gate.
@@ -151,17 +147,8 @@ impl Verification {
 
 impl PartialEq for Verification {
     fn eq(&self, other: &Self) -> bool {
-        let Self {
-            rules,
-            gate,
-            judge,
-            progress,
-            rollout,
-            at_gate,
-            last_baseline,
-            samples,
-            transcript: _,
-        } = self;
+        let Self { rules, gate, judge, progress, rollout, at_gate, last_baseline, samples, transcript: _ } =
+            self;
         *rules == other.rules
             && *gate == other.gate
             && *judge == other.judge

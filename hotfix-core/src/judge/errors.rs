@@ -15,11 +15,7 @@ pub(super) struct ErrorProcess {
 
 impl ErrorProcess {
     pub(super) fn new(settings: &JudgeSettings, start: StartMass, phi: f64) -> Self {
-        Self {
-            start,
-            count: CountProcess::new(settings, phi),
-            share: ShareProcess::new(settings),
-        }
+        Self { start, count: CountProcess::new(settings, phi), share: ShareProcess::new(settings) }
     }
 
     pub(super) fn update(&mut self, onset: Onset, scrape: &Totals) {

@@ -36,12 +36,7 @@ impl Increments {
     /// Counts what happens in the two slots after `since`, the start of the rollout.
     #[must_use]
     pub const fn new(canary: SlotName, baseline: Option<SlotName>, since: Timestamp) -> Self {
-        Self {
-            canary,
-            baseline,
-            since,
-            cursors: BTreeMap::new(),
-        }
+        Self { canary, baseline, since, cursors: BTreeMap::new() }
     }
 
     /// Remembers the counters without counting them: do it with a scrape from before the rollout, so that series that
@@ -70,12 +65,7 @@ impl Increments {
         match self.read(scrape, &mut cursors) {
             Ok([canary, baseline]) => {
                 self.cursors = cursors;
-                Sample {
-                    at,
-                    canary,
-                    baseline,
-                    ready: None,
-                }
+                Sample { at, canary, baseline, ready: None }
             }
             Err(missing) => Sample::missed(at, missing),
         }
@@ -120,9 +110,7 @@ impl Increments {
         known.insert(series.series.clone(), now);
         match Counts::new(requests, errors) {
             Ok(counts) => Ok(Some(counts)),
-            Err(_) => Err(Missing::Inconsistent {
-                series: series.series.clone(),
-            }),
+            Err(_) => Err(Missing::Inconsistent { series: series.series.clone() }),
         }
     }
 
@@ -138,10 +126,7 @@ impl Cursor {
             if value.is_finite() && value >= 0.0 {
                 Ok(value as u64)
             } else {
-                Err(Missing::NotACount {
-                    series: series.series.clone(),
-                    value: value.to_string(),
-                })
+                Err(Missing::NotACount { series: series.series.clone(), value: value.to_string() })
             }
         };
         let requests = whole(series.requests)?;
@@ -150,11 +135,7 @@ impl Cursor {
             (None, Some(last)) if last.requests <= requests => last.errors,
             (None, _) => 0,
         };
-        Ok(Self {
-            at: series.at,
-            requests,
-            errors,
-        })
+        Ok(Self { at: series.at, requests, errors })
     }
 
     /// Returns the requests and errors since an older value. A counter that dropped started again from zero; when the

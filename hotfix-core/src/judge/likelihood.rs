@@ -14,11 +14,7 @@ pub(super) struct ConditionalTilt {
 
 impl ConditionalTilt {
     pub(super) fn new(ratio: f64, factor: f64) -> Self {
-        Self {
-            ratio,
-            tilted: ratio * factor,
-            ln_factor: factor.ln(),
-        }
+        Self { ratio, tilted: ratio * factor, ln_factor: factor.ln() }
     }
 
     /// Returns the log likelihood ratio of a scrape. Without traffic on both sides nothing can be compared.
@@ -51,10 +47,7 @@ impl RateTilt {
     pub(super) fn new(theta: f64, factor: f64) -> Self {
         let ln_success = (-theta).ln_1p();
         let rate = -(factor * ln_success).exp_m1();
-        Self {
-            per_error: (rate / theta).ln(),
-            per_success: (factor - 1.0) * ln_success,
-        }
+        Self { per_error: (rate / theta).ln(), per_success: (factor - 1.0) * ln_success }
     }
 
     pub(super) fn log(&self, canary: Counts) -> f64 {

@@ -25,10 +25,8 @@ struct Inbox {
 impl Feed {
     /// Opens a watch that starts with the changes given.
     pub(super) fn open(&mut self, first: Vec<WorkloadChange>) -> Watch {
-        let inbox = Arc::new(Mutex::new(Inbox {
-            changes: first.into_iter().map(Ok).collect(),
-            ..Inbox::default()
-        }));
+        let inbox =
+            Arc::new(Mutex::new(Inbox { changes: first.into_iter().map(Ok).collect(), ..Inbox::default() }));
         self.0.push(Arc::downgrade(&inbox));
         Watch(inbox)
     }
@@ -40,11 +38,7 @@ impl Feed {
     /// Ends every watch with an error.
     pub(super) fn cut(&mut self) {
         self.tell(|inbox| {
-            let error = Error::new(
-                ErrorKind::Unavailable,
-                "deployer.watch",
-                "the watch broke; watch again",
-            );
+            let error = Error::new(ErrorKind::Unavailable, "deployer.watch", "the watch broke; watch again");
             inbox.changes.push_back(Err(error));
             inbox.ended = true;
         });

@@ -30,11 +30,7 @@ impl FenceBook {
     pub(super) fn admit(&mut self, call: &Call) -> Result<Admission, Conflict> {
         let newer = call.stamp > self.current;
         let Some((stamp, receipt)) = self.applied.get(&call.key) else {
-            return if newer {
-                Ok(Admission::Fresh)
-            } else {
-                Err(self.fenced())
-            };
+            return if newer { Ok(Admission::Fresh) } else { Err(self.fenced()) };
         };
         let still_newest = call.stamp == self.current && *stamp == self.current;
         if !newer && !still_newest {
@@ -42,8 +38,7 @@ impl FenceBook {
         }
         let receipt = receipt.clone();
         self.current = call.stamp;
-        self.applied
-            .insert(call.key.clone(), (call.stamp, receipt.clone()));
+        self.applied.insert(call.key.clone(), (call.stamp, receipt.clone()));
         Ok(Admission::Repeated(receipt))
     }
 
@@ -57,9 +52,7 @@ impl FenceBook {
         let again = self.sealed.filter(|(sealed, _)| *sealed == stamp);
         match again {
             Some((_, previous)) if stamp == self.current => Seal::Sealed(Sealed { previous }),
-            _ if stamp < self.current => Seal::Overtaken {
-                current: self.current,
-            },
+            _ if stamp < self.current => Seal::Overtaken { current: self.current },
             _ => {
                 let previous = std::mem::replace(&mut self.current, stamp);
                 self.sealed = Some((stamp, previous));
@@ -73,9 +66,7 @@ impl FenceBook {
     }
 
     const fn fenced(&self) -> Conflict {
-        Conflict::Fenced {
-            current: self.current,
-        }
+        Conflict::Fenced { current: self.current }
     }
 }
 
@@ -126,9 +117,7 @@ mod tests {
     fn a_seal_shuts_out_older_calls_and_repeats_with_the_same_answer() {
         let mut fence = FenceBook::default();
         apply(&mut fence, &call("a", 1));
-        let found = Seal::Sealed(Sealed {
-            previous: Stamp::new(1, 1),
-        });
+        let found = Seal::Sealed(Sealed { previous: Stamp::new(1, 1) });
         assert_eq!(fence.seal(Stamp::new(1, 3)), found);
         assert_eq!(fence.seal(Stamp::new(1, 3)), found);
         for (key, seq) in [("b", 2), ("b", 3), ("a", 1), ("a", 3)] {

@@ -48,11 +48,7 @@ impl MemoryMetrics {
     /// Builds a source without any series.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, interval: Period) -> Self {
-        Self {
-            clock,
-            interval,
-            book: Arc::default(),
-        }
+        Self { clock, interval, book: Arc::default() }
     }
 
     /// Counts requests of one instance, some of which ended in an error.
@@ -115,12 +111,7 @@ impl Counters {
     fn history(&self, interval: Period, points: usize, now: Timestamp) -> Vec<u64> {
         let length = i64::try_from(interval.as_millis().max(1)).unwrap_or(i64::MAX);
         let intervals_ago = |at: Timestamp| (now - at).num_milliseconds().max(0) / length;
-        let first = self
-            .log
-            .iter()
-            .map(|(at, _)| intervals_ago(*at))
-            .max()
-            .unwrap_or(0);
+        let first = self.log.iter().map(|(at, _)| intervals_ago(*at)).max().unwrap_or(0);
         let whole = usize::try_from(first).unwrap_or(0).min(points);
         let mut errors = vec![0; whole];
         for (at, count) in &self.log {
@@ -148,23 +139,16 @@ impl fmt::Debug for MemoryMetrics {
 #[async_trait]
 impl MetricsSource for MemoryMetrics {
     fn capabilities(&self) -> MetricsCapabilities {
-        MetricsCapabilities {
-            interval: self.interval,
-        }
+        MetricsCapabilities { interval: self.interval }
     }
 
     async fn scrape(&self, query: &MetricsQuery) -> Result<Scrape> {
         let now = self.clock.now();
         self.read("metrics.scrape", |book| {
             let counters = |slot: &SlotName| book.slots.get(&(query.target.clone(), slot.clone()));
-            let found = query
-                .slots
-                .iter()
-                .filter_map(|slot| Some((slot, counters(slot)?)));
+            let found = query.slots.iter().filter_map(|slot| Some((slot, counters(slot)?)));
             Scrape {
-                series: found
-                    .flat_map(|(slot, counters)| counters.scrape(slot, now))
-                    .collect(),
+                series: found.flat_map(|(slot, counters)| counters.scrape(slot, now)).collect(),
                 warnings: std::mem::take(&mut book.warnings),
             }
         })
@@ -174,9 +158,7 @@ impl MetricsSource for MemoryMetrics {
         let now = self.clock.now();
         self.read("metrics.history", |book| {
             let counters = book.slots.get(&(query.target.clone(), query.slot.clone()));
-            counters.map_or_else(Vec::new, |counters| {
-                counters.history(query.interval, query.points, now)
-            })
+            counters.map_or_else(Vec::new, |counters| counters.history(query.interval, query.points, now))
         })
     }
 }

@@ -140,9 +140,7 @@ impl Board {
     }
 
     fn shown_at(&mut self, receipt: Option<&Delivered>) -> Option<&mut Shown> {
-        self.shown
-            .iter_mut()
-            .find(|shown| Some(&shown.receipt) == receipt)
+        self.shown.iter_mut().find(|shown| Some(&shown.receipt) == receipt)
     }
 
     fn show(&mut self, posting: &Posting, under: Option<Delivered>, place: &MemoryNotifier) -> Delivered {
@@ -150,21 +148,14 @@ impl Board {
             channel: place.destination.clone(),
             id: format!("message-{}", self.receipts.len() + 1),
         };
-        self.shown.push(Shown {
-            receipt: receipt.clone(),
-            under,
-            message: posting.message.clone(),
-        });
+        self.shown.push(Shown { receipt: receipt.clone(), under, message: posting.message.clone() });
         receipt
     }
 }
 
 /// The receipt of something that is not shown anywhere.
 const fn nowhere() -> Delivered {
-    Delivered {
-        channel: String::new(),
-        id: String::new(),
-    }
+    Delivered { channel: String::new(), id: String::new() }
 }
 
 #[async_trait]

@@ -50,11 +50,7 @@ pub(super) struct Network<R> {
 
 impl<R> Default for Network<R> {
     fn default() -> Self {
-        Self {
-            script: VecDeque::new(),
-            held: VecDeque::new(),
-            link: Link::Up,
-        }
+        Self { script: VecDeque::new(), held: VecDeque::new(), link: Link::Up }
     }
 }
 
@@ -107,7 +103,5 @@ fn busy(reason: &str, retry_after: Option<Period>) -> Reply {
 
 /// Refuses a mutation for good.
 pub(super) fn refuse(reason: impl Into<String>) -> Rejection {
-    Rejection::Permanent {
-        reason: reason.into(),
-    }
+    Rejection::Permanent { reason: reason.into() }
 }

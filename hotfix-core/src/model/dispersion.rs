@@ -22,11 +22,7 @@ impl Dispersion {
         if phi.is_finite() && phi >= 1.0 {
             Ok(Self(phi))
         } else {
-            Err(InvalidValue::new(
-                "dispersion",
-                &phi.to_string(),
-                "finite numbers from 1 on",
-            ))
+            Err(InvalidValue::new("dispersion", &phi.to_string(), "finite numbers from 1 on"))
         }
     }
 

@@ -25,31 +25,19 @@ impl RefUpdate {
     /// Creates a reference that must not exist yet.
     #[must_use]
     pub const fn create(name: RefName, new: ObjectId) -> Self {
-        Self {
-            name,
-            old: None,
-            new: Some(new),
-        }
+        Self { name, old: None, new: Some(new) }
     }
 
     /// Moves a reference.
     #[must_use]
     pub const fn update(name: RefName, old: ObjectId, new: ObjectId) -> Self {
-        Self {
-            name,
-            old: Some(old),
-            new: Some(new),
-        }
+        Self { name, old: Some(old), new: Some(new) }
     }
 
     /// Deletes a reference.
     #[must_use]
     pub const fn delete(name: RefName, old: ObjectId) -> Self {
-        Self {
-            name,
-            old: Some(old),
-            new: None,
-        }
+        Self { name, old: Some(old), new: None }
     }
 }
 
@@ -159,11 +147,9 @@ impl fmt::Display for VerbName {
 impl fmt::Display for Verb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stage {
-                slot,
-                release,
-                replicas,
-            } => write!(f, "stage {release} on {slot} with {replicas} replica(s)"),
+            Self::Stage { slot, release, replicas } => {
+                write!(f, "stage {release} on {slot} with {replicas} replica(s)")
+            }
             Self::Shift { weights } => write!(f, "shift traffic to {weights}"),
             Self::Promote { slot } => write!(f, "promote {slot}"),
             Self::Retire { slot } => write!(f, "retire {slot}"),

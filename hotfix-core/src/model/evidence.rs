@@ -56,9 +56,6 @@ impl Totals {
     /// Adds one scrape.
     #[must_use]
     pub const fn saturating_add(self, canary: Counts, baseline: Counts) -> Self {
-        Self {
-            canary: self.canary.saturating_add(canary),
-            baseline: self.baseline.saturating_add(baseline),
-        }
+        Self { canary: self.canary.saturating_add(canary), baseline: self.baseline.saturating_add(baseline) }
     }
 }

@@ -9,10 +9,7 @@ use super::InvalidValue;
 use super::ids::id_type;
 
 fn is_object_id(text: &str) -> bool {
-    matches!(text.len(), 40 | 64)
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// The rules of `git check-ref-format`, for a name with or without `refs/`.
@@ -65,11 +62,7 @@ impl RefName {
         if text.starts_with("refs/") && is_ref_path(text) {
             Ok(Self(text.into()))
         } else {
-            Err(InvalidValue::new(
-                "reference name",
-                text,
-                "full names below refs/ as git takes them",
-            ))
+            Err(InvalidValue::new("reference name", text, "full names below refs/ as git takes them"))
         }
     }
 
@@ -100,10 +93,7 @@ impl RefName {
     /// Returns the name without `refs/heads/` or `refs/tags/`, for people.
     #[must_use]
     pub fn short(&self) -> &str {
-        self.0
-            .strip_prefix("refs/heads/")
-            .or_else(|| self.0.strip_prefix("refs/tags/"))
-            .unwrap_or(&self.0)
+        self.0.strip_prefix("refs/heads/").or_else(|| self.0.strip_prefix("refs/tags/")).unwrap_or(&self.0)
     }
 }
 
@@ -145,19 +135,11 @@ mod tests {
         ] {
             assert!(BranchName::new(bad).is_err(), "{bad:?}");
         }
-        for good in [
-            "main",
-            "hotfix/2.1.1",
-            "hotfix/ENG-1234-fix-auth-bypass",
-            "release-1.x",
-        ] {
+        for good in ["main", "hotfix/2.1.1", "hotfix/ENG-1234-fix-auth-bypass", "release-1.x"] {
             assert_eq!(BranchName::new(good).unwrap().as_str(), good);
         }
         assert!(RefName::new("heads/main").is_err());
-        assert_eq!(
-            RefName::branch(&BranchName::new("main").unwrap()).as_str(),
-            "refs/heads/main"
-        );
+        assert_eq!(RefName::branch(&BranchName::new("main").unwrap()).as_str(), "refs/heads/main");
     }
 
     #[test]
@@ -165,9 +147,7 @@ mod tests {
         assert!(ObjectId::new("abc").is_err());
         assert!(ObjectId::new("A".repeat(40)).is_err());
         assert_eq!(
-            ObjectId::new("0123456789abcdef0123456789abcdef01234567")
-                .unwrap()
-                .short(),
+            ObjectId::new("0123456789abcdef0123456789abcdef01234567").unwrap().short(),
             "0123456789ab"
         );
     }

@@ -93,10 +93,11 @@ fn is_label(text: &str) -> bool {
 
 /// Printable text without blanks or characters that mean something to shells, URLs or chat services.
 fn is_token(text: &str) -> bool {
-    (1..=128).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'@'))
+    (1..=128).contains(&text.len()) && text.bytes().all(is_token_byte)
+}
+
+const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'@')
 }
 
 id_type!(
@@ -132,10 +133,20 @@ id_type!(
     ArtifactId, "artifact id", "1 to 128 letters, digits and any of - _ . : @", is_token
 );
 id_type!(
-    /// Names one intended effect for ever. Derived from run, step and effect (never from the attempt), so a
-    /// retry carries the same key and a re-plan another.
-    IdempotencyKey, "idempotency key", "1 to 128 letters, digits and any of - _ . : @", is_token
+    /// Names one intended effect for ever. Derived from the run and the step of its immutable plan, never
+    /// from the attempt: a retry carries the same key and a re-plan another.
+    IdempotencyKey, "idempotency key", "1 to 160 letters, digits and any of - _ . : @", |text| {
+        text.len() <= 160 && text.bytes().all(is_token_byte) && !text.is_empty()
+    }
 );
+
+impl IdempotencyKey {
+    /// Names the effect of a step of a run.
+    #[must_use]
+    pub fn of(run: &RunId, step: u16) -> Self {
+        Self(format!("{run}:{step}").into())
+    }
+}
 
 impl ArtifactId {
     pub(super) fn of_tree(tree: &ObjectId) -> Self {

@@ -14,11 +14,19 @@ impl InvalidValue {
     #[must_use]
     pub fn new(what: &'static str, value: &str, allowed: impl Into<Box<str>>) -> Self {
         let value: String = value.chars().take(200).collect();
-        Self {
-            what,
-            value: value.into(),
-            allowed: allowed.into(),
-        }
+        Self { what, value: value.into(), allowed: allowed.into() }
+    }
+
+    /// What was found, cut to 200 characters.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// What is allowed.
+    #[must_use]
+    pub fn allowed(&self) -> &str {
+        &self.allowed
     }
 
     /// What kind of value was expected.

@@ -55,10 +55,7 @@ pub struct StatisticWeights {
 
 impl Default for StatisticWeights {
     fn default() -> Self {
-        Self {
-            errors: 0.75,
-            ceiling: 0.25,
-        }
+        Self { errors: 0.75, ceiling: 0.25 }
     }
 }
 
@@ -94,11 +91,7 @@ impl JudgeSettings {
     /// bounded as in [`JudgeSettings::standard`].
     #[must_use]
     pub fn fast() -> Self {
-        Self {
-            bad_ratio: 3.0,
-            acceptable_rate: 0.01,
-            ..Self::standard()
-        }
+        Self { bad_ratio: 3.0, acceptable_rate: 0.01, ..Self::standard() }
     }
 
     /// Refuses settings that would break the bound on false alarms or leave nothing to test.
@@ -132,8 +125,7 @@ impl JudgeSettings {
     #[must_use]
     pub fn cap(&self) -> f64 {
         let start_cost = 2.0 * self.harm_ratios.len() as f64;
-        self.log_cap
-            .unwrap_or_else(|| f64::midpoint(self.log_rollback(), start_cost.ln()))
+        self.log_cap.unwrap_or_else(|| f64::midpoint(self.log_rollback(), start_cost.ln()))
     }
 
     /// Returns the log evidence of harm from which on the canary is rolled back: `ln(1/α)`.
@@ -156,11 +148,7 @@ fn within(what: &'static str, value: f64, least: f64, most: f64) -> Result<(), I
     if (least..=most).contains(&value) {
         Ok(())
     } else {
-        Err(InvalidValue::new(
-            what,
-            &value.to_string(),
-            format!("numbers from {least} to {most}"),
-        ))
+        Err(InvalidValue::new(what, &value.to_string(), format!("numbers from {least} to {most}")))
     }
 }
 
@@ -172,7 +160,5 @@ fn each(what: &'static str, values: &[f64], least: f64, most: f64) -> Result<(),
             "lists of 1 to 16 numbers",
         ));
     }
-    values
-        .iter()
-        .try_for_each(|value| within(what, *value, least, most))
+    values.iter().try_for_each(|value| within(what, *value, least, most))
 }

@@ -73,11 +73,7 @@ impl Pace {
             if value >= least {
                 Ok(())
             } else {
-                Err(InvalidValue::new(
-                    what,
-                    &value.to_string(),
-                    format!("{least} or more"),
-                ))
+                Err(InvalidValue::new(what, &value.to_string(), format!("{least} or more")))
             }
         };
         least("quick_dwell", self.quick_dwell, 1)?;

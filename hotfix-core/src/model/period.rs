@@ -13,13 +13,7 @@ use super::InvalidValue;
 #[serde(try_from = "String", into = "String")]
 pub struct Period(u64);
 
-const UNITS: [(&str, u64); 5] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1000),
-    ("ms", 1),
-];
+const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 const LONGEST: u64 = 366 * 86_400_000;
 const ALLOWED: &str = "lengths of time up to 366d such as 250ms, 45s, 15m, 1h30m";
 
@@ -99,21 +93,11 @@ impl FromStr for Period {
             let number: u64 = rest[..digits].parse().map_err(|_| invalid())?;
             rest = &rest[digits..];
             let letters = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-            let (_, size) = UNITS
-                .iter()
-                .find(|(unit, _)| *unit == &rest[..letters])
-                .ok_or_else(invalid)?;
+            let (_, size) = UNITS.iter().find(|(unit, _)| *unit == &rest[..letters]).ok_or_else(invalid)?;
             rest = &rest[letters..];
-            total = number
-                .checked_mul(*size)
-                .and_then(|part| total.checked_add(part))
-                .ok_or_else(invalid)?;
+            total = number.checked_mul(*size).and_then(|part| total.checked_add(part)).ok_or_else(invalid)?;
         }
-        if total > LONGEST {
-            Err(invalid())
-        } else {
-            Ok(Self(total))
-        }
+        if total > LONGEST { Err(invalid()) } else { Ok(Self(total)) }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, Fault, Missing};
+use super::{Counts, Fault, Missing, Period, Timestamp};
 
 /// One ground of a ruling.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,6 +109,21 @@ pub enum Reason {
         /// The promotion evidence against what would have proved.
         proof: Weighed,
     },
+    /// Every instance can take traffic and nothing is wrong with any.
+    AllReady {
+        /// How many there are.
+        instances: u16,
+    },
+    /// It stayed so.
+    StayedReady {
+        /// For how long.
+        lasting: Period,
+    },
+    /// The time was up before anything was shown.
+    Expired {
+        /// When.
+        deadline: Timestamp,
+    },
 }
 
 impl fmt::Display for Reason {
@@ -116,54 +131,43 @@ impl fmt::Display for Reason {
         match self {
             Self::CanaryFault { fault } => write!(f, "canary instance {fault}"),
             Self::Harm { seen, evidence } => write!(f, "{seen} (evidence {evidence})"),
-            Self::CanaryStarved {
-                requests,
-                expected,
-                scrapes,
-            } => write!(
+            Self::CanaryStarved { requests, expected, scrapes } => write!(
                 f,
                 "canary does not answer: {requests} of {expected} expected requests, {scrapes} scrapes in a row"
             ),
-            Self::Blind {
-                cause,
-                scrapes,
-                limit,
-            } => write!(f, "blind for {scrapes} of at most {limit} scrapes: {cause}"),
+            Self::Blind { cause, scrapes, limit } => {
+                write!(f, "blind for {scrapes} of at most {limit} scrapes: {cause}")
+            }
             Self::CanaryQuiet { scrapes } => write!(f, "no canary request, {scrapes} scrapes in a row"),
             Self::NoCanaryTraffic { scrapes, baseline } => {
                 write!(
                     f,
                     "no canary traffic, {scrapes} scrapes in a row; in the last the baseline answered "
                 )?;
-                write!(
-                    f,
-                    "{} requests: check traffic split and labels",
-                    baseline.requests()
-                )
+                write!(f, "{} requests: check traffic split and labels", baseline.requests())
             }
             Self::Suspicious { seen, evidence } => write!(f, "suspicious: {seen} (evidence {evidence})"),
             Self::FixDoesNotFix { seen, ceiling } => {
                 write!(f, "fix does not fix: {seen}, allowed are {} %", ceiling * 100.0)
             }
             Self::TooFewRequests { requests, needed } => {
-                write!(
-                    f,
-                    "only {requests} canary requests, {needed} are needed to go on unproven"
-                )
+                write!(f, "only {requests} canary requests, {needed} are needed to go on unproven")
             }
-            Self::Gathering {
-                scrapes,
-                limit,
-                proof,
-            } => write!(f, "{scrapes} of at most {limit} scrapes (proof {proof})"),
+            Self::Gathering { scrapes, limit, proof } => {
+                write!(f, "{scrapes} of at most {limit} scrapes (proof {proof})")
+            }
+            Self::AllReady { instances } => {
+                write!(f, "{instances} of {instances} instances ready, nothing wrong with any")
+            }
+            Self::StayedReady { lasting } => write!(f, "ready and faultless for {lasting}"),
+            Self::Expired { deadline } => {
+                write!(f, "nothing was shown until the deadline at {}", deadline.format("%H:%M:%S UTC"))
+            }
             Self::HeldTooLong { scrapes } => write!(f, "held for {scrapes} scrapes at this weight"),
             Self::ProvenGood { seen, proof } => write!(f, "{seen} (proof {proof})"),
             Self::FixWorks { evidence } => write!(f, "better than the baseline (evidence {evidence})"),
             Self::Unproven { seen, scrapes, proof } => {
-                write!(
-                    f,
-                    "nothing against it in {scrapes} scrapes: {seen} (proof {proof})"
-                )
+                write!(f, "nothing against it in {scrapes} scrapes: {seen} (proof {proof})")
             }
         }
     }
@@ -210,12 +214,7 @@ impl Weighed {
 impl fmt::Display for Weighed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let relation = if self.reached() { '≥' } else { '<' };
-        write!(
-            f,
-            "{} {relation} {}",
-            Score(self.log_score),
-            Score(self.log_limit)
-        )
+        write!(f, "{} {relation} {}", Score(self.log_score), Score(self.log_limit))
     }
 }
 

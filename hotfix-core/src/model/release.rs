@@ -54,10 +54,7 @@ impl ImageReference {
         {
             return Err(invalid());
         }
-        Ok(Self {
-            text: text.into(),
-            at: name.len(),
-        })
+        Ok(Self { text: text.into(), at: name.len() })
     }
 
     /// Returns the digest, `sha256:…`.

@@ -17,10 +17,7 @@ pub struct Counts {
 
 impl Counts {
     /// No request and no error.
-    pub const NONE: Self = Self {
-        requests: 0,
-        errors: 0,
-    };
+    pub const NONE: Self = Self { requests: 0, errors: 0 };
 
     /// Counts `errors` among `requests`.
     ///
@@ -83,12 +80,7 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = |count| if count == 1 { "" } else { "s" };
         let Self { requests, errors } = *self;
-        write!(
-            f,
-            "{errors} error{} in {requests} request{}",
-            plural(errors),
-            plural(requests)
-        )
+        write!(f, "{errors} error{} in {requests} request{}", plural(errors), plural(requests))
     }
 }
 
@@ -160,9 +152,7 @@ impl Missing {
     /// The metrics could not be read. The text is cut to 200 characters: it goes into the journal with every scrape.
     #[must_use]
     pub fn failed(error: &dyn fmt::Display) -> Self {
-        Self::Failed {
-            error: error.to_string().chars().take(200).collect(),
-        }
+        Self::Failed { error: error.to_string().chars().take(200).collect() }
     }
 }
 
@@ -198,31 +188,18 @@ impl Sample {
     /// A look that saw both sides.
     #[must_use]
     pub const fn counted(at: Timestamp, canary: Counts, baseline: Counts) -> Self {
-        Self {
-            at,
-            canary: Reading::Counts(canary),
-            baseline: Reading::Counts(baseline),
-            ready: None,
-        }
+        Self { at, canary: Reading::Counts(canary), baseline: Reading::Counts(baseline), ready: None }
     }
 
     /// A look that saw nothing.
     #[must_use]
     pub fn missed(at: Timestamp, why: Missing) -> Self {
-        Self {
-            at,
-            canary: Reading::Missing(why.clone()),
-            baseline: Reading::Missing(why),
-            ready: None,
-        }
+        Self { at, canary: Reading::Missing(why.clone()), baseline: Reading::Missing(why), ready: None }
     }
 
     /// Adds how many instances of the canary can take traffic.
     #[must_use]
     pub fn with_ready(self, instances: u16) -> Self {
-        Self {
-            ready: Some(instances),
-            ..self
-        }
+        Self { ready: Some(instances), ..self }
     }
 }

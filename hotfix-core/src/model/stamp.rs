@@ -30,10 +30,7 @@ impl Stamp {
     /// Returns the next stamp of the same epoch.
     #[must_use]
     pub const fn next(self) -> Self {
-        Self {
-            epoch: self.epoch,
-            seq: self.seq.saturating_add(1),
-        }
+        Self { epoch: self.epoch, seq: self.seq.saturating_add(1) }
     }
 }
 

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-use super::{InvalidValue, Reason, Totals};
+use super::{Fault, InvalidValue, Reason, Timestamp, Totals};
 
 /// What to do with the canary now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,13 @@ impl Ruling {
         }
     }
 
+    /// Goes back because of what is wrong with the canary's instances.
+    #[must_use]
+    pub fn condemned_by(faults: &[Fault]) -> Self {
+        let reasons = faults.iter().map(|fault| Reason::CanaryFault { fault: fault.clone() });
+        Self::RollBack { reasons: reasons.collect() }
+    }
+
     /// Returns what a gate that ends with this ruling says of the release.
     #[must_use]
     pub const fn outcome(&self) -> VerdictOutcome {
@@ -60,13 +68,8 @@ impl Ruling {
 impl fmt::Display for Ruling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Promote {
-                proof: Proof::Proven, ..
-            } => "promote",
-            Self::Promote {
-                proof: Proof::Unproven,
-                ..
-            } => "promote unproven",
+            Self::Promote { proof: Proof::Proven, .. } => "promote",
+            Self::Promote { proof: Proof::Unproven, .. } => "promote unproven",
             Self::Hold { .. } => "hold",
             Self::RollBack { .. } => "roll back",
             Self::Freeze { .. } => "freeze",
@@ -98,6 +101,21 @@ pub struct Verdict {
     pub samples: u64,
     /// What both sides answered since the rollout began.
     pub totals: Totals,
+}
+
+impl Verdict {
+    /// Puts down a finding that rests on the state of instances or on the clock, not on samples.
+    #[must_use]
+    pub fn without_samples(outcome: VerdictOutcome, reasons: Vec<Reason>) -> Self {
+        let evidence = EvidenceDigest::of_bytes(Sha256::digest([]).into());
+        Self { outcome, reasons, evidence, samples: 0, totals: Totals::default() }
+    }
+
+    /// Puts down that a gate closed before anything was shown.
+    #[must_use]
+    pub fn expired(deadline: Timestamp) -> Self {
+        Self::without_samples(VerdictOutcome::Inconclusive, vec![Reason::Expired { deadline }])
+    }
 }
 
 impl fmt::Display for Verdict {

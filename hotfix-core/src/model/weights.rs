@@ -25,23 +25,13 @@ impl Weights {
     /// [`InvalidValue`] when the percentage is above 100 or both slots are the same.
     pub fn split(live: SlotName, candidate: SlotName, percent: u8) -> Result<Self, InvalidValue> {
         if percent > 100 {
-            return Err(InvalidValue::new(
-                "weight",
-                &percent.to_string(),
-                "0 to 100 percent",
-            ));
+            return Err(InvalidValue::new("weight", &percent.to_string(), "0 to 100 percent"));
         }
         if live == candidate {
-            return Err(InvalidValue::new(
-                "slot",
-                candidate.as_str(),
-                "two different slots",
-            ));
+            return Err(InvalidValue::new("slot", candidate.as_str(), "two different slots"));
         }
         let sides = [(live, 100 - percent), (candidate, percent)];
-        Ok(Self(
-            sides.into_iter().filter(|(_, weight)| *weight > 0).collect(),
-        ))
+        Ok(Self(sides.into_iter().filter(|(_, weight)| *weight > 0).collect()))
     }
 
     /// Returns the percentage of a slot.
@@ -62,11 +52,7 @@ impl TryFrom<BTreeMap<SlotName, u8>> for Weights {
     fn try_from(mut weights: BTreeMap<SlotName, u8>) -> Result<Self, InvalidValue> {
         let sum: u32 = weights.values().map(|weight| u32::from(*weight)).sum();
         if sum != 100 {
-            return Err(InvalidValue::new(
-                "weights",
-                &format!("sum {sum}"),
-                "percentages that sum to 100",
-            ));
+            return Err(InvalidValue::new("weights", &format!("sum {sum}"), "percentages that sum to 100"));
         }
         weights.retain(|_, weight| *weight > 0);
         Ok(Self(weights))
@@ -101,10 +87,7 @@ mod tests {
     fn a_split_always_sums_to_a_hundred() {
         let weights = Weights::split(slot("blue"), slot("green"), 10).unwrap();
         assert_eq!(weights.to_string(), "blue 90 %, green 10 %");
-        assert_eq!(
-            Weights::split(slot("blue"), slot("green"), 100).unwrap(),
-            Weights::all(slot("green"))
-        );
+        assert_eq!(Weights::split(slot("blue"), slot("green"), 100).unwrap(), Weights::all(slot("green")));
         let error = serde_json::from_str::<Weights>(r#"{"blue":60,"green":60}"#).unwrap_err();
         assert!(error.to_string().contains("sum 120"), "{error}");
     }

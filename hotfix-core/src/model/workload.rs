@@ -74,8 +74,7 @@ impl Workload {
     /// Returns whether the live release has all its instances ready and nothing wrong with them.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        self.live_state()
-            .is_some_and(|state| state.ready >= state.replicas.get() && state.faults.is_empty())
+        self.live_state().is_some_and(|state| state.ready >= state.replicas.get() && state.faults.is_empty())
     }
 }
 

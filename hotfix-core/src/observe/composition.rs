@@ -94,7 +94,8 @@ fn read(goal: &SourceGoal, layout: Layout, made: &[Made]) -> Result<Composed, Co
         }
         _ => return Err(ComposeFault::Malformed),
     };
-    let (Made::Diff(diff), Made::Tag { id: candidate }) = (&made[layout.diff], &made[layout.candidate]) else {
+    let (Made::Diff(diff), Made::Tag { id: candidate }) = (&made[layout.diff], &made[layout.candidate])
+    else {
         return Err(ComposeFault::Malformed);
     };
     if diff.paths.is_empty() {

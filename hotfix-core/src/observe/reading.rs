@@ -3,7 +3,7 @@
 use super::{Fact, Snapshot, recipe, source};
 use crate::model::Target;
 use crate::policy::Policy;
-use crate::port::{Recipe, SourceQuery};
+use crate::port::{HistoryQuery, Recipe, SourceQuery};
 use crate::request::{Goal, Request, Staging};
 
 /// One question to a port. The answer, or the error, goes into the [`Snapshot`] by the method named here.
@@ -24,12 +24,17 @@ pub enum Reading {
         /// How many at the most.
         limit: usize,
     },
+    /// `MetricsSource::history`, and `judge::dispersion` of it; [`Snapshot::record_dispersion`].
+    Dispersion(HistoryQuery),
     /// `IncidentStore::runs` with `RunFilter::Open`; [`Snapshot::record_runs`].
     Runs,
 }
 
 /// How many proven releases are looked through for something to go back to.
 const KNOWN_GOOD_LIMIT: usize = 50;
+
+/// How many looks back the dispersion of errors is measured over.
+const DISPERSION_POINTS: usize = 60;
 
 /// Tags that move between two reads can change the names that are asked for; after this many reads the plan is
 /// refused instead.
@@ -52,10 +57,22 @@ pub fn readings(request: &Request, policy: &Policy, snapshot: &Snapshot) -> Vec<
             missing.push(Reading::KnownGood { target, limit: KNOWN_GOOD_LIMIT });
         }
     }
+    missing.extend(dispersion_reading(request, policy, snapshot));
     if snapshot.claims.is_none() {
         missing.push(Reading::Runs);
     }
     missing
+}
+
+/// The errors of the last quarter of an hour or so, at the pace at which the rollout will be looked at.
+fn dispersion_reading(request: &Request, policy: &Policy, snapshot: &Snapshot) -> Option<Reading> {
+    if snapshot.dispersion.is_some() || !matches!(request.goal, Goal::Deploy { .. }) {
+        return None;
+    }
+    let target = production(request, policy);
+    let slot = snapshot.workloads.get(&target)?.workload.as_ref()?.known()?.live.clone()?;
+    let (interval, points) = (policy.execution.look, DISPERSION_POINTS);
+    Some(Reading::Dispersion(HistoryQuery { target, slot, interval, points }))
 }
 
 fn source_reading(request: &Request, policy: &Policy, snapshot: &Snapshot) -> Option<Reading> {
@@ -79,7 +96,9 @@ fn targets(request: &Request, policy: &Policy) -> Vec<Target> {
     match &request.goal {
         Goal::Create { .. } => Vec::new(),
         Goal::Rollback { target, .. } => vec![target.clone()],
-        Goal::Deploy { .. } => staging(request, policy).into_iter().chain([production(request, policy)]).collect(),
+        Goal::Deploy { .. } => {
+            staging(request, policy).into_iter().chain([production(request, policy)]).collect()
+        }
     }
 }
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::model::{Target, Timestamp, Workload, WorkloadSnapshot};
+use crate::model::{Dispersion, Target, Timestamp, Workload, WorkloadSnapshot};
 use crate::port::{
-    Claim, Composed, DeployerCapabilities, KnownGood, Recipe, RunSummary, SourceFacts, VersionControlCapabilities,
+    Claim, Composed, DeployerCapabilities, KnownGood, Recipe, RunSummary, SourceFacts,
+    VersionControlCapabilities,
 };
 
 /// Something that was asked for.
@@ -78,7 +79,7 @@ pub struct WorkloadFacts {
 }
 
 /// Everything a plan is made of, apart from request and policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// When observing began: the time of the plan and of the commits that are composed for it.
     pub taken_at: Timestamp,
@@ -93,6 +94,9 @@ pub struct Snapshot {
     pub composition: Option<Composition>,
     /// The workloads.
     pub workloads: BTreeMap<Target, WorkloadFacts>,
+    /// How bursty the errors of what is live in production were before.
+    #[serde(default)]
+    pub dispersion: Option<Fact<Dispersion>>,
     /// Who holds what at the moment.
     pub claims: Option<Fact<Vec<Claim>>>,
 }
@@ -108,6 +112,7 @@ impl Snapshot {
             source_reads: 0,
             composition: None,
             workloads: BTreeMap::new(),
+            dispersion: None,
             claims: None,
         }
     }
@@ -119,7 +124,12 @@ impl Snapshot {
     }
 
     /// Records the answer to [`Reading::Compose`](super::Reading::Compose).
-    pub fn record_composition(&mut self, recipe: Recipe, answer: Result<Vec<Composed>, Error>, at: Timestamp) {
+    pub fn record_composition(
+        &mut self,
+        recipe: Recipe,
+        answer: Result<Vec<Composed>, Error>,
+        at: Timestamp,
+    ) {
         self.composition = Some(Composition { recipe, results: Fact::new(answer, at) });
     }
 
@@ -129,13 +139,28 @@ impl Snapshot {
     }
 
     /// Records the answer to [`Reading::Snapshot`](super::Reading::Snapshot).
-    pub fn record_snapshot(&mut self, target: &Target, answer: Result<WorkloadSnapshot, Error>, at: Timestamp) {
+    pub fn record_snapshot(
+        &mut self,
+        target: &Target,
+        answer: Result<WorkloadSnapshot, Error>,
+        at: Timestamp,
+    ) {
         self.facts(target).snapshot = Some(Fact::new(answer, at));
     }
 
     /// Records the answer to [`Reading::KnownGood`](super::Reading::KnownGood).
-    pub fn record_known_good(&mut self, target: &Target, answer: Result<Vec<KnownGood>, Error>, at: Timestamp) {
+    pub fn record_known_good(
+        &mut self,
+        target: &Target,
+        answer: Result<Vec<KnownGood>, Error>,
+        at: Timestamp,
+    ) {
         self.facts(target).known_good = Some(Fact::new(answer, at));
+    }
+
+    /// Records the answer to [`Reading::Dispersion`](super::Reading::Dispersion).
+    pub fn record_dispersion(&mut self, answer: Result<Dispersion, Error>, at: Timestamp) {
+        self.dispersion = Some(Fact::new(answer, at));
     }
 
     /// Records the answer to [`Reading::Runs`](super::Reading::Runs).

@@ -152,7 +152,8 @@ fn start(
         Goal::Rollback { .. } => None,
     };
     let Some(tag) = named else {
-        let (version, tag, fact) = tags.newest().ok_or_else(|| SourceFault::NoRelease { prefix: prefix() })?;
+        let (version, tag, fact) =
+            tags.newest().ok_or_else(|| SourceFault::NoRelease { prefix: prefix() })?;
         return Ok((tag.clone(), fact.clone(), version.clone()));
     };
     let fact = facts.tags.get(tag).ok_or_else(|| SourceFault::UnknownTag { tag: tag.clone() })?;
@@ -170,9 +171,7 @@ fn policy_branch(
     let name = RefName::branch(branch);
     match facts.refs.get(&name).cloned().flatten() {
         Some(id) => Ok((name, id)),
-        None => {
-            Err(SourceFault::UnknownPolicyBranch { branch: branch.clone(), setting: setting.to_owned() })
-        }
+        None => Err(SourceFault::UnknownPolicyBranch { branch: branch.clone(), setting: setting.to_owned() }),
     }
 }
 
@@ -211,7 +210,8 @@ fn commits(
 }
 
 fn head(branch: &BranchName, policy: &Policy, facts: &SourceFacts) -> Result<ObjectId, SourceFault> {
-    let parts = [("production", Some(&policy.source.production)), ("develop", policy.source.develop.as_ref())];
+    let parts =
+        [("production", Some(&policy.source.production)), ("develop", policy.source.develop.as_ref())];
     if let Some((setting, _)) = parts.into_iter().find(|(_, name)| *name == Some(branch)) {
         return Err(SourceFault::NotAHotfixBranch { branch: branch.clone(), setting: setting.to_owned() });
     }
@@ -233,7 +233,10 @@ fn names(
 ) -> Result<Names, SourceFault> {
     let unnameable = |setting: &str| {
         let setting = setting.to_owned();
-        move |error: crate::model::InvalidValue| SourceFault::Unnameable { reason: error.to_string(), setting }
+        move |error: crate::model::InvalidValue| SourceFault::Unnameable {
+            reason: error.to_string(),
+            setting,
+        }
     };
     let source = &policy.source;
     let tag = source.tag(version).map_err(unnameable("tag_prefix"))?;

@@ -11,7 +11,9 @@ use crate::request::Revision;
 #[non_exhaustive]
 pub enum SourceFault {
     /// There is no release to start from.
-    #[error("no tag {prefix}<version> names a release; tag the commit that production runs, or set source.tag_prefix")]
+    #[error(
+        "no tag {prefix}<version> names a release; tag the commit that production runs, or set source.tag_prefix"
+    )]
     NoRelease {
         /// The prefix that was looked for.
         prefix: String,
@@ -62,7 +64,9 @@ pub enum SourceFault {
         branch: BranchName,
     },
     /// The branch of the fix plays another part.
-    #[error("branch {branch} is not a hotfix branch: it is source.{setting} of the policy; name the branch of the fix")]
+    #[error(
+        "branch {branch} is not a hotfix branch: it is source.{setting} of the policy; name the branch of the fix"
+    )]
     NotAHotfixBranch {
         /// The branch.
         branch: BranchName,

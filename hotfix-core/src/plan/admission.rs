@@ -78,8 +78,11 @@ impl<'a> Facts<'a> {
     /// Refuses in a freeze window.
     pub(super) fn not_frozen(&self, findings: &mut Vec<Finding>, refusals: &mut Refusals) {
         let severity = self.request.severity;
-        let holds = |window: &&crate::policy::FreezeWindow| window.holds_back(severity, self.snapshot.taken_at);
-        let Some(window) = self.policy.freeze.iter().find(holds) else { return };
+        let holds =
+            |window: &&crate::policy::FreezeWindow| window.holds_back(severity, self.snapshot.taken_at);
+        let Some(window) = self.policy.freeze.iter().find(holds) else {
+            return;
+        };
         match self.break_glass(Rule::Freeze) {
             Some(finding) => findings.push(finding),
             None => refusals.add(Refusal::Frozen {

@@ -2,11 +2,15 @@
 
 use super::rollback::Undoing;
 use super::safety::Facts;
-use super::{Action, Baseline, Budget, Finding, Gate, OnFailure, Plan, PlanDraft, Planned, Report, Step, StepId};
-use crate::model::{
-    ArtifactId, Effect, Period, Phase, Precondition, RefBatch, RefUpdate, Release, ServiceName, SlotName, Target,
-    Verb,
+use super::{
+    Action, Baseline, Budget, Finding, Gate, Judging, OnFailure, Plan, PlanDraft, Planned, Report, Step,
+    StepId,
 };
+use crate::model::{
+    ArtifactId, Effect, Period, Phase, Precondition, RefBatch, RefUpdate, Release, ServiceName, SlotName,
+    Target, Verb,
+};
+use crate::observe::Fact;
 use crate::policy::RolloutPolicy;
 
 /// The forward steps so far.
@@ -73,8 +77,9 @@ impl<'a> Steps<'a> {
     pub(super) fn soak(&mut self, target: &Target, slot: &SlotName, artifact: &ArtifactId, lasting: Period) {
         if lasting.as_millis() > 0 {
             let (target, slot, artifact) = (target.clone(), slot.clone(), artifact.clone());
-            let deadline =
-                Period::from_millis(lasting.as_millis().saturating_add(self.rollout.ready_deadline.as_millis()));
+            let deadline = Period::from_millis(
+                lasting.as_millis().saturating_add(self.rollout.ready_deadline.as_millis()),
+            );
             self.add(Action::Gate(Gate::Soak { target, slot, artifact, lasting }), deadline);
         }
     }
@@ -121,6 +126,11 @@ pub(super) fn finish(facts: Facts<'_>, steps: Steps<'_>, frame: Frame) -> Planne
         report: Report { findings: frame.findings },
         budget,
         execution: facts.policy.execution.clone(),
+        judging: Judging {
+            rules: facts.policy.judging.clone(),
+            // Without a history errors count as coming one by one.
+            dispersion: facts.snapshot.dispersion.as_ref().and_then(Fact::known).copied().unwrap_or_default(),
+        },
     };
     Planned::Plan(Box::new(Plan::assemble(draft).expect("steps are numbered as they are added")))
 }

@@ -20,7 +20,9 @@ impl fmt::Display for Finding {
             Self::AlreadyLive { target } => {
                 write!(f, "{target} runs exactly this artifact already; it is proven and left alone")
             }
-            Self::BreakGlass { rule, reason } => write!(f, "break-glass: \"{rule}\" yields, because: {reason:?}"),
+            Self::BreakGlass { rule, reason } => {
+                write!(f, "break-glass: \"{rule}\" yields, because: {reason:?}")
+            }
             Self::ReviewDue { due } => {
                 write!(f, "somebody other than the one who asked reviews the waived approval by {due}")
             }

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Execution, OnFailure, Report, Step, StepId, Undo};
-use crate::model::{Effect, Fenced, Period, Release, Target, Timestamp, WorkloadSnapshot};
+use crate::model::{
+    Dispersion, Effect, Fenced, Period, Release, Target, Timestamp, VerificationRules, WorkloadSnapshot,
+};
 use crate::request::Request;
 
 /// What a run will do, decided in full before the first effect.
@@ -39,6 +41,17 @@ pub struct PlanDraft {
     pub budget: Budget,
     /// Attempts, delays and leases.
     pub execution: Execution,
+    /// What is harm, what is health, and how bursty errors were before.
+    pub judging: Judging,
+}
+
+/// How traffic is judged, frozen for the run.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Judging {
+    /// The rules.
+    pub rules: VerificationRules,
+    /// The dispersion of the errors of what is live, measured before the first effect.
+    pub dispersion: Dispersion,
 }
 
 /// How long a run may take. What is reserved for the rollback cannot be spent by forward steps.
@@ -107,16 +120,9 @@ impl Plan {
             return Err(MalformedPlan::Empty);
         }
         if total > LIMIT {
-            return Err(MalformedPlan::TooLong {
-                steps: total,
-                limit: LIMIT,
-            });
+            return Err(MalformedPlan::TooLong { steps: total, limit: LIMIT });
         }
-        let ids = draft
-            .steps
-            .iter()
-            .map(|step| step.id)
-            .chain(draft.rollback.iter().map(|undo| undo.id));
+        let ids = draft.steps.iter().map(|step| step.id).chain(draft.rollback.iter().map(|undo| undo.id));
         for (position, found) in (0..).map(StepId).zip(ids) {
             if found != position {
                 return Err(MalformedPlan::Numbering { found, position });
@@ -126,10 +132,7 @@ impl Plan {
             for covers in &undo.covers {
                 let covered = draft.steps.get(usize::from(covers.0));
                 if !covered.is_some_and(|step| matches!(step.action, super::Action::Effect(_))) {
-                    return Err(MalformedPlan::Covers {
-                        undo: undo.id,
-                        covers: *covers,
-                    });
+                    return Err(MalformedPlan::Covers { undo: undo.id, covers: *covers });
                 }
             }
         }
@@ -196,6 +199,12 @@ impl Plan {
         &self.0.execution
     }
 
+    /// How traffic is judged.
+    #[must_use]
+    pub fn judging(&self) -> &Judging {
+        &self.0.judging
+    }
+
     /// Returns the first step whose failure takes nothing back any more; `None`: every failure rolls back.
     #[must_use]
     pub fn point_of_no_return(&self) -> Option<StepId> {
@@ -212,19 +221,14 @@ impl Plan {
     /// Returns an undo step.
     #[must_use]
     pub fn undo(&self, id: StepId) -> Option<&Undo> {
-        self.0
-            .rollback
-            .get(usize::from(id.0).checked_sub(self.0.steps.len())?)
+        self.0.rollback.get(usize::from(id.0).checked_sub(self.0.steps.len())?)
     }
 
     /// Returns the effect of a forward or undo step; `None` for a gate.
     #[must_use]
     pub fn effect(&self, id: StepId) -> Option<&Effect> {
         match self.step(id) {
-            Some(Step {
-                action: super::Action::Effect(effect),
-                ..
-            }) => Some(effect),
+            Some(Step { action: super::Action::Effect(effect), .. }) => Some(effect),
             Some(_) => None,
             None => self.undo(id).map(|undo| &undo.effect),
         }
@@ -243,10 +247,7 @@ impl Plan {
     #[must_use]
     pub fn digest(&self) -> String {
         let bytes = serde_json::to_vec(&self.0).unwrap_or_default();
-        Sha256::digest(bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

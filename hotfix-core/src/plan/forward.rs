@@ -65,7 +65,9 @@ fn prepare(deploy: &Deploy<'_>, steps: &mut Steps<'_>) {
     let (branch, fix) = (goal.branch.clone(), composed.fix.clone());
     match &goal.branch_state {
         BranchState::Absent => steps.references(vec![RefUpdate::create(branch, fix)]),
-        BranchState::At(at) if *at != fix => steps.references(vec![RefUpdate::update(branch, at.clone(), fix)]),
+        BranchState::At(at) if *at != fix => {
+            steps.references(vec![RefUpdate::update(branch, at.clone(), fix)])
+        }
         BranchState::At(_) => {}
     }
     let candidate = RefName::tag(&goal.candidate);
@@ -90,7 +92,9 @@ impl Stage<'_> {
     /// What is worth knowing about the slot that is used.
     pub(super) fn finding(&self) -> Option<Finding> {
         let target = self.site.target.clone();
-        let Some(slot) = &self.spare else { return Some(Finding::AlreadyLive { target }) };
+        let Some(slot) = &self.spare else {
+            return Some(Finding::AlreadyLive { target });
+        };
         let held = self.site.workload.slot(slot)?;
         Some(Finding::SlotReplaced { target, slot: slot.clone(), release: held.release.clone() })
     }

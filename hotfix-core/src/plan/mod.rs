@@ -31,9 +31,9 @@ use crate::observe::Snapshot;
 use crate::policy::Policy;
 use crate::request::{Goal, Request};
 
-pub use check::{Violation, check};
 pub use crate::policy::Execution;
-pub use finished::{Baseline, Budget, MalformedPlan, Plan, PlanDraft};
+pub use check::{Violation, check};
+pub use finished::{Baseline, Budget, Judging, MalformedPlan, Plan, PlanDraft};
 pub use mermaid::Mermaid;
 pub use refusal::{IgnoredApproval, Refusal, Refused, Subject, WhyIgnored, Yields};
 pub use report::{Finding, Level, Report, StagingSkipped, StrategyChoice};

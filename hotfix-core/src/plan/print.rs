@@ -31,8 +31,13 @@ fn write_head(plan: &Plan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let snapshot = &baseline.snapshot;
         let replicas = count(u64::from(snapshot.replicas.get()), "replica");
         let artifact = snapshot.release.artifact.id();
-        let what =
-            format!("{}: {} on {}, {replicas}, {}", baseline.target, snapshot.release, snapshot.slot, short(&artifact));
+        let what = format!(
+            "{}: {} on {}, {replicas}, {}",
+            baseline.target,
+            snapshot.release,
+            snapshot.slot,
+            short(&artifact)
+        );
         line(f, "now", &what)?;
     }
     let claims: Vec<String> = plan.claims().iter().map(ToString::to_string).collect();
@@ -62,7 +67,8 @@ pub(super) fn title(plan: &Plan) -> String {
     }
 }
 
-const NO_RETURN: &str = "===== POINT OF NO RETURN: from here on nothing is taken back; a failure calls a human =====";
+const NO_RETURN: &str =
+    "===== POINT OF NO RETURN: from here on nothing is taken back; a failure calls a human =====";
 
 fn write_steps(plan: &Plan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut table = Table::default();
@@ -75,7 +81,13 @@ fn write_steps(plan: &Plan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if phase.replace(step.phase) != Some(step.phase) {
             table.rule(heading(step.phase));
         }
-        table.row(step.id, &place(&step.action), deeds(&step.action), &format!("{}", step.deadline), &failure(plan, step));
+        table.row(
+            step.id,
+            &place(&step.action),
+            deeds(&step.action),
+            &format!("{}", step.deadline),
+            &failure(plan, step),
+        );
     }
     writeln!(f, "\nSTEPS")?;
     table.write(f, ["where", "what", "within", "on failure"])
@@ -96,7 +108,11 @@ fn write_rollback(plan: &Plan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         return writeln!(f, "\nROLLBACK  nothing to take back");
     }
     let last = plan.point_of_no_return().map_or(String::new(), |id| format!(" before step {id}"));
-    writeln!(f, "\nROLLBACK  by itself, on any failure{last}; only what was begun; within {}", plan.budget().rollback)?;
+    writeln!(
+        f,
+        "\nROLLBACK  by itself, on any failure{last}; only what was begun; within {}",
+        plan.budget().rollback
+    )?;
     let mut table = Table::default();
     for undo in plan.rollback() {
         let covers = ranges(&undo.covers);
@@ -165,7 +181,9 @@ impl Table {
 
     fn row(&mut self, id: StepId, place: &str, deeds: Vec<String>, within: &str, last: &str) {
         for (index, what) in deeds.into_iter().enumerate() {
-            let first = |text: &str| if index == 0 { text.to_owned() } else { String::new() };
+            let first = |text: &str| {
+                if index == 0 { text.to_owned() } else { String::new() }
+            };
             let cells = [first(place), what, first(within), first(last)];
             self.0.push(Line::Row { id: first(&id.to_string()), cells });
         }

@@ -39,7 +39,10 @@ pub enum Refusal {
     #[error(transparent)]
     Source(#[from] SourceFault),
     /// The commits of the fix do not apply to the release.
-    #[error("the fix does not apply to {from}: {}; make it on a branch from {from} and name that branch", Conflicts(paths))]
+    #[error(
+        "the fix does not apply to {from}: {}; make it on a branch from {from} and name that branch",
+        Conflicts(paths)
+    )]
     PickConflict {
         /// The release.
         from: TagName,
@@ -47,7 +50,9 @@ pub enum Refusal {
         paths: Vec<ConflictPath>,
     },
     /// The fix changes nothing.
-    #[error("the fix changes nothing: {from} has it already; name other commits, or another release to start from")]
+    #[error(
+        "the fix changes nothing: {from} has it already; name other commits, or another release to start from"
+    )]
     FixAlreadyThere {
         /// The release.
         from: TagName,
@@ -133,7 +138,10 @@ pub enum Refusal {
         yields: Yields,
     },
     /// Staging is sick before anything was done to it.
-    #[error("{target} is not healthy before the deploy ({ready} of {replicas} ready{}); mend it first", Also(faults))]
+    #[error(
+        "{target} is not healthy before the deploy ({ready} of {replicas} ready{}); mend it first",
+        Also(faults)
+    )]
     StagingUnhealthy {
         /// The workload.
         target: Target,
@@ -171,7 +179,9 @@ pub enum Refusal {
         weights: Weights,
     },
     /// It changed while it was being read.
-    #[error("{target} changed while it was read: {observed} first, then {snapshot}; plan again when it is quiet")]
+    #[error(
+        "{target} changed while it was read: {observed} first, then {snapshot}; plan again when it is quiet"
+    )]
     Changing {
         /// The workload.
         target: Target,
@@ -181,7 +191,10 @@ pub enum Refusal {
         snapshot: Release,
     },
     /// What is live is not what the repository says.
-    #[error("{target} runs {live} ({}), which is not {from}; start from what is live, or deploy {from} first", short(artifact))]
+    #[error(
+        "{target} runs {live} ({}), which is not {from}; start from what is live, or deploy {from} first",
+        short(artifact)
+    )]
     Drift {
         /// The workload.
         target: Target,
@@ -208,13 +221,17 @@ pub enum Refusal {
         verb: VerbName,
     },
     /// The deployer cannot split traffic.
-    #[error("{strategy} needs traffic in percents, and the deployer sends it only as a whole; use blue-green")]
+    #[error(
+        "{strategy} needs traffic in percents, and the deployer sends it only as a whole; use blue-green"
+    )]
     NoPercentSplit {
         /// The strategy asked for.
         strategy: Strategy,
     },
     /// The target does not keep stale requests out.
-    #[error("the deployer does not compare stamps, so a delayed request could undo a rollback; accept that in the request (unfenced) or use a deployer that does")]
+    #[error(
+        "the deployer does not compare stamps, so a delayed request could undo a rollback; accept that in the request (unfenced) or use a deployer that does"
+    )]
     Unfenced,
     /// A fact could not be read.
     #[error("{what} could not be read: {reason}; mend that and plan again")]
@@ -332,7 +349,11 @@ struct ConflictsIn<'a>(&'a [ConflictPath]);
 
 impl fmt::Display for ConflictsIn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, " (the fix conflicts with it in {})", Conflicts(self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " (the fix conflicts with it in {})", Conflicts(self.0))
+        }
     }
 }
 

@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Fault, ObjectId, Period, RefName, Release, Severity, SlotName, TagName, Target, Timestamp, Version};
+use crate::model::{
+    Fault, ObjectId, Period, RefName, Release, Severity, SlotName, TagName, Target, Timestamp, Version,
+};
 use crate::policy::Rule;
 use crate::port::{ConflictPath, TrafficSplit};
 use crate::request::Strategy;

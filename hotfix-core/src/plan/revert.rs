@@ -27,7 +27,9 @@ pub(super) fn plan(facts: Facts<'_>, target: &Target, to: &RollbackTo) -> Result
         }
         found
     });
-    let Some((site, good)) = site.zip(destination) else { return refusals.settle(None) };
+    let Some((site, good)) = site.zip(destination) else {
+        return refusals.settle(None);
+    };
     if good.release.artifact == site.state.release.artifact {
         return stay(facts, &site, good, refusals);
     }
@@ -48,7 +50,8 @@ fn destination<'a>(site: &Site<'_>, to: &RollbackTo, proven: &'a [KnownGood]) ->
 fn warm(site: &Site<'_>, good: &KnownGood) -> Option<SlotName> {
     let holds = |state: &SlotState| state.release.artifact == good.release.artifact && state.ready > 0;
     let others = site.workload.slots.iter().filter(|(slot, _)| **slot != site.live);
-    let (slot, _) = others.filter_map(|(slot, state)| Some((slot, state.as_ref()?))).find(|(_, state)| holds(state))?;
+    let (slot, _) =
+        others.filter_map(|(slot, state)| Some((slot, state.as_ref()?))).find(|(_, state)| holds(state))?;
     Some(slot.clone())
 }
 
@@ -102,7 +105,9 @@ fn stay(facts: Facts<'_>, site: &Site<'_>, good: &KnownGood, refusals: Refusals)
     steps.point_of_no_return();
     steps.soak(&site.target, &site.live, &artifact, facts.policy.rollout.rollback_soak);
     for (slot, state) in &site.workload.slots {
-        let Some(state) = state.as_ref().filter(|_| *slot != site.live) else { continue };
+        let Some(state) = state.as_ref().filter(|_| *slot != site.live) else {
+            continue;
+        };
         let held = state.release.artifact.id();
         let expect = Expect { live: &artifact, holds: Some((slot, &held)) };
         steps.verb(&site.target, Verb::Retire { slot: slot.clone() }, expect);
@@ -119,8 +124,11 @@ fn gather(site: &Site<'_>, steps: &mut Steps<'_>) {
 
 fn findings(facts: Facts<'_>, site: &Site<'_>, good: &KnownGood) -> Vec<Finding> {
     let target = site.target.clone();
-    let mut findings =
-        vec![Finding::Destination { target: target.clone(), release: good.release.clone(), proven_at: good.at }];
+    let mut findings = vec![Finding::Destination {
+        target: target.clone(),
+        release: good.release.clone(),
+        proven_at: good.at,
+    }];
     findings.extend(site.split().map(|weights| Finding::SplitEnded { target, weights }));
     if facts.snapshot.capabilities.deployer.fence == Fence::None {
         findings.push(Finding::Unfenced);

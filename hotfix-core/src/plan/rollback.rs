@@ -27,10 +27,12 @@ impl Undoing {
             }
             let (covers, effect) = match effect {
                 Effect::Workload { target, .. } => {
-                    let Some(baseline) = baselines.iter().find(|baseline| baseline.target == *target) else { continue };
-                    let on_target =
-                        |other: &Effect| matches!(other, Effect::Workload { target: other, .. } if other == target);
-                    let covers = reversible(steps).filter(|(_, other)| on_target(other)).map(|(id, _)| id).collect();
+                    let Some(baseline) = baselines.iter().find(|baseline| baseline.target == *target) else {
+                        continue;
+                    };
+                    let on_target = |other: &Effect| matches!(other, Effect::Workload { target: other, .. } if other == target);
+                    let covers =
+                        reversible(steps).filter(|(_, other)| on_target(other)).map(|(id, _)| id).collect();
                     (covers, self.restore(baseline))
                 }
                 Effect::Source { service, batch } => {
@@ -52,7 +54,9 @@ impl Undoing {
     fn restore(&self, baseline: &Baseline) -> Effect {
         let Baseline { target, snapshot } = baseline;
         let mut live = vec![snapshot.release.artifact.id()];
-        live.extend(self.artifact.iter().filter(|artifact| **artifact != live[0]).cloned().collect::<Vec<_>>());
+        live.extend(
+            self.artifact.iter().filter(|artifact| **artifact != live[0]).cloned().collect::<Vec<_>>(),
+        );
         Effect::Workload {
             target: target.clone(),
             verb: Verb::Restore { snapshot: snapshot.clone() },

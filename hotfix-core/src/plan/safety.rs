@@ -2,7 +2,9 @@
 //! workloads that are not fit to be changed.
 
 use super::{Refusal, Refused, Subject};
-use crate::model::{Fenced, Rollout, SlotName, SlotState, Target, VerbName, Weights, Workload, WorkloadSnapshot};
+use crate::model::{
+    Fenced, Rollout, SlotName, SlotState, Target, VerbName, Weights, Workload, WorkloadSnapshot,
+};
 use crate::observe::{Fact, Snapshot};
 use crate::policy::Policy;
 use crate::port::{Fence, KnownGood};
@@ -124,7 +126,8 @@ impl<'a> Facts<'a> {
     /// Refuses what the deployer cannot do.
     pub(super) fn deployable(&self, refusals: &mut Refusals) {
         let can = &self.snapshot.capabilities.deployer;
-        for verb in [VerbName::Stage, VerbName::Shift, VerbName::Promote, VerbName::Retire, VerbName::Restore] {
+        for verb in [VerbName::Stage, VerbName::Shift, VerbName::Promote, VerbName::Retire, VerbName::Restore]
+        {
             if !can.verbs.contains(&verb) {
                 refusals.add(Refusal::VerbMissing { verb });
             }

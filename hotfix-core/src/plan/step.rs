@@ -115,30 +115,13 @@ impl fmt::Display for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ready { target, slot, .. } => write!(f, "{target}: wait until {slot} is ready"),
-            Self::Soak {
-                target,
-                slot,
-                lasting,
-                ..
-            } => {
+            Self::Soak { target, slot, lasting, .. } => {
                 write!(f, "{target}: {slot} stays ready and faultless for {lasting}")
             }
-            Self::Verify {
-                target,
-                canary,
-                baseline: Some(baseline),
-                weight,
-                ..
-            } => {
+            Self::Verify { target, canary, baseline: Some(baseline), weight, .. } => {
                 write!(f, "{target}: judge {canary} at {weight} % against {baseline}")
             }
-            Self::Verify {
-                target,
-                canary,
-                baseline: None,
-                weight,
-                ..
-            } => {
+            Self::Verify { target, canary, baseline: None, weight, .. } => {
                 write!(f, "{target}: judge {canary} at {weight} %")
             }
         }

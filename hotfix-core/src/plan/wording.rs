@@ -102,7 +102,9 @@ fn gate(gate: &Gate) -> String {
         Gate::Verify { canary, baseline: Some(baseline), weight, .. } => {
             format!("GATE verdict on {canary} at {weight} % against {baseline}")
         }
-        Gate::Verify { canary, baseline: None, weight, .. } => format!("GATE verdict on {canary} at {weight} %"),
+        Gate::Verify { canary, baseline: None, weight, .. } => {
+            format!("GATE verdict on {canary} at {weight} %")
+        }
     }
 }
 

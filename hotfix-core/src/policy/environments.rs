@@ -27,11 +27,19 @@ impl Default for EnvironmentPolicy {
 impl EnvironmentPolicy {
     pub(super) fn check(&self, faults: &mut Faults) {
         if self.staging.as_ref() == Some(&self.production) {
-            faults.add("environments.staging", &self.production, "environments other than environments.production");
+            faults.add(
+                "environments.staging",
+                &self.production,
+                "environments other than environments.production",
+            );
         }
         for (field, name) in [("staging", self.staging.as_ref()), ("production", Some(&self.production))] {
             if name.is_some_and(|name| name.as_str() == "source") {
-                faults.add(&format!("environments.{field}"), "source", "names other than source, which is the repository");
+                faults.add(
+                    &format!("environments.{field}"),
+                    "source",
+                    "names other than source, which is the repository",
+                );
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::Period;
+use crate::model::{InvalidValue, Period};
 
 /// One setting that makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +13,7 @@ pub struct PolicyFault {
     /// What it is.
     pub value: Box<str>,
     /// What it may be.
-    pub allowed: &'static str,
+    pub allowed: Box<str>,
 }
 
 /// Settings that are not a policy.
@@ -40,8 +40,17 @@ impl std::error::Error for InvalidPolicy {}
 pub(super) struct Faults(Vec<PolicyFault>);
 
 impl Faults {
-    pub(super) fn add(&mut self, field: &str, value: impl ToString, allowed: &'static str) {
-        self.0.push(PolicyFault { field: field.into(), value: value.to_string().into(), allowed });
+    pub(super) fn add(&mut self, field: &str, value: impl ToString, allowed: &str) {
+        self.0.push(PolicyFault {
+            field: field.into(),
+            value: value.to_string().into(),
+            allowed: allowed.into(),
+        });
+    }
+
+    /// Adds what a part found wrong with itself.
+    pub(super) fn add_invalid(&mut self, part: &str, invalid: &InvalidValue) {
+        self.add(&format!("{part}.{}", invalid.what()), invalid.value(), invalid.allowed());
     }
 
     pub(super) fn not_zero(&mut self, field: &str, period: Period) {

@@ -29,11 +29,11 @@ pub use rollout::RolloutPolicy;
 pub use severity::{ApprovalRule, Audience, Review, Rule, SeverityRules, SeverityTable};
 pub use source::{BranchTemplate, SourcePolicy};
 
-use crate::model::Period;
+use crate::model::{Period, VerificationRules};
 use invalid::Faults;
 
 /// The open form of a policy: public fields, complete defaults, unknown fields refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Branches, tags and who writes commits.
@@ -54,6 +54,8 @@ pub struct Settings {
     pub facts_last: Period,
     /// Attempts, delays and leases of a run.
     pub execution: Execution,
+    /// What is harm, what is health, and how long to look.
+    pub judging: VerificationRules,
 }
 
 impl Default for Settings {
@@ -68,12 +70,13 @@ impl Default for Settings {
             approvals_last: Period::from_hours(24),
             facts_last: Period::from_mins(5),
             execution: Execution::default(),
+            judging: VerificationRules::default(),
         }
     }
 }
 
 /// Settings that make sense. Read through [`Deref`]; changed by [`Policy::into_settings`] and [`Policy::new`].
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(try_from = "Settings", into = "Settings")]
 pub struct Policy(Settings);
 
@@ -93,6 +96,9 @@ impl Policy {
         settings.execution.check(&settings.rollout, &mut faults);
         faults.not_zero("approvals_last", settings.approvals_last);
         faults.not_zero("facts_last", settings.facts_last);
+        if let Err(error) = settings.judging.check() {
+            faults.add_invalid("judging", &error);
+        }
         faults.into_result().map(|()| Self(settings))
     }
 

@@ -58,7 +58,11 @@ impl RolloutPolicy {
         let steps = &self.canary_steps;
         let rising = steps.windows(2).all(|pair| pair[0] < pair[1]);
         if !rising || steps.first().is_none_or(|first| *first == 0) || steps.last() != Some(&100) {
-            faults.add("rollout.canary_steps", format!("{steps:?}"), "rising percentages from 1 on that end with 100");
+            faults.add(
+                "rollout.canary_steps",
+                format!("{steps:?}"),
+                "rising percentages from 1 on that end with 100",
+            );
         }
         if self.rolling_batch == 0 {
             faults.add("rollout.rolling_batch", 0, "1 or more");
@@ -69,7 +73,11 @@ impl RolloutPolicy {
         faults.not_zero("rollout.verify_deadline", self.verify_deadline);
         faults.not_zero("rollout.undo_deadline", self.undo_deadline);
         if self.rollback_budget.as_millis() < self.undo_deadline.as_millis().saturating_mul(MOST_UNDO_STEPS) {
-            faults.add("rollout.rollback_budget", self.rollback_budget, "three times rollout.undo_deadline or more");
+            faults.add(
+                "rollout.rollback_budget",
+                self.rollback_budget,
+                "three times rollout.undo_deadline or more",
+            );
         }
     }
 }

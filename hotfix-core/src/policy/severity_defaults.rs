@@ -150,7 +150,9 @@ impl Cells {
             page: self.page.unwrap_or(base.page),
             escalate_after: self.escalate_after.unwrap_or(base.escalate_after),
             first_post_within: self.first_post_within.unwrap_or(base.first_post_within),
-            first_public_post_within: self.first_public_post_within.map_or(base.first_public_post_within, |cell| cell.0),
+            first_public_post_within: self
+                .first_public_post_within
+                .map_or(base.first_public_post_within, |cell| cell.0),
             update_every: self.update_every.unwrap_or(base.update_every),
             public_update_every: self.public_update_every.map_or(base.public_update_every, |cell| cell.0),
             approvals: self.approvals.unwrap_or(base.approvals),

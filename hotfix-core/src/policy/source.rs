@@ -49,10 +49,18 @@ impl SourcePolicy {
         }
         let unfit = |text: &str| text.trim().is_empty() || text.contains(['<', '>', '\n', '\0']);
         if unfit(&self.identity.name) {
-            faults.add("source.identity.name", format!("{:?}", self.identity.name), "one line without < and >");
+            faults.add(
+                "source.identity.name",
+                format!("{:?}", self.identity.name),
+                "one line without < and >",
+            );
         }
         if unfit(&self.identity.email) {
-            faults.add("source.identity.email", format!("{:?}", self.identity.email), "one line without < and >");
+            faults.add(
+                "source.identity.email",
+                format!("{:?}", self.identity.email),
+                "one line without < and >",
+            );
         }
     }
 

@@ -57,14 +57,8 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Permanent { reason } => write!(f, "refused: {reason}"),
-            Self::Busy {
-                reason,
-                retry_after: Some(wait),
-            } => write!(f, "busy for {wait}: {reason}"),
-            Self::Busy {
-                reason,
-                retry_after: None,
-            } => write!(f, "busy: {reason}"),
+            Self::Busy { reason, retry_after: Some(wait) } => write!(f, "busy for {wait}: {reason}"),
+            Self::Busy { reason, retry_after: None } => write!(f, "busy: {reason}"),
         }
     }
 }

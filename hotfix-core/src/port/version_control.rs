@@ -285,10 +285,7 @@ impl DiffSize {
     /// Returns the lines added and removed in all paths. Binary files count no lines.
     #[must_use]
     pub fn lines(&self) -> u64 {
-        self.paths
-            .iter()
-            .map(|path| u64::from(path.added) + u64::from(path.removed))
-            .sum()
+        self.paths.iter().map(|path| u64::from(path.added) + u64::from(path.removed)).sum()
     }
 }
 

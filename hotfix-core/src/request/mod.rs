@@ -165,11 +165,7 @@ impl std::str::FromStr for Strategy {
             "rolling" => Ok(Self::Rolling),
             "blue-green" | "blue_green" => Ok(Self::BlueGreen),
             "canary" => Ok(Self::Canary),
-            _ => Err(InvalidValue::new(
-                "strategy",
-                text,
-                "direct, rolling, blue-green, canary",
-            )),
+            _ => Err(InvalidValue::new("strategy", text, "direct, rolling, blue-green, canary")),
         }
     }
 }

@@ -271,15 +271,11 @@ impl Deployer for MemoryDeployer {
 
     async fn seal(&self, target: &Target, stamp: Stamp) -> Seal {
         let sealed = self.read("deployer.seal", target, |site| Ok(site.seal(stamp)));
-        sealed.unwrap_or_else(|error| Seal::Unreachable {
-            cause: error.to_string(),
-        })
+        sealed.unwrap_or_else(|error| Seal::Unreachable { cause: error.to_string() })
     }
 
     async fn probe(&self, target: &Target, key: &IdempotencyKey) -> Probe {
         let probed = self.read("deployer.probe", target, |site| Ok(site.probe(key)));
-        probed.unwrap_or_else(|error| Probe::Unreadable {
-            cause: error.to_string(),
-        })
+        probed.unwrap_or_else(|error| Probe::Unreadable { cause: error.to_string() })
     }
 }

@@ -17,11 +17,7 @@ pub(super) fn after(before: &Layout, verb: &Verb, behaviours: &Behaviours) -> Ne
     }
     let next = before.clone();
     match verb {
-        Verb::Stage {
-            slot,
-            release,
-            replicas,
-        } => stage(next, slot, release, *replicas, behaviours),
+        Verb::Stage { slot, release, replicas } => stage(next, slot, release, *replicas, behaviours),
         Verb::Shift { weights } => shift(next, weights),
         Verb::Promote { slot } => promote(next, slot),
         Verb::Retire { slot } => retire(next, slot),
@@ -44,24 +40,18 @@ fn stage(
     let staged = match layout.held(slot) {
         Some(held) if held.release == *release => {
             if replicas < held.replicas && (weight > 0 || live) {
-                return Err(refuse(format!(
-                    "slot {slot} is in use; it cannot be scaled down to {replicas}"
-                )));
+                return Err(refuse(format!("slot {slot} is in use; it cannot be scaled down to {replicas}")));
             }
             scaled(held, replicas, behaviours)
         }
         Some(held) if live => {
-            let reason = format!(
-                "slot {slot} is live with {}; stage {release} in another slot",
-                held.release
-            );
+            let reason =
+                format!("slot {slot} is live with {}; stage {release} in another slot", held.release);
             return Err(refuse(reason));
         }
         Some(held) if weight > 0 => {
-            let reason = format!(
-                "slot {slot} has {weight} % of the traffic with {}; shift it away",
-                held.release
-            );
+            let reason =
+                format!("slot {slot} has {weight} % of the traffic with {}; shift it away", held.release);
             return Err(refuse(reason));
         }
         _ => behaviours.start(release, replicas),
@@ -102,9 +92,7 @@ fn promote(mut layout: Layout, slot: &SlotName) -> Next {
     must_exist(&layout, slot)?;
     let weight = layout.weight(slot);
     if layout.held(slot).is_none() || weight != 100 {
-        return Err(refuse(format!(
-            "slot {slot} has {weight} % of the traffic; promoting takes 100 %"
-        )));
+        return Err(refuse(format!("slot {slot} has {weight} % of the traffic; promoting takes 100 %")));
     }
     layout.live = Some(slot.clone());
     Ok(layout)
@@ -117,9 +105,7 @@ fn retire(mut layout: Layout, slot: &SlotName) -> Next {
     }
     let weight = layout.weight(slot);
     if weight > 0 {
-        return Err(refuse(format!(
-            "slot {slot} has {weight} % of the traffic and cannot be emptied"
-        )));
+        return Err(refuse(format!("slot {slot} has {weight} % of the traffic and cannot be emptied")));
     }
     layout.slots.insert(slot.clone(), None);
     Ok(layout)
@@ -157,8 +143,5 @@ fn must_exist(layout: &Layout, slot: &SlotName) -> Result<(), Rejection> {
         return Ok(());
     }
     let slots: Vec<&str> = layout.slots.keys().map(SlotName::as_str).collect();
-    Err(refuse(format!(
-        "no slot {slot}; the slots are {}",
-        slots.join(", ")
-    )))
+    Err(refuse(format!("no slot {slot}; the slots are {}", slots.join(", "))))
 }

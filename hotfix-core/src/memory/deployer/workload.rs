@@ -85,10 +85,7 @@ impl Behaviours {
     }
 
     fn of(&self, release: &Release) -> Behaviour {
-        lock(&self.0)
-            .get(&release.artifact.id())
-            .cloned()
-            .unwrap_or_default()
+        lock(&self.0).get(&release.artifact.id()).cloned().unwrap_or_default()
     }
 
     /// Starts instances, as far as can be seen before any time passes.
@@ -97,12 +94,7 @@ impl Behaviours {
             Behaviour::Slow | Behaviour::Broken(_) => 0,
             _ => replicas.get(),
         };
-        SlotState {
-            release: release.clone(),
-            replicas,
-            ready,
-            faults: Vec::new(),
-        }
+        SlotState { release: release.clone(), replicas, ready, faults: Vec::new() }
     }
 }
 
@@ -120,10 +112,7 @@ impl Layout {
     }
 
     fn outline(&self) -> Outline {
-        let artifacts = self
-            .slots
-            .keys()
-            .filter_map(|slot| Some((slot.clone(), self.artifact(slot)?)));
+        let artifacts = self.slots.keys().filter_map(|slot| Some((slot.clone(), self.artifact(slot)?)));
         (self.live.clone(), self.weights.clone(), artifacts.collect())
     }
 
@@ -161,19 +150,8 @@ impl Site {
     }
 
     pub(super) fn observe(&self) -> Workload {
-        let Layout {
-            slots,
-            live,
-            weights,
-            rollout,
-        } = self.layout.clone();
-        Workload {
-            slots,
-            live,
-            weights,
-            rollout,
-            stamp: self.fence.current(),
-        }
+        let Layout { slots, live, weights, rollout } = self.layout.clone();
+        Workload { slots, live, weights, rollout, stamp: self.fence.current() }
     }
 
     pub(super) fn snapshot(&self) -> Option<WorkloadSnapshot> {
@@ -188,12 +166,7 @@ impl Site {
     }
 
     pub(super) fn watch(&mut self) -> Watch {
-        let filled = || {
-            self.layout
-                .slots
-                .iter()
-                .filter_map(|(slot, held)| Some((slot, held.as_ref()?)))
-        };
+        let filled = || self.layout.slots.iter().filter_map(|(slot, held)| Some((slot, held.as_ref()?)));
         let states = filled().map(|(slot, held)| instances(slot, Some(held)));
         let faults = filled().flat_map(|(slot, held)| held.faults.iter().map(|fault| faulty(slot, fault)));
         let first = states.chain(faults).collect();
@@ -215,11 +188,7 @@ impl Site {
         };
         let receipt = Receipt(format!("{verb} at {}", call.stamp));
         self.fence.accept(call, receipt.clone());
-        let effect = if after == self.layout {
-            VerbEffect::AlreadySo
-        } else {
-            VerbEffect::Changed
-        };
+        let effect = if after == self.layout { VerbEffect::AlreadySo } else { VerbEffect::Changed };
         self.accepted.push(AcceptedVerb {
             stamp: call.stamp,
             key: call.key.clone(),
@@ -236,11 +205,7 @@ impl Site {
             expected,
             found: found.map_or_else(|| "nothing".to_owned(), |found| found.to_string()),
         };
-        let live = self
-            .layout
-            .live
-            .as_ref()
-            .and_then(|slot| self.layout.artifact(slot));
+        let live = self.layout.live.as_ref().and_then(|slot| self.layout.artifact(slot));
         if !precondition.live.is_empty()
             && !live.as_ref().is_some_and(|live| precondition.live.contains(live))
         {
@@ -248,10 +213,9 @@ impl Site {
             return Err(drifted(format!("{} live", wanted.join(" or ")), live));
         }
         match &precondition.holds {
-            Some((slot, artifact)) if self.layout.artifact(slot).as_ref() != Some(artifact) => Err(drifted(
-                format!("{artifact} in slot {slot}"),
-                self.layout.artifact(slot),
-            )),
+            Some((slot, artifact)) if self.layout.artifact(slot).as_ref() != Some(artifact) => {
+                Err(drifted(format!("{artifact} in slot {slot}"), self.layout.artifact(slot)))
+            }
             _ => Ok(()),
         }
     }
@@ -264,9 +228,7 @@ impl Site {
         match self.fence.receipt(key) {
             Some(receipt) => Probe::Applied(receipt),
             None if self.layout.outline() == self.known => Probe::NotApplied,
-            None => Probe::Drifted {
-                found: self.layout.text(),
-            },
+            None => Probe::Drifted { found: self.layout.text() },
         }
     }
 
@@ -276,12 +238,8 @@ impl Site {
 
     pub(super) fn install(&mut self, slot: &SlotName, release: &Release, replicas: NonZeroU16) {
         let mut after = self.layout.clone();
-        let held = SlotState {
-            release: release.clone(),
-            replicas,
-            ready: replicas.get(),
-            faults: Vec::new(),
-        };
+        let held =
+            SlotState { release: release.clone(), replicas, ready: replicas.get(), faults: Vec::new() };
         after.slots.insert(slot.clone(), Some(held));
         after.live = Some(slot.clone());
         after.weights = Some(Weights::all(slot.clone()));
@@ -357,8 +315,5 @@ fn instances(slot: &SlotName, held: Option<&SlotState>) -> WorkloadChange {
 }
 
 fn faulty(slot: &SlotName, fault: &Fault) -> WorkloadChange {
-    WorkloadChange::Faulty {
-        slot: slot.clone(),
-        fault: fault.clone(),
-    }
+    WorkloadChange::Faulty { slot: slot.clone(), fault: fault.clone() }
 }

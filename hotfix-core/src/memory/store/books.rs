@@ -67,11 +67,7 @@ impl Run {
     }
 
     fn lease(&self) -> Lease {
-        Lease {
-            run: self.id.clone(),
-            epoch: self.epoch,
-            expires_at: self.expires_at,
-        }
+        Lease { run: self.id.clone(), epoch: self.epoch, expires_at: self.expires_at }
     }
 
     fn summary(&self) -> RunSummary {
@@ -131,11 +127,7 @@ impl Books {
             return Ok(file.incident.id.clone());
         }
         if self.files.contains_key(&new.id) {
-            let error = Error::new(
-                ErrorKind::AlreadyExists,
-                operation,
-                "the incident id was used before",
-            );
+            let error = Error::new(ErrorKind::AlreadyExists, operation, "the incident id was used before");
             return Err(error.with("incident", &new.id));
         }
         let file = IncidentFile {
@@ -157,8 +149,7 @@ impl Books {
     fn next_epoch(&mut self, claims: &[Fenced]) -> u64 {
         let highest = claims.iter().filter_map(|target| self.epochs.get(target)).max();
         let epoch = highest.copied().unwrap_or(0) + 1;
-        self.epochs
-            .extend(claims.iter().map(|target| (target.clone(), epoch)));
+        self.epochs.extend(claims.iter().map(|target| (target.clone(), epoch)));
         epoch
     }
 
@@ -282,10 +273,7 @@ fn unknown_run(operation: &'static str, id: &RunId) -> Error {
 /// A run that claims nothing, or one thing twice, is a defect of the caller.
 fn check_claims(operation: &'static str, claims: &[Fenced]) -> Result<()> {
     let invalid = |message| Error::new(ErrorKind::Invalid, operation, message);
-    let twice = claims
-        .iter()
-        .enumerate()
-        .find(|(index, target)| claims[..*index].contains(target));
+    let twice = claims.iter().enumerate().find(|(index, target)| claims[..*index].contains(target));
     match twice {
         Some((_, target)) => Err(invalid("a target is claimed twice; name it once").with("target", target)),
         None if claims.is_empty() => Err(invalid("no target is claimed; name at least one")),

@@ -30,10 +30,7 @@ impl MemoryStore {
     /// Builds an empty store.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self {
-            clock,
-            books: Arc::default(),
-        }
+        Self { clock, books: Arc::default() }
     }
 }
 
@@ -46,10 +43,7 @@ impl fmt::Debug for MemoryStore {
 #[async_trait]
 impl IncidentStore for MemoryStore {
     fn capabilities(&self) -> StoreCapabilities {
-        StoreCapabilities {
-            durability: Durability::Process,
-            sharing: Sharing::Process,
-        }
+        StoreCapabilities { durability: Durability::Process, sharing: Sharing::Process }
     }
 
     async fn open_run(&self, run: NewRun) -> Result<Opened> {
@@ -111,13 +105,6 @@ impl IncidentStore for MemoryStore {
 
     async fn known_good(&self, target: &Target, limit: usize) -> Result<Vec<KnownGood>> {
         let books = lock(&self.books);
-        Ok(books
-            .known_good
-            .get(target)
-            .into_iter()
-            .flatten()
-            .take(limit)
-            .cloned()
-            .collect())
+        Ok(books.known_good.get(target).into_iter().flatten().take(limit).cloned().collect())
     }
 }

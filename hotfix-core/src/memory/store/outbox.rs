@@ -63,20 +63,12 @@ impl Outbox {
         if self.rows.iter().any(is_there) {
             return;
         }
-        self.rows.push(Row {
-            destination,
-            posting,
-            attempts: 0,
-            stage: Stage::Waiting,
-            due: now,
-        });
+        self.rows.push(Row { destination, posting, attempts: 0, stage: Stage::Waiting, due: now });
     }
 
     pub(super) fn lease(&mut self, now: Timestamp, ttl: Period, limit: usize) -> Vec<OutboxItem> {
-        let due: Vec<usize> = self
-            .next_of_each_thread()
-            .filter(|index| self.rows[*index].due <= now)
-            .collect();
+        let due: Vec<usize> =
+            self.next_of_each_thread().filter(|index| self.rows[*index].due <= now).collect();
         let next = due.into_iter().take(limit);
         next.filter_map(|index| self.hand_out(index, now, ttl)).collect()
     }
@@ -92,9 +84,7 @@ impl Outbox {
     fn hand_out(&mut self, index: usize, now: Timestamp, ttl: Period) -> Option<OutboxItem> {
         let item = self.item(index, now)?;
         let row = &mut self.rows[index];
-        row.stage = Stage::Leased {
-            before: item.state.clone(),
-        };
+        row.stage = Stage::Leased { before: item.state.clone() };
         row.attempts += 1;
         row.due = now + ttl.to_delta();
         Some(item)
@@ -130,15 +120,9 @@ impl Outbox {
     }
 
     pub(super) fn settle(&mut self, id: u64, settlement: Settlement, now: Timestamp) -> Result<()> {
-        let row = usize::try_from(id)
-            .ok()
-            .and_then(|index| self.rows.get_mut(index));
+        let row = usize::try_from(id).ok().and_then(|index| self.rows.get_mut(index));
         let Some(row) = row else {
-            let error = Error::new(
-                ErrorKind::NotFound,
-                "store.settle_outbox",
-                "no posting has this number",
-            );
+            let error = Error::new(ErrorKind::NotFound, "store.settle_outbox", "no posting has this number");
             return Err(error.with("posting", id));
         };
         match settlement {
@@ -157,8 +141,6 @@ impl Outbox {
     }
 
     pub(super) fn undelivered(&self, now: Timestamp) -> Vec<OutboxItem> {
-        (0..self.rows.len())
-            .filter_map(|index| self.item(index, now))
-            .collect()
+        (0..self.rows.len()).filter_map(|index| self.item(index, now)).collect()
     }
 }

@@ -11,15 +11,8 @@ const OPERATION: &str = "version_control.compose";
 
 /// Carries out a recipe.
 pub(super) fn compose(objects: &mut Objects, recipe: &Recipe) -> Result<Vec<Composed>> {
-    let signature = Signature {
-        who: recipe.identity.clone(),
-        at: recipe.at,
-    };
-    let mut kitchen = Kitchen {
-        objects,
-        signature,
-        made: Vec::new(),
-    };
+    let signature = Signature { who: recipe.identity.clone(), at: recipe.at };
+    let mut kitchen = Kitchen { objects, signature, made: Vec::new() };
     let mut answers = Vec::new();
     for instruction in &recipe.instructions {
         let (answer, commit) = kitchen.follow(instruction)?;
@@ -65,12 +58,7 @@ impl Kitchen<'_> {
             Instruction::Tag { name, on, message } => Ok(self.commit_at(on)?.map_or(SKIPPED, |commit| {
                 let (name, message) = (name.clone(), message.clone());
                 let tagger = self.signature.clone();
-                let tag = Tag {
-                    name,
-                    commit: commit.clone(),
-                    tagger,
-                    message,
-                };
+                let tag = Tag { name, commit: commit.clone(), tagger, message };
                 let id = self.objects.write_tag(tag);
                 (Composed::Tag { id }, Made::Commit(commit))
             })),
@@ -129,11 +117,7 @@ impl Kitchen<'_> {
                 files = picked;
             }
         }
-        if head == onto {
-            self.unchanged(onto)
-        } else {
-            self.made(head)
-        }
+        if head == onto { self.unchanged(onto) } else { self.made(head) }
     }
 
     fn merge(&mut self, into: ObjectId, from: ObjectId, message: &str) -> Step {
@@ -174,9 +158,7 @@ impl Kitchen<'_> {
     }
 
     fn known(&self, id: &ObjectId) -> &Commit {
-        self.objects
-            .commit(id)
-            .expect("a commit that was looked up or written before")
+        self.objects.commit(id).expect("a commit that was looked up or written before")
     }
 }
 

@@ -26,11 +26,7 @@ pub(super) fn merge(base: &Tree, ours: &Tree, theirs: &Tree) -> Result<Tree, Vec
         conflicts.push(conflict(path, ConflictKind::Type, sides));
     }
     conflicts.sort_by(|a, b| a.path.cmp(&b.path));
-    if conflicts.is_empty() {
-        Ok(merged)
-    } else {
-        Err(conflicts)
-    }
+    if conflicts.is_empty() { Ok(merged) } else { Err(conflicts) }
 }
 
 type Sides<'a> = [Option<&'a String>; 3];
@@ -51,8 +47,7 @@ fn merge_file([base, ours, theirs]: Sides<'_>) -> Result<Option<&String>, Confli
 
 /// Whether a path lies in a folder of the other's name.
 fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder)
-        .is_some_and(|rest| rest.starts_with('/'))
+    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn conflict(path: &str, kind: ConflictKind, sides: Sides<'_>) -> ConflictPath {
@@ -68,10 +63,7 @@ mod tests {
     use super::*;
 
     fn tree(files: &[(&str, &str)]) -> Tree {
-        files
-            .iter()
-            .map(|(path, content)| ((*path).to_owned(), (*content).to_owned()))
-            .collect()
+        files.iter().map(|(path, content)| ((*path).to_owned(), (*content).to_owned())).collect()
     }
 
     fn kinds(base: &[(&str, &str)], ours: &[(&str, &str)], theirs: &[(&str, &str)]) -> Vec<ConflictKind> {
@@ -90,18 +82,9 @@ mod tests {
 
     #[test]
     fn each_kind_of_clash_is_named() {
-        assert_eq!(
-            kinds(&[("a", "1")], &[("a", "2")], &[("a", "3")]),
-            [ConflictKind::Content]
-        );
-        assert_eq!(
-            kinds(&[("a", "1")], &[], &[("a", "3")]),
-            [ConflictKind::ModifyDelete]
-        );
-        assert_eq!(
-            kinds(&[], &[("a", "2")], &[("a", "3")]),
-            [ConflictKind::BothAdded]
-        );
+        assert_eq!(kinds(&[("a", "1")], &[("a", "2")], &[("a", "3")]), [ConflictKind::Content]);
+        assert_eq!(kinds(&[("a", "1")], &[], &[("a", "3")]), [ConflictKind::ModifyDelete]);
+        assert_eq!(kinds(&[], &[("a", "2")], &[("a", "3")]), [ConflictKind::BothAdded]);
         assert_eq!(kinds(&[], &[("a", "2")], &[("a/b", "3")]), [ConflictKind::Type]);
     }
 }

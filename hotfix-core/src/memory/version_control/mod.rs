@@ -86,10 +86,7 @@ impl MemoryVersionControl {
         for parent in parents {
             assert!(objects.commit(parent).is_some(), "parent {parent} does not exist");
         }
-        let mut files = parents
-            .first()
-            .map(|parent| objects.files(parent))
-            .unwrap_or_default();
+        let mut files = parents.first().map(|parent| objects.files(parent)).unwrap_or_default();
         for (path, content) in changes {
             match content {
                 Some(content) => files.insert((*path).to_owned(), (*content).to_owned()),
@@ -113,10 +110,7 @@ impl MemoryVersionControl {
     pub fn set_branch(&self, branch: &BranchName, commit: Option<&ObjectId>) {
         let repository = &mut self.lock().repository;
         if let Some(commit) = commit {
-            assert!(
-                repository.objects.commit(commit).is_some(),
-                "commit {commit} does not exist"
-            );
+            assert!(repository.objects.commit(commit).is_some(), "commit {commit} does not exist");
         }
         repository.set(&RefName::branch(branch), commit.cloned());
     }
@@ -127,10 +121,7 @@ impl MemoryVersionControl {
     /// If the commit does not exist.
     pub fn set_tag(&self, name: &TagName, commit: &ObjectId) {
         let repository = &mut self.lock().repository;
-        assert!(
-            repository.objects.commit(commit).is_some(),
-            "commit {commit} does not exist"
-        );
+        assert!(repository.objects.commit(commit).is_some(), "commit {commit} does not exist");
         let tag = repository.objects.write_tag(Tag {
             name: name.clone(),
             commit: commit.clone(),
@@ -155,10 +146,7 @@ impl MemoryVersionControl {
     #[must_use]
     pub fn read(&self, revision: &str, path: &str) -> Option<String> {
         let repository = &self.lock().repository;
-        repository
-            .objects
-            .files(&repository.resolve(revision)?)
-            .remove(path)
+        repository.objects.files(&repository.resolve(revision)?).remove(path)
     }
 
     /// Returns every reference with what it holds, tags not peeled.
@@ -222,10 +210,7 @@ impl Request {
 /// Who wrote what was there before.
 fn somebody() -> Signature {
     Signature {
-        who: Identity {
-            name: "Somebody".to_owned(),
-            email: "somebody@example.com".to_owned(),
-        },
+        who: Identity { name: "Somebody".to_owned(), email: "somebody@example.com".to_owned() },
         at: chrono::DateTime::UNIX_EPOCH,
     }
 }
@@ -239,33 +224,17 @@ impl fmt::Debug for MemoryVersionControl {
 #[async_trait]
 impl VersionControl for MemoryVersionControl {
     fn capabilities(&self) -> VersionControlCapabilities {
-        VersionControlCapabilities {
-            atomic: Atomicity::AllOrNothing,
-            remote: None,
-        }
+        VersionControlCapabilities { atomic: Atomicity::AllOrNothing, remote: None }
     }
 
     async fn observe(&self, query: &SourceQuery) -> Result<SourceFacts> {
         let world = self.reach("version_control.observe")?;
         let repository = &world.repository;
-        let peeled = |name: &RefName| {
-            repository
-                .refs
-                .get(name)
-                .and_then(|id| repository.objects.peel(id))
-        };
+        let peeled = |name: &RefName| repository.refs.get(name).and_then(|id| repository.objects.peel(id));
         let fence = repository.fences.get(&query.service);
         Ok(SourceFacts {
-            refs: query
-                .refs
-                .iter()
-                .map(|name| (name.clone(), peeled(name)))
-                .collect(),
-            revisions: query
-                .revisions
-                .iter()
-                .map(|text| (text.clone(), repository.resolve(text)))
-                .collect(),
+            refs: query.refs.iter().map(|name| (name.clone(), peeled(name))).collect(),
+            revisions: query.revisions.iter().map(|text| (text.clone(), repository.resolve(text))).collect(),
             diverged: BTreeMap::new(),
             tags: repository.tags(),
             checked_out: repository.checked_out.iter().cloned().collect(),
@@ -278,24 +247,13 @@ impl VersionControl for MemoryVersionControl {
     }
 
     async fn apply(&self, call: &Call, service: &ServiceName, batch: &RefBatch) -> Reply {
-        self.lock().send(Request {
-            call: call.clone(),
-            service: service.clone(),
-            batch: batch.clone(),
-        })
+        self.lock().send(Request { call: call.clone(), service: service.clone(), batch: batch.clone() })
     }
 
     async fn seal(&self, service: &ServiceName, stamp: Stamp) -> Seal {
         match self.reach("version_control.seal") {
-            Ok(mut world) => world
-                .repository
-                .fences
-                .entry(service.clone())
-                .or_default()
-                .seal(stamp),
-            Err(error) => Seal::Unreachable {
-                cause: error.to_string(),
-            },
+            Ok(mut world) => world.repository.fences.entry(service.clone()).or_default().seal(stamp),
+            Err(error) => Seal::Unreachable { cause: error.to_string() },
         }
     }
 
@@ -303,16 +261,10 @@ impl VersionControl for MemoryVersionControl {
         let world = match self.reach("version_control.probe") {
             Ok(world) => world,
             Err(error) => {
-                return Probe::Unreadable {
-                    cause: error.to_string(),
-                };
+                return Probe::Unreadable { cause: error.to_string() };
             }
         };
-        let receipt = world
-            .repository
-            .fences
-            .get(service)
-            .and_then(|fence| fence.receipt(key));
+        let receipt = world.repository.fences.get(service).and_then(|fence| fence.receipt(key));
         receipt.map_or(Probe::NotApplied, Probe::Applied)
     }
 }

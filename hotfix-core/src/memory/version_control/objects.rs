@@ -76,10 +76,7 @@ impl Objects {
 
     /// Returns the files of a commit; nothing for one that does not exist.
     pub(super) fn files(&self, commit: &ObjectId) -> Tree {
-        let tree = self
-            .commits
-            .get(commit)
-            .and_then(|commit| self.trees.get(&commit.tree));
+        let tree = self.commits.get(commit).and_then(|commit| self.trees.get(&commit.tree));
         tree.cloned().unwrap_or_default()
     }
 
@@ -88,9 +85,7 @@ impl Objects {
         const SHORTEST: usize = 4;
         let mut found = self.commits.keys().filter(|id| id.as_str().starts_with(digits));
         let (first, second) = (found.next(), found.next());
-        first
-            .filter(|_| second.is_none() && digits.len() >= SHORTEST)
-            .cloned()
+        first.filter(|_| second.is_none() && digits.len() >= SHORTEST).cloned()
     }
 
     /// Returns a commit with everything that it contains, nearest first.
@@ -99,12 +94,7 @@ impl Objects {
         let mut queue = VecDeque::from([from.clone()]);
         while let Some(id) = queue.pop_front() {
             if seen.insert(id.clone()) {
-                queue.extend(
-                    self.commits
-                        .get(&id)
-                        .into_iter()
-                        .flat_map(|commit| commit.parents.clone()),
-                );
+                queue.extend(self.commits.get(&id).into_iter().flat_map(|commit| commit.parents.clone()));
                 order.push(id);
             }
         }
@@ -114,15 +104,9 @@ impl Objects {
     /// Returns a best common ancestor: one that no other common ancestor contains. Of several, the nearest.
     pub(super) fn merge_base(&self, ours: &ObjectId, theirs: &ObjectId) -> Option<ObjectId> {
         let theirs: BTreeSet<_> = self.history(theirs).into_iter().collect();
-        let common: Vec<_> = self
-            .history(ours)
-            .into_iter()
-            .filter(|id| theirs.contains(id))
-            .collect();
-        let contained: BTreeSet<_> = common
-            .iter()
-            .flat_map(|id| self.history(id).into_iter().skip(1))
-            .collect();
+        let common: Vec<_> = self.history(ours).into_iter().filter(|id| theirs.contains(id)).collect();
+        let contained: BTreeSet<_> =
+            common.iter().flat_map(|id| self.history(id).into_iter().skip(1)).collect();
         common.into_iter().find(|id| !contained.contains(id))
     }
 }
@@ -140,13 +124,7 @@ impl Commit {
 impl Tag {
     fn id(&self) -> ObjectId {
         let tagger = self.tagger.line();
-        name(&[
-            "tag",
-            self.name.as_str(),
-            self.commit.as_str(),
-            &tagger,
-            &self.message,
-        ])
+        name(&["tag", self.name.as_str(), self.commit.as_str(), &tagger, &self.message])
     }
 }
 
@@ -161,9 +139,7 @@ pub(super) fn blob_id(content: &str) -> ObjectId {
 }
 
 fn tree_id(tree: &Tree) -> ObjectId {
-    let entries = tree
-        .iter()
-        .flat_map(|(path, content)| [path.as_str(), content.as_str()]);
+    let entries = tree.iter().flat_map(|(path, content)| [path.as_str(), content.as_str()]);
     let fields: Vec<&str> = std::iter::once("tree").chain(entries).collect();
     name(&fields)
 }
@@ -176,10 +152,7 @@ fn name(fields: &[&str]) -> ObjectId {
         hash.update((field.len() as u64).to_be_bytes());
         hash.update(field);
     }
-    let digits = hash
-        .finalize()
-        .iter()
-        .take(BYTES)
-        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let digits =
+        hash.finalize().iter().take(BYTES).fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     ObjectId::new(digits).expect("twenty bytes are forty hex digits")
 }

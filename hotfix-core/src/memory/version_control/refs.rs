@@ -21,18 +21,9 @@ pub(super) struct Repository {
 
 impl Repository {
     pub(super) fn resolve(&self, revision: &str) -> Option<ObjectId> {
-        let named = [
-            revision.to_owned(),
-            format!("refs/tags/{revision}"),
-            format!("refs/heads/{revision}"),
-        ];
-        let mut refs = named
-            .iter()
-            .filter_map(|name| self.refs.get(&RefName::new(name).ok()?));
-        let id = refs
-            .next()
-            .cloned()
-            .or_else(|| self.objects.abbreviated(revision))?;
+        let named = [revision.to_owned(), format!("refs/tags/{revision}"), format!("refs/heads/{revision}")];
+        let mut refs = named.iter().filter_map(|name| self.refs.get(&RefName::new(name).ok()?));
+        let id = refs.next().cloned().or_else(|| self.objects.abbreviated(revision))?;
         self.objects.peel(&id)
     }
 
@@ -60,10 +51,7 @@ impl Repository {
             return Reply::Conflict(conflict);
         }
         let receipt = Receipt(format!("{} reference(s) at {}", batch.updates.len(), call.stamp));
-        self.fences
-            .entry(service.clone())
-            .or_default()
-            .accept(call, receipt.clone());
+        self.fences.entry(service.clone()).or_default().accept(call, receipt.clone());
         for update in &batch.updates {
             self.set(&update.name, update.new.clone());
         }
@@ -92,29 +80,19 @@ impl Repository {
             }
             self.check_update(update)?;
         }
-        if names.is_empty() {
-            Err(refuse("the batch is empty"))
-        } else {
-            Ok(())
-        }
+        if names.is_empty() { Err(refuse("the batch is empty")) } else { Ok(()) }
     }
 
     fn check_update(&self, update: &RefUpdate) -> Result<(), Rejection> {
         let RefUpdate { name, old, new } = update;
         if name.is_tag() && old.is_some() {
-            return Err(refuse(format!(
-                "{name} is a tag; tags are never moved and never deleted"
-            )));
+            return Err(refuse(format!("{name} is a tag; tags are never moved and never deleted")));
         }
         if name.as_str().starts_with("refs/hotfix/") {
-            return Err(refuse(format!(
-                "{name} belongs to the fence and is not moved by a batch"
-            )));
+            return Err(refuse(format!("{name} belongs to the fence and is not moved by a batch")));
         }
         if old != new && self.checked_out.contains(name) {
-            return Err(refuse(format!(
-                "{name} is checked out in a work tree and cannot be moved"
-            )));
+            return Err(refuse(format!("{name} is checked out in a work tree and cannot be moved")));
         }
         match new {
             Some(id) if self.objects.peel(id).is_none() => Err(refuse(format!("object {id} does not exist"))),
@@ -131,9 +109,7 @@ impl Repository {
             Some(id) => format!("{} at {id}", update.name),
             None => format!("no {}", update.name),
         };
-        (found != update.old.as_ref()).then(|| Conflict::Drifted {
-            expected: show(update.old.as_ref()),
-            found: show(found),
-        })
+        (found != update.old.as_ref())
+            .then(|| Conflict::Drifted { expected: show(update.old.as_ref()), found: show(found) })
     }
 }

@@ -36,7 +36,9 @@ fn coverage(plan: &Plan, violations: &mut Vec<Violation>) {
         }
     }
     for step in plan.steps().iter().filter(|step| step.on_failure == OnFailure::RollBack) {
-        let Action::Effect(effect) = &step.action else { continue };
+        let Action::Effect(effect) = &step.action else {
+            continue;
+        };
         match covered.get(&step.id).copied().unwrap_or(0) {
             0 if leaves_only_tags(effect) => {}
             0 => violations.push(Violation::NoUndo { step: step.id }),

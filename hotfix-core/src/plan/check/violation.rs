@@ -114,7 +114,9 @@ pub enum Violation {
         slot: SlotName,
     },
     /// A share of traffic is left behind without a verdict on it.
-    #[error("step {step} goes on from {weight} % without a passing gate on exactly that artifact at that weight")]
+    #[error(
+        "step {step} goes on from {weight} % without a passing gate on exactly that artifact at that weight"
+    )]
     UnprovenShare {
         /// The step.
         step: StepId,
@@ -168,7 +170,9 @@ pub enum Violation {
         slot: SlotName,
     },
     /// Production gets a release that staging has not seen, and the report does not say so.
-    #[error("step {step} sends production traffic to a release that staging has not proven, and no finding says so")]
+    #[error(
+        "step {step} sends production traffic to a release that staging has not proven, and no finding says so"
+    )]
     StagingNotFirst {
         /// The step.
         step: StepId,

@@ -85,7 +85,8 @@ impl Side {
 
 impl Workloads {
     pub(super) fn new(plan: &Plan) -> Self {
-        let sides = plan.baselines().iter().map(|baseline| (baseline.target.clone(), Side::new(&baseline.snapshot)));
+        let sides =
+            plan.baselines().iter().map(|baseline| (baseline.target.clone(), Side::new(&baseline.snapshot)));
         let proof = match plan.request().goal {
             Goal::Deploy { .. } => Proof::Verdict,
             Goal::Create { .. } | Goal::Rollback { .. } => Proof::Instances,
@@ -114,7 +115,9 @@ impl Workloads {
     ) {
         let is_main = self.is_main(target);
         let unrehearsed = is_main && self.rehearsal_needed && !self.rehearsed;
-        let Some(side) = self.sides.get_mut(target) else { return };
+        let Some(side) = self.sides.get_mut(target) else {
+            return;
+        };
         side.expect(step, precondition, violations);
         if is_main && matches!(verb, Verb::Shift { .. } | Verb::Promote { .. } | Verb::Retire { .. }) {
             side.leave_share(step, violations);
@@ -150,7 +153,9 @@ impl Workloads {
 
     /// Returns whether what the plan promises is live and proven with all the traffic.
     pub(super) fn is_proven_live(&self, plan: &Plan) -> bool {
-        let (Some((target, _)), Some(release)) = (&self.main, plan.release()) else { return false };
+        let (Some((target, _)), Some(release)) = (&self.main, plan.release()) else {
+            return false;
+        };
         let artifact = release.artifact.id();
         self.sides.get(target).is_some_and(|side| {
             side.holds(&side.live, &artifact) && side.weight(&side.live) == 100 && side.is_proven(&side.live)

@@ -1,0 +1,35 @@
+//! From a message to the postings of a thread: one root per run, replies below it, the root changed in place.
+
+use crate::execute::{Record, Run};
+use crate::model::{IncidentId, Message, Phase};
+use crate::port::{Posting, PostingKind, ThreadKey};
+
+/// Makes the postings of a committed record, for each destination the same.
+///
+/// The first entry opens the thread. Every later message is a reply; a change of phase also changes the root, so that
+/// a glance at it tells where the run stands. `run` is the state that the record led to, `before` the phase it left.
+#[must_use]
+pub fn postings(
+    record: &Record,
+    message: Message,
+    run: &Run,
+    before: Phase,
+    incident: &IncidentId,
+) -> Vec<Posting> {
+    let seq = run.entries().saturating_sub(1);
+    let posting = |kind, name: &str, message: Message| Posting {
+        dedup: format!("{}:{seq}:{name}", run.run()),
+        thread: ThreadKey { incident: incident.clone(), run: run.run().clone() },
+        kind,
+        message,
+        root: None,
+    };
+    if matches!(record, Record::Planned(_)) {
+        return vec![posting(PostingKind::Root, "root", message)];
+    }
+    let mut all = vec![posting(PostingKind::Reply, "reply", message.clone())];
+    if message.phase != before {
+        all.push(posting(PostingKind::Update, "update", message));
+    }
+    all
+}
