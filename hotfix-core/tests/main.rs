@@ -1,3 +1,4 @@
 //! Integration tests of hotfix-core, in one binary.
 
+mod architecture;
 mod judge;

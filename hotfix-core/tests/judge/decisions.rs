@@ -14,10 +14,7 @@ fn proof_from_one_weight_does_not_promote_a_silent_canary_at_the_next() {
     look(&mut rollout, &clean);
     assert!(matches!(look(&mut rollout, &clean), Ruling::Promote { .. }));
     rollout.next_gate(gate(50));
-    let silent = Sample {
-        canary: Reading::Absent,
-        ..scrape((0, 0), (10, 0))
-    };
+    let silent = Sample { canary: Reading::Absent, ..scrape((0, 0), (10, 0)) };
     for _ in 0..10 {
         let ruling = look(&mut rollout, &silent);
         assert!(matches!(ruling, Ruling::Hold { .. }), "{ruling}");
@@ -32,17 +29,10 @@ fn a_fix_that_works_leaves_a_broken_baseline_quickly() {
     let cured = scrape((75, 0), (675, 60));
     let (looks, ruling) = look_until_decided(&mut rollout, &cured);
     assert_eq!(looks, 2);
-    let Ruling::Promote {
-        proof: Proof::Proven,
-        reasons,
-    } = ruling
-    else {
+    let Ruling::Promote { proof: Proof::Proven, reasons } = ruling else {
         panic!("{ruling}");
     };
-    assert!(matches!(
-        reasons[..],
-        [Reason::ProvenGood { .. }, Reason::FixWorks { .. }]
-    ));
+    assert!(matches!(reasons[..], [Reason::ProvenGood { .. }, Reason::FixWorks { .. }]));
 }
 
 #[test]
@@ -61,10 +51,7 @@ fn harm_that_begins_at_a_hundred_percent_is_found() {
 
 #[test]
 fn suspicion_holds_and_in_the_end_asks_a_human() {
-    let pace = Pace {
-        hold_limit: 5,
-        ..Pace::default()
-    };
+    let pace = Pace { hold_limit: 5, ..Pace::default() };
     let mut rollout = rollout_at(10, &rules(JudgeSettings::default(), pace));
     for _ in 0..2 {
         look(&mut rollout, &scrape((75, 3), (675, 1)));
@@ -86,14 +73,8 @@ fn suspicion_holds_and_in_the_end_asks_a_human() {
 #[test]
 fn a_broken_instance_condemns_at_once_whatever_the_metrics_say() {
     let faults = [
-        Fault::CrashLoop {
-            instance: "web-1".to_owned(),
-            restarts: 5,
-        },
-        Fault::NeverReady {
-            instance: "web-2".to_owned(),
-            after: Period::from_secs(30),
-        },
+        Fault::CrashLoop { instance: "web-1".to_owned(), restarts: 5 },
+        Fault::NeverReady { instance: "web-2".to_owned(), after: Period::from_secs(30) },
     ];
     for sample in [scrape((75, 0), (675, 0)), Sample::missed(at(0), Missing::Stale)] {
         let (_, ruling) = rollout().observe(&sample, &faults);
@@ -113,10 +94,7 @@ fn a_gate_is_left_after_four_scrapes_when_proven_and_dwell_begins_anew() {
     let clean = scrape((1000, 1), (9000, 9));
     assert_eq!(look_until_decided(&mut rollout, &clean).0, 4);
     rollout.next_gate(gate(50));
-    assert_eq!(
-        look_until_decided(&mut rollout, &scrape((5000, 5), (5000, 5))).0,
-        4
-    );
+    assert_eq!(look_until_decided(&mut rollout, &scrape((5000, 5), (5000, 5))).0, 4);
     assert_eq!(rollout.evidence().gate.canary, counts(20_000, 20));
     assert_eq!(rollout.evidence().rollout.canary, counts(24_000, 24));
 }
@@ -128,10 +106,7 @@ fn evidence_of_harm_is_carried_to_the_next_gate() {
     let before = rollout.evidence().statistics;
     rollout.next_gate(gate(25));
     assert_eq!(rollout.evidence().statistics, before);
-    assert!(matches!(
-        look(&mut rollout, &scrape((187, 8), (563, 3))),
-        Ruling::RollBack { .. }
-    ));
+    assert!(matches!(look(&mut rollout, &scrape((187, 8), (563, 3))), Ruling::RollBack { .. }));
 }
 
 #[test]

@@ -50,17 +50,10 @@ fn judge(history: &[(u8, Vec<Sample>)], phi: Dispersion, broken_at: Option<usize
             rollout.next_gate(gate(*percent));
         }
         for (index, sample) in samples.iter().enumerate() {
-            let fault = Fault::CrashLoop {
-                instance: "green-1".to_owned(),
-                restarts: 3,
-            };
+            let fault = Fault::CrashLoop { instance: "green-1".to_owned(), restarts: 3 };
             let faults: Vec<_> = (broken_at == Some(index)).then_some(fault).into_iter().collect();
             let (_, ruling) = rollout.observe(sample, &faults);
-            assert_eq!(
-                matches!(ruling, Ruling::RollBack { .. }),
-                !faults.is_empty(),
-                "{ruling}"
-            );
+            assert_eq!(matches!(ruling, Ruling::RollBack { .. }), !faults.is_empty(), "{ruling}");
         }
     }
     rollout
@@ -76,10 +69,7 @@ fn a_replay_of_the_journal_gives_the_same_state_bit_for_bit() {
     let replayed = judge(&samples, phi, None);
 
     assert_eq!(replayed, live);
-    assert_eq!(
-        bits(&replayed.evidence().statistics),
-        bits(&live.evidence().statistics)
-    );
+    assert_eq!(bits(&replayed.evidence().statistics), bits(&live.evidence().statistics));
     assert_eq!(replayed.digest(), live.digest());
 }
 
@@ -95,10 +85,7 @@ fn one_other_count_gives_another_digest() {
 fn samples_are_journaled_as_compact_lines() {
     let samples = [
         scrape((75, 1), (675, 4)).with_ready(2),
-        Sample {
-            canary: Reading::Absent,
-            ..Sample::missed(at(15), Missing::Stale)
-        },
+        Sample { canary: Reading::Absent, ..Sample::missed(at(15), Missing::Stale) },
         Sample::missed(at(30), Missing::failed(&"time-out")),
     ];
     let lines = samples.map(|sample| serde_json::to_string(&sample).unwrap());
@@ -123,10 +110,7 @@ fn a_verdict_says_what_it_rests_on() {
     rollout.observe(&broken, &[]);
     let (evidence, ruling) = rollout.observe(&broken, &[]);
     let verdict = rollout.verdict(&ruling);
-    let totals = Totals {
-        canary: counts(150, 150),
-        baseline: counts(1350, 0),
-    };
+    let totals = Totals { canary: counts(150, 150), baseline: counts(1350, 0) };
     assert_eq!(
         verdict,
         Verdict {

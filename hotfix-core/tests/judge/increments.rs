@@ -18,20 +18,11 @@ fn increments() -> Increments {
 }
 
 fn series(slot_name: &str, name: &str, seconds: i64, requests: f64, errors: Option<f64>) -> CounterSeries {
-    CounterSeries {
-        slot: slot(slot_name),
-        series: name.to_owned(),
-        at: at(seconds),
-        requests,
-        errors,
-    }
+    CounterSeries { slot: slot(slot_name), series: name.to_owned(), at: at(seconds), requests, errors }
 }
 
 fn scrape(series: Vec<CounterSeries>) -> Scrape {
-    Scrape {
-        series,
-        warnings: vec![],
-    }
+    Scrape { series, warnings: vec![] }
 }
 
 /// Increments that know a baseline `b1` with 1000 requests and 10 errors, and no canary.
@@ -46,11 +37,7 @@ fn baseline(seconds: i64, requests: f64) -> CounterSeries {
 }
 
 fn read(canary: (u64, u64), baseline: (u64, u64), seconds: i64) -> Sample {
-    Sample::counted(
-        at(seconds),
-        counts(canary.0, canary.1),
-        counts(baseline.0, baseline.1),
-    )
+    Sample::counted(at(seconds), counts(canary.0, canary.1), counts(baseline.0, baseline.1))
 }
 
 fn missed(seconds: i64, why: Missing) -> Sample {
@@ -60,10 +47,7 @@ fn missed(seconds: i64, why: Missing) -> Sample {
 #[test]
 fn a_canary_series_born_in_the_rollout_counts_from_zero() {
     let mut increments = primed();
-    let scrape = scrape(vec![
-        series("green", "g1", 115, 40.0, Some(7.0)),
-        baseline(114, 1300.0),
-    ]);
+    let scrape = scrape(vec![series("green", "g1", 115, 40.0, Some(7.0)), baseline(114, 1300.0)]);
     assert_eq!(increments.take(at(115), &scrape), read((40, 7), (300, 0), 115));
 }
 
@@ -98,30 +82,18 @@ fn the_series_of_a_side_are_summed() {
 fn a_counter_that_drops_started_again_from_zero() {
     let mut increments = primed();
     let reset = scrape(vec![series("blue", "b1", 115, 30.0, Some(3.0))]);
-    assert_eq!(
-        increments.take(at(115), &reset).baseline,
-        Reading::Counts(counts(30, 3))
-    );
+    assert_eq!(increments.take(at(115), &reset).baseline, Reading::Counts(counts(30, 3)));
     let without_errors_yet = scrape(vec![series("blue", "b1", 130, 5.0, None)]);
-    assert_eq!(
-        increments.take(at(130), &without_errors_yet).baseline,
-        Reading::Counts(counts(5, 0))
-    );
+    assert_eq!(increments.take(at(130), &without_errors_yet).baseline, Reading::Counts(counts(5, 0)));
     let first_error = scrape(vec![series("blue", "b1", 145, 9.0, Some(1.0))]);
-    assert_eq!(
-        increments.take(at(145), &first_error).baseline,
-        Reading::Counts(counts(4, 1))
-    );
+    assert_eq!(increments.take(at(145), &first_error).baseline, Reading::Counts(counts(4, 1)));
 }
 
 #[test]
 fn an_absent_error_series_is_a_real_zero() {
     let mut increments = primed();
     let gone = scrape(vec![series("blue", "b1", 115, 1200.0, None)]);
-    assert_eq!(
-        increments.take(at(115), &gone).baseline,
-        Reading::Counts(counts(200, 0))
-    );
+    assert_eq!(increments.take(at(115), &gone).baseline, Reading::Counts(counts(200, 0)));
     let back = scrape(vec![series("blue", "b1", 130, 1300.0, Some(12.0))]);
     assert_eq!(
         increments.take(at(130), &back).baseline,
@@ -134,56 +106,35 @@ fn an_absent_error_series_is_a_real_zero() {
 fn repeated_and_late_values_enter_once() {
     let mut increments = primed();
     let canary = |seconds, requests| series("green", "g1", seconds, requests, None);
-    let backlog = scrape(vec![
-        canary(130, 30.0),
-        canary(115, 10.0),
-        canary(130, 30.0),
-        baseline(130, 1100.0),
-    ]);
+    let backlog =
+        scrape(vec![canary(130, 30.0), canary(115, 10.0), canary(130, 30.0), baseline(130, 1100.0)]);
     assert_eq!(increments.take(at(130), &backlog), read((30, 0), (100, 0), 130));
     assert_eq!(increments.take(at(131), &backlog), missed(131, Missing::Stale));
     let late = scrape(vec![canary(115, 10.0), baseline(145, 1150.0)]);
     let sample = increments.take(at(145), &late);
-    assert_eq!(
-        (sample.canary, sample.baseline),
-        (Reading::Absent, Reading::Counts(counts(50, 0)))
-    );
+    assert_eq!((sample.canary, sample.baseline), (Reading::Absent, Reading::Counts(counts(50, 0))));
 }
 
 #[test]
 fn a_side_without_series_is_absent() {
     let mut increments = primed();
     let sample = increments.take(at(115), &scrape(vec![baseline(115, 1100.0)]));
-    assert_eq!(
-        (sample.canary, sample.baseline),
-        (Reading::Absent, Reading::Counts(counts(100, 0)))
-    );
+    assert_eq!((sample.canary, sample.baseline), (Reading::Absent, Reading::Counts(counts(100, 0))));
     let nothing = increments.take(at(130), &scrape(vec![]));
-    assert_eq!(
-        (nothing.canary, nothing.baseline),
-        (Reading::Absent, Reading::Absent)
-    );
+    assert_eq!((nothing.canary, nothing.baseline), (Reading::Absent, Reading::Absent));
 }
 
 #[test]
 fn what_is_not_a_count_makes_the_scrape_missing_and_loses_nothing() {
     for (value, text) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (-1.0, "-1")] {
         let mut increments = primed();
-        let why = Missing::NotACount {
-            series: "g1".to_owned(),
-            value: text.to_owned(),
-        };
-        for broken in [
-            series("green", "g1", 115, value, None),
-            series("green", "g1", 115, 5.0, Some(value)),
-        ] {
+        let why = Missing::NotACount { series: "g1".to_owned(), value: text.to_owned() };
+        for broken in [series("green", "g1", 115, value, None), series("green", "g1", 115, 5.0, Some(value))]
+        {
             let scrape = scrape(vec![baseline(115, 1100.0), broken]);
             assert_eq!(increments.take(at(115), &scrape), missed(115, why.clone()));
         }
-        let whole = scrape(vec![
-            baseline(130, 1200.0),
-            series("green", "g1", 130, 9.0, Some(1.0)),
-        ]);
+        let whole = scrape(vec![baseline(130, 1200.0), series("green", "g1", 130, 9.0, Some(1.0))]);
         assert_eq!(increments.take(at(130), &whole), read((9, 1), (200, 0), 130));
     }
 }
@@ -191,28 +142,19 @@ fn what_is_not_a_count_makes_the_scrape_missing_and_loses_nothing() {
 #[test]
 fn more_errors_than_requests_make_the_scrape_missing() {
     let mut increments = primed();
-    let why = Missing::Inconsistent {
-        series: "b1".to_owned(),
-    };
+    let why = Missing::Inconsistent { series: "b1".to_owned() };
     let torn = scrape(vec![series("blue", "b1", 115, 1001.0, Some(12.0))]);
     assert_eq!(increments.take(at(115), &torn), missed(115, why));
     let whole = scrape(vec![series("blue", "b1", 130, 1004.0, Some(12.0))]);
-    assert_eq!(
-        increments.take(at(130), &whole).baseline,
-        Reading::Counts(counts(4, 2))
-    );
+    assert_eq!(increments.take(at(130), &whole).baseline, Reading::Counts(counts(4, 2)));
 }
 
 #[test]
 fn warnings_make_the_scrape_missing() {
     let mut increments = primed();
-    let partial = Scrape {
-        series: vec![baseline(115, 1100.0)],
-        warnings: vec!["store 3 did not answer".to_owned()],
-    };
-    let why = Missing::Warned {
-        warning: "store 3 did not answer".to_owned(),
-    };
+    let partial =
+        Scrape { series: vec![baseline(115, 1100.0)], warnings: vec!["store 3 did not answer".to_owned()] };
+    let why = Missing::Warned { warning: "store 3 did not answer".to_owned() };
     assert_eq!(increments.take(at(115), &partial), missed(115, why));
 }
 
@@ -225,10 +167,7 @@ fn largest_counters_do_not_overflow() {
         series("green", "g2", 115, most, Some(most)),
         baseline(115, 1000.5),
     ]);
-    assert_eq!(
-        increments.take(at(115), &scrape),
-        read((u64::MAX, u64::MAX), (0, 0), 115)
-    );
+    assert_eq!(increments.take(at(115), &scrape), read((u64::MAX, u64::MAX), (0, 0), 115));
 }
 
 #[test]
@@ -239,17 +178,11 @@ fn the_state_survives_an_interruption() {
     let mut restored: Increments = serde_json::from_str(&stored).unwrap();
     assert_eq!(restored, increments);
 
-    let next = scrape(vec![
-        series("green", "g1", 130, 55.0, None),
-        baseline(130, 1100.0),
-    ]);
+    let next = scrape(vec![series("green", "g1", 130, 55.0, None), baseline(130, 1100.0)]);
     assert_eq!(restored.take(at(130), &next), increments.take(at(130), &next));
 
     let mut anew = Increments::new(slot("green"), Some(slot("blue")), at(START));
     anew.prime(&next);
-    let last = scrape(vec![
-        series("green", "g1", 145, 60.0, None),
-        baseline(145, 1101.0),
-    ]);
+    let last = scrape(vec![series("green", "g1", 145, 60.0, None), baseline(145, 1101.0)]);
     assert_eq!(anew.take(at(145), &last), read((5, 0), (1, 0), 145));
 }

@@ -11,10 +11,7 @@ fn missed() -> Sample {
 }
 
 fn absent_canary(baseline: (u64, u64)) -> Sample {
-    Sample {
-        canary: Reading::Absent,
-        ..scrape((0, 0), baseline)
-    }
+    Sample { canary: Reading::Absent, ..scrape((0, 0), baseline) }
 }
 
 fn healthy() -> Sample {
@@ -22,11 +19,7 @@ fn healthy() -> Sample {
 }
 
 fn blind(scrapes: u32) -> Reason {
-    Reason::Blind {
-        cause: Missing::failed(&"503 Service Unavailable"),
-        scrapes,
-        limit: 12,
-    }
+    Reason::Blind { cause: Missing::failed(&"503 Service Unavailable"), scrapes, limit: 12 }
 }
 
 #[test]
@@ -49,10 +42,7 @@ fn without_metrics_it_holds_then_freezes_and_never_promotes() {
 
 #[test]
 fn without_metrics_it_rolls_back_when_told_to() {
-    let pace = Pace {
-        on_blind: OnBlind::RollBack,
-        ..Pace::default()
-    };
+    let pace = Pace { on_blind: OnBlind::RollBack, ..Pace::default() };
     let mut rollout = rollout_at(10, &rules(JudgeSettings::default(), pace));
     let (looks, ruling) = look_until_decided(&mut rollout, &missed());
     let reasons = vec![blind(12)];
@@ -62,22 +52,12 @@ fn without_metrics_it_rolls_back_when_told_to() {
 #[test]
 fn one_missing_side_makes_the_scrape_missing() {
     for broken in [
-        Sample {
-            canary: Reading::Missing(Missing::Stale),
-            ..healthy()
-        },
-        Sample {
-            baseline: Reading::Missing(Missing::Stale),
-            ..healthy()
-        },
+        Sample { canary: Reading::Missing(Missing::Stale), ..healthy() },
+        Sample { baseline: Reading::Missing(Missing::Stale), ..healthy() },
     ] {
         let mut rollout = rollout();
         let before = rollout.evidence();
-        let reasons = vec![Reason::Blind {
-            cause: Missing::Stale,
-            scrapes: 1,
-            limit: 12,
-        }];
+        let reasons = vec![Reason::Blind { cause: Missing::Stale, scrapes: 1, limit: 12 }];
         assert_eq!(look(&mut rollout, &broken), Ruling::Hold { reasons });
         assert_eq!(rollout.evidence(), before);
     }
@@ -101,10 +81,7 @@ fn no_canary_traffic_is_never_promoted_and_said_after_four_scrapes() {
             let reasons = vec![Reason::CanaryQuiet { scrapes }];
             assert_eq!(look(&mut rollout, &sample), Ruling::Hold { reasons });
         }
-        let silent = |scrapes| Reason::NoCanaryTraffic {
-            scrapes,
-            baseline: counts(675, 1),
-        };
+        let silent = |scrapes| Reason::NoCanaryTraffic { scrapes, baseline: counts(675, 1) };
         let reasons = vec![silent(4)];
         assert_eq!(look(&mut rollout, &sample), Ruling::Hold { reasons });
         let (looks, ruling) = look_until_decided(&mut rollout, &sample);
@@ -120,11 +97,7 @@ fn a_canary_that_stops_answering_is_rolled_back_after_two_scrapes() {
         let mut rollout = rollout();
         look(&mut rollout, &healthy());
         assert!(matches!(look(&mut rollout, &silent), Ruling::Hold { .. }));
-        let reasons = vec![Reason::CanaryStarved {
-            requests,
-            expected: 75,
-            scrapes: 2,
-        }];
+        let reasons = vec![Reason::CanaryStarved { requests, expected: 75, scrapes: 2 }];
         assert_eq!(look(&mut rollout, &silent), Ruling::RollBack { reasons });
     }
 }
@@ -160,25 +133,13 @@ fn zero_errors_on_both_sides_are_no_evidence_of_harm_and_prove_health_in_time() 
         let statistics = evidence.statistics;
         assert!(statistics.log_errors.abs() < 1e-9);
         if looks == 5 {
-            assert!(
-                statistics.log_proof_absolute >= 20.0_f64.ln(),
-                "below 1 % after five scrapes"
-            );
+            assert!(statistics.log_proof_absolute >= 20.0_f64.ln(), "below 1 % after five scrapes");
         }
         if !matches!(ruling, Ruling::Hold { .. }) {
             break ruling;
         }
     };
-    assert!(
-        matches!(
-            ruling,
-            Ruling::Promote {
-                proof: Proof::Proven,
-                ..
-            }
-        ),
-        "{ruling}"
-    );
+    assert!(matches!(ruling, Ruling::Promote { proof: Proof::Proven, .. }), "{ruling}");
     assert_eq!(looks, 6);
 }
 
@@ -188,11 +149,7 @@ fn low_traffic_goes_forward_unproven_at_the_longest_dwell() {
     let sparse = scrape((3, 0), (27, 0));
     let (looks, ruling) = look_until_decided(&mut rollout, &sparse);
     assert_eq!(looks, 20);
-    let Ruling::Promote {
-        proof: Proof::Unproven,
-        reasons,
-    } = ruling
-    else {
+    let Ruling::Promote { proof: Proof::Unproven, reasons } = ruling else {
         panic!("{ruling}");
     };
     assert_eq!(
@@ -205,29 +162,12 @@ fn low_traffic_goes_forward_unproven_at_the_longest_dwell() {
 fn too_little_traffic_asks_a_human() {
     let mut rollout = rollout();
     let (looks, ruling) = look_until_decided(&mut rollout, &scrape((0, 0), (3, 0)));
-    assert_eq!(
-        (
-            looks,
-            ruling.to_string().starts_with("freeze: held for 60 scrapes")
-        ),
-        (60, true)
-    );
+    assert_eq!((looks, ruling.to_string().starts_with("freeze: held for 60 scrapes")), (60, true));
 
-    let mut rollout = rollout_at(
-        10,
-        &rules(
-            JudgeSettings::default(),
-            Pace {
-                hold_limit: 3,
-                ..Pace::default()
-            },
-        ),
-    );
+    let mut rollout =
+        rollout_at(10, &rules(JudgeSettings::default(), Pace { hold_limit: 3, ..Pace::default() }));
     let (looks, ruling) = look_until_decided(&mut rollout, &scrape((1, 0), (9, 0)));
-    let scarce = Reason::TooFewRequests {
-        requests: 22,
-        needed: 50,
-    };
+    let scarce = Reason::TooFewRequests { requests: 22, needed: 50 };
     let reasons = vec![Reason::HeldTooLong { scrapes: 3 }, scarce];
     assert_eq!((looks, ruling), (22, Ruling::Freeze { reasons }));
 }
@@ -272,10 +212,7 @@ fn a_fix_that_does_not_fix_is_neither_condemned_nor_let_through() {
     );
     let (looks, ruling) = look_until_decided(&mut rollout, &as_bad_as_before);
     let no_cure = Reason::FixDoesNotFix {
-        seen: Comparison {
-            canary: counts(7900, 1580),
-            baseline: Some(counts(71_100, 14_220)),
-        },
+        seen: Comparison { canary: counts(7900, 1580), baseline: Some(counts(71_100, 14_220)) },
         ceiling: 0.05,
     };
     let reasons = vec![Reason::HeldTooLong { scrapes: 60 }, no_cure];
@@ -287,38 +224,17 @@ fn alone_at_a_hundred_percent_the_ceiling_decides() {
     let mut bad = rollout_at(100, &rules(JudgeSettings::default(), Pace::default()));
     let (looks, ruling) = look_until_decided(&mut bad, &scrape((750, 750), (0, 0)));
     assert_eq!(looks, 2);
-    assert_eq!(
-        ruling.reasons()[0].to_string(),
-        "canary 1500 errors in 1500 requests (evidence 127 ≥ 100)"
-    );
+    assert_eq!(ruling.reasons()[0].to_string(), "canary 1500 errors in 1500 requests (evidence 127 ≥ 100)");
 
     let mut good = rollout_at(100, &rules(JudgeSettings::default(), Pace::default()));
     let (looks, ruling) = look_until_decided(&mut good, &scrape((750, 1), (0, 0)));
     assert_eq!(looks, 20, "the whole dwell, however good the proof");
-    assert!(
-        matches!(
-            ruling,
-            Ruling::Promote {
-                proof: Proof::Proven,
-                ..
-            }
-        ),
-        "{ruling}"
-    );
+    assert!(matches!(ruling, Ruling::Promote { proof: Proof::Proven, .. }), "{ruling}");
 
     let mut fair = rollout_at(100, &rules(JudgeSettings::default(), Pace::default()));
     let (looks, ruling) = look_until_decided(&mut fair, &scrape((750, 15), (0, 0)));
     assert_eq!(looks, 20);
-    assert!(
-        matches!(
-            ruling,
-            Ruling::Promote {
-                proof: Proof::Unproven,
-                ..
-            }
-        ),
-        "{ruling}"
-    );
+    assert!(matches!(ruling, Ruling::Promote { proof: Proof::Unproven, .. }), "{ruling}");
 }
 
 #[test]
@@ -330,52 +246,30 @@ fn alone_it_is_allowed_twice_what_the_baseline_had() {
     rollout.next_gate(gate(100));
     let (evidence, ruling) = rollout.observe(&scrape((750, 60), (0, 0)), &[]);
     // Wilson's upper bound of 120 in 1500 is 9.48 %.
-    assert!(
-        (evidence.statistics.ceiling - 0.1897).abs() < 1e-3,
-        "{}",
-        evidence.statistics.ceiling
-    );
+    assert!((evidence.statistics.ceiling - 0.1897).abs() < 1e-3, "{}", evidence.statistics.ceiling);
     assert!(matches!(ruling, Ruling::Hold { .. }), "{ruling}");
     for _ in 0..18 {
-        assert!(matches!(
-            look(&mut rollout, &scrape((750, 60), (0, 0))),
-            Ruling::Hold { .. }
-        ));
+        assert!(matches!(look(&mut rollout, &scrape((750, 60), (0, 0))), Ruling::Hold { .. }));
     }
-    assert!(matches!(
-        look(&mut rollout, &scrape((750, 60), (0, 0))),
-        Ruling::Promote { .. }
-    ));
+    assert!(matches!(look(&mut rollout, &scrape((750, 60), (0, 0))), Ruling::Promote { .. }));
 }
 
 #[test]
 fn a_baseline_that_is_gone_is_not_read() {
     let mut rollout = rollout_at(100, &rules(JudgeSettings::default(), Pace::default()));
-    let draining = Sample {
-        baseline: Reading::Missing(Missing::Stale),
-        ..scrape((750, 0), (0, 0))
-    };
-    assert!(matches!(
-        look_until_decided(&mut rollout, &draining),
-        (20, Ruling::Promote { .. })
-    ));
+    let draining = Sample { baseline: Reading::Missing(Missing::Stale), ..scrape((750, 0), (0, 0)) };
+    assert!(matches!(look_until_decided(&mut rollout, &draining), (20, Ruling::Promote { .. })));
 }
 
 #[test]
 fn a_failing_canary_without_a_baseline_that_answers_is_not_let_through() {
     let mut rollout = rollout();
-    let alone = Sample {
-        baseline: Reading::Absent,
-        ..scrape((75, 75), (0, 0))
-    };
+    let alone = Sample { baseline: Reading::Absent, ..scrape((75, 75), (0, 0)) };
     let (_, ruling) = look_until_decided(&mut rollout, &alone);
     let Ruling::Freeze { reasons } = ruling else {
         panic!("{ruling}");
     };
-    assert!(matches!(
-        reasons[..],
-        [Reason::HeldTooLong { scrapes: 60 }, Reason::FixDoesNotFix { .. }]
-    ));
+    assert!(matches!(reasons[..], [Reason::HeldTooLong { scrapes: 60 }, Reason::FixDoesNotFix { .. }]));
 }
 
 #[test]
@@ -387,12 +281,6 @@ fn a_split_that_is_slow_to_change_is_not_held_against_the_canary() {
         let ruling = look(&mut rollout, &healthy());
         assert!(matches!(ruling, Ruling::Hold { .. }), "{ruling}");
     }
-    assert!(matches!(
-        look(&mut rollout, &absent_canary((750, 0))),
-        Ruling::Hold { .. }
-    ));
-    assert!(matches!(
-        look(&mut rollout, &absent_canary((750, 0))),
-        Ruling::RollBack { .. }
-    ));
+    assert!(matches!(look(&mut rollout, &absent_canary((750, 0))), Ruling::Hold { .. }));
+    assert!(matches!(look(&mut rollout, &absent_canary((750, 0))), Ruling::RollBack { .. }));
 }

@@ -192,10 +192,7 @@ fn one_scrape_never_decides() {
             let rules = rules(JudgeSettings::default(), Pace::default());
             let mut rollout = super::rollout_at(percent, &rules);
             let (_, ruling) = rollout.observe(&super::scrape((errors, errors), (9 * errors, 0)), &[]);
-            assert!(
-                matches!(ruling, Ruling::Hold { .. }),
-                "{percent} %, {errors} errors: {ruling}"
-            );
+            assert!(matches!(ruling, Ruling::Hold { .. }), "{percent} %, {errors} errors: {ruling}");
         }
     }
 }

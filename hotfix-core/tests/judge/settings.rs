@@ -15,11 +15,8 @@ fn the_profiles_differ_only_in_what_is_good_enough() {
     assert_eq!((standard.bad_ratio, standard.acceptable_rate), (2.0, 0.005));
     assert_eq!((fast.bad_ratio, fast.acceptable_rate), (3.0, 0.01));
     assert!((standard.cap() - 3.453_877_639_491_069).abs() < 1e-12);
-    let alike = JudgeSettings {
-        bad_ratio: standard.bad_ratio,
-        acceptable_rate: standard.acceptable_rate,
-        ..fast
-    };
+    let alike =
+        JudgeSettings { bad_ratio: standard.bad_ratio, acceptable_rate: standard.acceptable_rate, ..fast };
     assert_eq!(standard, alike);
     assert_eq!((standard.check(), alike.check()), (Ok(()), Ok(())));
 }
@@ -62,10 +59,7 @@ fn what_would_break_the_guarantee_is_refused_by_name() {
         assert_eq!(error.what(), name, "{error}");
         assert_eq!(Judge::new(&settings, 3, Dispersion::NONE).unwrap_err(), error);
     }
-    let certain = JudgeSettings {
-        alpha: 1.0,
-        ..JudgeSettings::default()
-    };
+    let certain = JudgeSettings { alpha: 1.0, ..JudgeSettings::default() };
     assert_eq!(
         certain.check().unwrap_err().to_string(),
         r#"invalid alpha "1": allowed are numbers from 0.000000001 to 0.5"#
@@ -101,16 +95,10 @@ fn rules_are_written_by_name_and_misspelt_names_are_refused() {
     let read: VerificationRules = serde_json::from_str(text).unwrap();
     let judge = JudgeSettings {
         ceiling: 0.02,
-        weights: StatisticWeights {
-            errors: 1.0,
-            ceiling: 0.0,
-        },
+        weights: StatisticWeights { errors: 1.0, ceiling: 0.0 },
         ..JudgeSettings::default()
     };
-    let pace = Pace {
-        on_blind: OnBlind::RollBack,
-        ..Pace::default()
-    };
+    let pace = Pace { on_blind: OnBlind::RollBack, ..Pace::default() };
     assert_eq!(read, rules(judge, pace));
     let again: VerificationRules = serde_json::from_str(&serde_json::to_string(&read).unwrap()).unwrap();
     assert_eq!(again, read);
@@ -128,9 +116,6 @@ fn impossible_values_cannot_be_made() {
     for phi in [0.99, f64::NAN, f64::INFINITY] {
         assert_eq!(Dispersion::new(phi).unwrap_err().what(), "dispersion");
     }
-    assert_eq!(
-        (Gate::at(0).unwrap_err().what(), gate(100)),
-        ("canary weight", Gate::ALONE)
-    );
+    assert_eq!((Gate::at(0).unwrap_err().what(), gate(100)), ("canary weight", Gate::ALONE));
     assert!(Gate::at(101).is_err());
 }

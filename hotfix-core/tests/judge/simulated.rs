@@ -45,10 +45,7 @@ fn run(seed: u64, ladder: &[u8], canary_rate: f64, baseline_rate: f64) -> End {
             let errors = random.errors(canary, canary_rate);
             let baseline = random.errors(750 - canary, baseline_rate);
             scrapes += 1;
-            match rollout
-                .observe(&scrape((canary, errors), (750 - canary, baseline)), &[])
-                .1
-            {
+            match rollout.observe(&scrape((canary, errors), (750 - canary, baseline)), &[]).1 {
                 Ruling::Hold { .. } => {}
                 Ruling::Promote { .. } => break,
                 Ruling::RollBack { .. } => return End::RolledBack { scrapes },

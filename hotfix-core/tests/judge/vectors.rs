@@ -87,12 +87,7 @@ fn dispersion_is_that_of_the_reference() {
     assert_eq!(vectors.dispersion.len(), 4);
     for burst in vectors.dispersion {
         let phi = dispersion(&burst.pre).get();
-        assert!(
-            (phi - burst.phi).abs() < TOLERANCE,
-            "{phi} instead of {} for {:?}",
-            burst.phi,
-            burst.pre
-        );
+        assert!((phi - burst.phi).abs() < TOLERANCE, "{phi} instead of {} for {:?}", burst.phi, burst.pre);
     }
 }
 
@@ -119,11 +114,7 @@ fn every_statistic_is_that_of_the_reference() {
                 ("share", trace[index].log_share, row.log_e_share),
                 ("errors", trace[index].log_errors, row.log_e),
                 ("relative proof", trace[index].log_proof_relative, row.log_f_rbad3),
-                (
-                    "absolute proof",
-                    trace[index].log_proof_absolute,
-                    row.log_q_below1pct,
-                ),
+                ("absolute proof", trace[index].log_proof_absolute, row.log_q_below1pct),
                 ("efficacy", trace[index].log_efficacy, row.log_g_efficacy),
                 ("ceiling", plain[index].log_absolute, row.log_a_theta5pct),
             ];
