@@ -1,0 +1,315 @@
+//! The engine: plan, start, resume, cancel, follow.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hotfix_core::communicate::{narrate, postings};
+use hotfix_core::execute::{self, Record, Run};
+use hotfix_core::model::{Incident, IncidentId, Phase, RunId, WorkerName};
+use hotfix_core::observe::Snapshot;
+use hotfix_core::plan::{self, Plan, Planned};
+use hotfix_core::policy::Policy;
+use hotfix_core::port::{
+    NewIncident, NewRun, Opened, OutboxItem, RunFilter, RunState, RunSummary, Signal, SignalEntry, TakenOver,
+};
+use hotfix_core::postmortem::postmortem;
+use hotfix_core::request::Request;
+use tokio::sync::{Notify, watch};
+
+use crate::backends::Backends;
+use crate::driver::{Driver, Parts};
+use crate::outbox::Outbox;
+use crate::progress::{self, ProgressStream};
+use crate::writer::{Writer, addressed};
+use crate::{EngineBuilder, EngineError, RunHandle, journal, observe};
+
+/// Plans hotfixes and drives them to an end, whatever happens to the process meanwhile.
+///
+/// Cheap to clone; clones share everything.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    ports: Arc<Backends>,
+    policy: Policy,
+    worker: WorkerName,
+    outbox: Outbox,
+    driven: Mutex<BTreeMap<RunId, Driven>>,
+}
+
+/// What others in this process may know of a run that is driven here.
+#[derive(Debug, Clone)]
+struct Driven {
+    grown: watch::Receiver<u64>,
+    nudge: Arc<Notify>,
+}
+
+impl Engine {
+    /// Begins to build an engine.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    pub(crate) fn new(backends: Backends, policy: Policy, worker: WorkerName) -> Self {
+        let ports = Arc::new(backends);
+        let outbox = Outbox::start(Arc::clone(&ports));
+        Self { shared: Arc::new(Shared { ports, policy, worker, outbox, driven: Mutex::default() }) }
+    }
+
+    /// Observes and plans. Changes nothing that anybody can see.
+    ///
+    /// # Errors
+    /// [`EngineError::Refused`] with every reason why not.
+    pub async fn plan(&self, request: &Request) -> Result<Planned, EngineError> {
+        let snapshot = self.observe(request).await;
+        Ok(plan::plan(request, &snapshot, &self.shared.policy)?)
+    }
+
+    /// Reads what a plan for the request would be made of.
+    pub async fn observe(&self, request: &Request) -> Snapshot {
+        observe::observe(&self.shared.ports, request, &self.shared.policy).await
+    }
+
+    /// Starts a plan: claims its targets, commits it, opens or joins the incident, and drives it.
+    ///
+    /// # Errors
+    /// [`EngineError::Busy`] when another run is active on a target; [`EngineError::Unsafe`] when the plan breaks a
+    /// safety rule; [`EngineError::Port`] when the store cannot commit it.
+    pub async fn start(&self, plan: Plan) -> Result<RunHandle, EngineError> {
+        plan::check(&plan).map_err(EngineError::Unsafe)?;
+        let Shared { ports, worker, .. } = &*self.shared;
+        let now = ports.clock.now();
+        let request = plan.request().clone();
+        let (claims, ttl) = (plan.claims(), plan.execution().lease);
+        let planned = execute::Planned {
+            run: RunId::new(ports.ids.fresh("run"))?,
+            plan,
+            worker: worker.clone(),
+            at: now,
+        };
+        let run = Run::begin(&planned, 0);
+        let incident = NewIncident {
+            id: IncidentId::new(ports.ids.fresh("incident"))?,
+            issue: request.issue,
+            title: request.title,
+            severity: request.severity,
+        };
+        let record = Record::Planned(Box::new(planned.clone()));
+        let told = narrate(&record, &run, now);
+        let posted = told
+            .message
+            .map(|message| postings(&record, message, &run, Phase::Started, &incident.id))
+            .unwrap_or_default();
+        let destinations: Vec<_> = ports.destinations().map(str::to_owned).collect();
+        let body = record.encode().map_err(|source| EngineError::Codec {
+            run: run.run().clone(),
+            entry: 0,
+            source,
+        })?;
+        let new = NewRun {
+            run: planned.run.clone(),
+            worker: worker.clone(),
+            claims,
+            ttl,
+            incident,
+            body,
+            timeline: told.timeline.into_iter().collect(),
+            postings: addressed(&destinations, &posted),
+        };
+        match ports.store.open_run(new).await? {
+            Opened::Busy(claim) => Err(EngineError::Busy(claim)),
+            Opened::Claimed { lease, incident } => {
+                tracing::info!(run = %planned.run, %incident, epoch = lease.epoch, "run opened");
+                Ok(self.drive(Run::begin(&planned, lease.epoch), incident, lease.epoch, Vec::new()))
+            }
+        }
+    }
+
+    /// Takes over one run and drives it on.
+    ///
+    /// # Errors
+    /// [`EngineError::Driven`] while another worker's lease lasts; [`EngineError::Ended`]; [`EngineError::Codec`] and
+    /// [`EngineError::Journal`] when the journal cannot be read, for instance because a newer version wrote it.
+    pub async fn resume(&self, run: &RunId) -> Result<RunHandle, EngineError> {
+        let incident = self.summary(run).await?.incident;
+        self.resume_for(run, incident).await
+    }
+
+    async fn resume_for(&self, run: &RunId, incident: IncidentId) -> Result<RunHandle, EngineError> {
+        let Shared { ports, worker, .. } = &*self.shared;
+        // Read first: a journal that this version cannot read stays with whoever can.
+        let entries = journal::read(&*ports.store, run).await?;
+        let ttl = journal::fold(run, &entries)?.plan().execution().lease;
+        let lease = match ports.store.take_over(run, worker, ttl).await? {
+            TakenOver::Owned(lease) => lease,
+            TakenOver::Busy(claim) => return Err(EngineError::Driven(claim)),
+            TakenOver::Ended => return Err(EngineError::Ended { run: run.clone() }),
+        };
+        // Read again: the former owner may have written until the takeover.
+        let entries = journal::read(&*ports.store, run).await?;
+        let state = journal::fold(run, &entries)?;
+        let samples = entries.into_iter().filter_map(|entry| match entry.record {
+            Record::Sampled { step, sample } => Some((step, sample)),
+            _ => None,
+        });
+        tracing::info!(%run, epoch = lease.epoch, "run taken over");
+        Ok(self.drive(state, incident, lease.epoch, samples.collect()))
+    }
+
+    /// Takes up every run that an earlier process left, those that need a human first. Runs that another worker drives
+    /// are left alone.
+    ///
+    /// # Errors
+    /// [`EngineError::Port`] when the store cannot be read. A single run that cannot be resumed is logged and left.
+    pub async fn resume_all(&self) -> Result<Vec<RunHandle>, EngineError> {
+        let mut open = self.runs(RunFilter::Open).await?;
+        open.retain(|run| !self.is_driven_here(&run.run));
+        open.sort_by_key(|run| run.state != RunState::Quarantined);
+        let mut handles = Vec::new();
+        for RunSummary { run, incident, .. } in open {
+            match self.resume_for(&run, incident).await {
+                Ok(handle) => handles.push(handle),
+                Err(EngineError::Driven(_) | EngineError::Ended { .. }) => {}
+                Err(error) => tracing::error!(%run, %error, "the run cannot be resumed"),
+            }
+        }
+        Ok(handles)
+    }
+
+    /// Asks a run to stop, wherever it is driven. Before any deploy it ends cancelled, after one it rolls back; beyond
+    /// the point of no return it goes on.
+    ///
+    /// # Errors
+    /// [`EngineError::Port`] when the run is not known or has ended.
+    pub async fn cancel(&self, run: &RunId, by: &str, reason: &str) -> Result<(), EngineError> {
+        let ports = &self.shared.ports;
+        let entry = SignalEntry {
+            id: ports.ids.fresh("signal"),
+            signal: Signal::Cancel { reason: reason.to_owned() },
+            by: by.to_owned(),
+            at: ports.clock.now(),
+        };
+        ports.store.signal(run, entry).await?;
+        if let Some(driven) = self.driven().get(run) {
+            driven.nudge.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Follows a run from a journal entry on, wherever it is driven. Use the cursor of the last [`Progress`] plus one
+    /// to go on where you were.
+    ///
+    /// [`Progress`]: hotfix_core::communicate::Progress
+    #[must_use]
+    pub fn watch(&self, run: &RunId, from: u64) -> ProgressStream {
+        let grown = self.driven().get(run).map(|driven| driven.grown.clone());
+        progress::follow(Arc::clone(&self.shared.ports.store), run.clone(), from, grown)
+    }
+
+    /// Lists runs, oldest first.
+    ///
+    /// # Errors
+    /// [`EngineError::Port`].
+    pub async fn runs(&self, filter: RunFilter) -> Result<Vec<RunSummary>, EngineError> {
+        Ok(self.shared.ports.store.runs(filter).await?)
+    }
+
+    async fn summary(&self, run: &RunId) -> Result<RunSummary, EngineError> {
+        let all = self.runs(RunFilter::All).await?;
+        all.into_iter()
+            .find(|summary| summary.run == *run)
+            .ok_or_else(|| EngineError::Unknown { run: run.clone() })
+    }
+
+    /// Reads the present state of a run.
+    ///
+    /// # Errors
+    /// [`EngineError::Port`], [`EngineError::Codec`], [`EngineError::Journal`].
+    pub async fn state(&self, run: &RunId) -> Result<Run, EngineError> {
+        let entries = journal::read(&*self.shared.ports.store, run).await?;
+        journal::fold(run, &entries)
+    }
+
+    /// Renders the postmortem of a run, in Markdown.
+    ///
+    /// # Errors
+    /// As [`Engine::state`].
+    pub async fn postmortem(&self, run: &RunId) -> Result<String, EngineError> {
+        let store = &self.shared.ports.store;
+        let entries = journal::read(&**store, run).await?;
+        let incident = self.incident(&self.summary(run).await?.incident).await?;
+        postmortem(&incident, &entries).map_err(|source| EngineError::Journal { run: run.clone(), source })
+    }
+
+    /// Reads an incident.
+    ///
+    /// # Errors
+    /// [`EngineError::Port`].
+    pub async fn incident(&self, id: &IncidentId) -> Result<Incident, EngineError> {
+        Ok(self.shared.ports.store.incident(id).await?)
+    }
+
+    /// Lists messages that have not arrived.
+    ///
+    /// # Errors
+    /// [`EngineError::Port`].
+    pub async fn undelivered(&self) -> Result<Vec<OutboxItem>, EngineError> {
+        Ok(self.shared.ports.store.undelivered().await?)
+    }
+
+    /// Waits until the outbox has nothing left that can be delivered now. Nothing else ever waits for it.
+    pub async fn flush(&self) {
+        self.shared.outbox.flush().await;
+    }
+
+    fn drive(
+        &self,
+        run: Run,
+        incident: IncidentId,
+        epoch: u64,
+        samples: Vec<(plan::StepId, hotfix_core::model::Sample)>,
+    ) -> RunHandle {
+        let Shared { ports, worker, outbox, .. } = &*self.shared;
+        let (id, nudge) = (run.run().clone(), Arc::new(Notify::new()));
+        let writer = Writer::new(ports, run.entries(), incident.clone(), outbox.bell());
+        outbox.bell().notify_one();
+        let driven = Driven { grown: writer.grown.subscribe(), nudge: Arc::clone(&nudge) };
+        let progress = progress::follow(Arc::clone(&ports.store), id.clone(), 0, Some(driven.grown.clone()));
+        self.driven().insert(id.clone(), driven);
+        let driver =
+            Driver::new(Arc::clone(ports), worker.clone(), run, epoch, Parts { writer, nudge, samples });
+        let (shared, driven_id) = (Arc::downgrade(&self.shared), id.clone());
+        let driver = tokio::spawn(async move {
+            let forget = Forget { shared, run: driven_id };
+            let end = driver.drive().await;
+            drop(forget);
+            end
+        });
+        RunHandle::new(id, incident, progress, driver)
+    }
+
+    fn is_driven_here(&self, run: &RunId) -> bool {
+        self.driven().contains_key(run)
+    }
+
+    fn driven(&self) -> std::sync::MutexGuard<'_, BTreeMap<RunId, Driven>> {
+        self.shared.driven.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes a run off the list of those driven here, however its driver ends.
+struct Forget {
+    shared: std::sync::Weak<Shared>,
+    run: RunId,
+}
+
+impl Drop for Forget {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.driven.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.run);
+        }
+    }
+}

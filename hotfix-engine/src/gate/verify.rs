@@ -1,0 +1,194 @@
+//! Gates that judge traffic.
+
+use hotfix_core::decide::{self, Verification};
+use hotfix_core::execute::Event;
+use hotfix_core::judge::Increments;
+use hotfix_core::model::{Missing, Ruling, Sample, SlotName, Target};
+use hotfix_core::plan::{Action, Gate, Plan, StepId};
+use hotfix_core::port::{MetricsQuery, Scrape};
+use tokio::time::MissedTickBehavior;
+
+use super::health::Follower;
+use super::{Context, Nudge};
+
+/// Watches a gate to its decision. `samples` are all that were committed so far in this run.
+pub(super) async fn watch(context: Context, samples: Vec<(StepId, Sample)>) {
+    let Some(rollout) = Rollout::of(&context.plan, context.step) else { return };
+    let verification = match rollout.rebuild(&context.plan, context.step, &samples) {
+        Ok(verification) => verification,
+        Err(error) => {
+            let event =
+                Event::Stuck { step: context.step, reason: format!("the judge cannot be set up: {error}") };
+            let _ = context.told.send(event).await;
+            return;
+        }
+    };
+    let resumed = samples.iter().any(|(step, _)| rollout.gates.iter().any(|(gate, _)| gate == step));
+    let follower = Follower::new(rollout.target.clone(), rollout.canary.clone());
+    let watch =
+        Watch { context, rollout, verification, follower, pending: None, ruling: None, listening: false };
+    watch.run(resumed).await;
+}
+
+/// The gates of one target, in order: one rollout, one body of evidence.
+struct Rollout {
+    target: Target,
+    canary: SlotName,
+    baseline: Option<SlotName>,
+    gates: Vec<(StepId, u8)>,
+}
+
+impl Rollout {
+    fn of(plan: &Plan, step: StepId) -> Option<Self> {
+        let Action::Gate(Gate::Verify { target, canary, .. }) = &plan.step(step)?.action else { return None };
+        let mut rollout =
+            Self { target: target.clone(), canary: canary.clone(), baseline: None, gates: Vec::new() };
+        for step in plan.steps() {
+            if let Action::Gate(Gate::Verify { target, canary, baseline, weight, .. }) = &step.action
+                && *target == rollout.target
+                && *canary == rollout.canary
+            {
+                rollout.gates.push((step.id, *weight));
+                rollout.baseline = rollout.baseline.or_else(|| baseline.clone());
+            }
+        }
+        Some(rollout)
+    }
+
+    /// Folds the committed samples of all gates up to `step`.
+    fn rebuild(
+        &self,
+        plan: &Plan,
+        step: StepId,
+        samples: &[(StepId, Sample)],
+    ) -> Result<Verification, hotfix_core::model::InvalidValue> {
+        let later = u32::try_from(self.gates.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let mut gates = self.gates.iter().take_while(|(gate, _)| *gate <= step);
+        let weight = |weight: u8| decide::Gate::at(weight);
+        let first = gates.next().map_or(100, |(_, weight)| *weight);
+        let judging = plan.judging();
+        let mut verification = Verification::new(&judging.rules, weight(first)?, later, judging.dispersion)?;
+        let of =
+            |gate: StepId| samples.iter().filter(move |(step, _)| *step == gate).map(|(_, sample)| sample);
+        for sample in self.gates.first().into_iter().flat_map(|(gate, _)| of(*gate)) {
+            verification.observe(sample, &[]);
+        }
+        for (gate, percent) in gates {
+            verification.next_gate(weight(*percent)?);
+            for sample in of(*gate) {
+                verification.observe(sample, &[]);
+            }
+        }
+        Ok(verification)
+    }
+
+    fn query(&self) -> MetricsQuery {
+        let slots = [Some(self.canary.clone()), self.baseline.clone()].into_iter().flatten().collect();
+        MetricsQuery { target: self.target.clone(), slots }
+    }
+}
+
+struct Watch {
+    context: Context,
+    rollout: Rollout,
+    verification: Verification,
+    follower: Follower,
+    /// A sample that was proposed and is not committed yet.
+    pending: Option<Sample>,
+    /// What the committed samples say.
+    ruling: Option<Ruling>,
+    listening: bool,
+}
+
+impl Watch {
+    async fn run(mut self, resumed: bool) {
+        self.prime(resumed).await;
+        let mut looks = tokio::time::interval(self.context.plan.execution().look.to_duration());
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        looks.reset();
+        loop {
+            self.state().await;
+            tokio::select! {
+                () = self.follower.changed(&self.context.ports) => {}
+                nudge = self.context.nudges.recv() => match nudge {
+                    Some(Nudge::Listening) => self.listening = true,
+                    Some(Nudge::Committed(sample)) => self.committed(&sample),
+                    None => return,
+                },
+                _ = looks.tick(), if self.pending.is_none() => self.look().await,
+            }
+        }
+    }
+
+    /// Says whatever is to be said, if the machine listens.
+    async fn state(&mut self) {
+        if !self.listening {
+            return;
+        }
+        let step = self.context.step;
+        let faults = self.follower.health.faults();
+        let condemned = (!faults.is_empty()).then(|| Ruling::condemned_by(faults));
+        let event = match (condemned.as_ref().or(self.ruling.as_ref()), &self.pending) {
+            (Some(ruling @ (Ruling::Promote { .. } | Ruling::RollBack { .. })), _) => {
+                Event::Decided { step, verdict: self.verification.verdict(ruling) }
+            }
+            (_, Some(sample)) => Event::Sampled { step, sample: sample.clone() },
+            (Some(freeze @ Ruling::Freeze { .. }), None) => Event::Stuck { step, reason: freeze.to_string() },
+            (Some(Ruling::Hold { .. }) | None, None) => return,
+        };
+        // What the machine does not take up, it asks for again by listening.
+        self.listening = matches!(event, Event::Stuck { .. });
+        if self.listening {
+            self.ruling = None;
+        }
+        let _ = self.context.told.send(event).await;
+    }
+
+    fn committed(&mut self, sample: &Sample) {
+        self.pending = None;
+        let (evidence, ruling) = self.verification.observe(sample, self.follower.health.faults());
+        tracing::debug!(?evidence, %ruling, "looked");
+        self.ruling = Some(ruling);
+    }
+
+    async fn look(&mut self) {
+        let at = self.context.steady.now();
+        let scraped = self.context.ports.metrics.scrape(&self.rollout.query()).await;
+        let mut counters = self.context.counters.lock().await;
+        let sample = match (scraped, counters.as_mut()) {
+            (Ok(scrape), Some(counters)) => counters.take(at, &scrape),
+            (Ok(scrape), None) => {
+                let mut fresh = self.counters();
+                fresh.prime(&scrape);
+                *counters = Some(fresh);
+                return;
+            }
+            (Err(error), _) => Sample::missed(at, Missing::failed(&error)),
+        };
+        self.pending = Some(sample.with_ready(self.follower.health.ready_count()));
+    }
+
+    /// Learns where the counters stand. A canary that was never judged counts from its first request; after an
+    /// interruption nobody knows what was counted already, so nothing before this moment counts again.
+    async fn prime(&mut self, resumed: bool) {
+        let mut counters = self.context.counters.lock().await;
+        if counters.is_some() {
+            return;
+        }
+        let Ok(mut scrape) = self.context.ports.metrics.scrape(&self.rollout.query()).await else { return };
+        if !resumed {
+            leave_out(&mut scrape, &self.rollout.canary);
+        }
+        let mut fresh = self.counters();
+        fresh.prime(&scrape);
+        *counters = Some(fresh);
+    }
+
+    fn counters(&self) -> Increments {
+        Increments::new(self.rollout.canary.clone(), self.rollout.baseline.clone(), self.context.opened)
+    }
+}
+
+fn leave_out(scrape: &mut Scrape, slot: &SlotName) {
+    scrape.series.retain(|series| series.slot != *slot);
+}

@@ -1,0 +1,130 @@
+//! Committing a record together with everything that must be true with it: timeline, postings, known good releases.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hotfix_core::communicate::{narrate, postings};
+use hotfix_core::execute::{Outcome, Record, Run};
+use hotfix_core::model::{IncidentId, Timestamp};
+use hotfix_core::port::{Append, Appended, IncidentStore, KnownGood, Posting, RunState};
+use hotfix_core::{ErrorKind, RetryClass};
+use tokio::sync::watch;
+
+use crate::EngineError;
+use crate::backends::Backends;
+
+/// How long a store may be unable to write before the driver gives the run up for somebody else to resume.
+const PATIENCE: u32 = 60;
+
+/// Writes the journal of one run.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) store: Arc<dyn IncidentStore>,
+    pub(crate) destinations: Vec<String>,
+    pub(crate) incident: IncidentId,
+    /// Tells followers how many entries there are.
+    pub(crate) grown: watch::Sender<u64>,
+    /// Tells the outbox that there is something to deliver.
+    pub(crate) outbox: Arc<tokio::sync::Notify>,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        ports: &Backends,
+        entries: u64,
+        incident: IncidentId,
+        outbox: Arc<tokio::sync::Notify>,
+    ) -> Self {
+        Self {
+            store: Arc::clone(&ports.store),
+            destinations: ports.destinations().map(str::to_owned).collect(),
+            incident,
+            grown: watch::Sender::new(entries),
+            outbox,
+        }
+    }
+
+    /// Commits a record. A store that cannot write now is tried again: nothing is sent meanwhile, so waiting is safe.
+    ///
+    /// Repeating is safe too, because the sequence number is the key: an append whose answer was lost is recognised.
+    pub(crate) async fn append(
+        &self,
+        run: &Run,
+        epoch: u64,
+        record: &Record,
+        at: Timestamp,
+    ) -> Result<Appended, EngineError> {
+        let append = self.prepare(run, epoch, record, at)?;
+        let entries = append.seq + 1;
+        let mut pause = Duration::from_millis(50);
+        let mut tries = 0;
+        let appended = loop {
+            tries += 1;
+            match self.store.append(append.clone()).await {
+                Ok(appended) => break appended,
+                Err(error) if tries < PATIENCE && is_passing(&error) => {
+                    tracing::error!(run = %run.run(), %error, tries, "the journal cannot be written; nothing is sent");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(1));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        if appended == Appended::Written {
+            self.grown.send_replace(entries);
+            self.outbox.notify_one();
+        }
+        Ok(appended)
+    }
+
+    fn prepare(&self, run: &Run, epoch: u64, record: &Record, at: Timestamp) -> Result<Append, EngineError> {
+        let codec = |source| EngineError::Codec { run: run.run().clone(), entry: run.entries(), source };
+        let journal = |source| EngineError::Journal { run: run.run().clone(), source };
+        let body = record.encode().map_err(codec)?;
+        let before = run.phase();
+        let mut after = run.clone();
+        after.apply(record).map_err(journal)?;
+        let narration = narrate(record, &after, at);
+        let told = narration
+            .message
+            .map(|message| postings(record, message, &after, before, &self.incident))
+            .unwrap_or_default();
+        Ok(Append {
+            run: run.run().clone(),
+            epoch,
+            seq: run.entries(),
+            body,
+            state: state_of(record, &after),
+            timeline: narration.timeline.into_iter().collect(),
+            postings: addressed(&self.destinations, &told),
+            known_good: known_good(record, &after, at),
+        })
+    }
+}
+
+/// Addresses postings to every destination.
+pub(crate) fn addressed(destinations: &[String], postings: &[Posting]) -> Vec<(String, Posting)> {
+    let to = |posting: &Posting| {
+        destinations.iter().map(|name| (name.clone(), posting.clone())).collect::<Vec<_>>()
+    };
+    postings.iter().flat_map(to).collect()
+}
+
+fn state_of(record: &Record, after: &Run) -> RunState {
+    match record {
+        Record::Terminal(_) => RunState::Ended,
+        _ if after.quarantined().is_some() => RunState::Quarantined,
+        _ => RunState::Active,
+    }
+}
+
+/// A release is known to be good when the run that deployed it succeeded, on every workload that the run changed.
+fn known_good(record: &Record, run: &Run, at: Timestamp) -> Vec<KnownGood> {
+    let Record::Terminal(Outcome::Succeeded { release: Some(release) }) = record else { return Vec::new() };
+    let targets = run.plan().baselines().iter().map(|baseline| baseline.target.clone());
+    targets.map(|target| KnownGood { target, release: release.clone(), at }).collect()
+}
+
+fn is_passing(error: &hotfix_core::Error) -> bool {
+    error.retry() == RetryClass::Later || error.kind() == ErrorKind::Full
+}
