@@ -1,3 +1,4 @@
-//! Tools for testing backends of hotfix: a scripted HTTP server.
+//! Tools for testing backends of hotfix.
 
+pub mod conformance;
 pub mod http;

@@ -1,4 +1,5 @@
 //! The one test binary of the crate.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod deployer;
 mod http;
