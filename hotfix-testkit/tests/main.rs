@@ -3,3 +3,4 @@
 
 mod deployer;
 mod http;
+mod version_control;

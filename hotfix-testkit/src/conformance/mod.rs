@@ -15,6 +15,8 @@ mod expect;
 mod fence;
 mod report;
 
+pub mod version_control;
+
 pub use report::{CaseReport, CaseResult, Outcome, Report, Unmet};
 
 /// Runs cases by name. Each gets the same arguments and a fresh target from the fixture.
