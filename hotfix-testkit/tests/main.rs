@@ -3,4 +3,5 @@
 
 mod deployer;
 mod http;
+mod incident_store;
 mod version_control;

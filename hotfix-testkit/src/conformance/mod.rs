@@ -15,6 +15,7 @@ mod expect;
 mod fence;
 mod report;
 
+pub mod incident_store;
 pub mod version_control;
 
 pub use report::{CaseReport, CaseResult, Outcome, Report, Unmet};
