@@ -75,7 +75,8 @@ pub trait IncidentStore: Debug + Send + Sync {
     async fn signals(&self, run: &RunId, skip: u64) -> Result<Vec<SignalEntry>>;
 
     /// Leases postings that are due, oldest first, at most one per thread and destination. A leased posting is
-    /// not handed out again before `ttl`.
+    /// not handed out again before `ttl`; then it comes back as [`OutboxState::Uncertain`]. A posting that was given
+    /// up does not hold up the rest of its thread.
     async fn lease_outbox(&self, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>>;
 
     /// Records what became of a leased posting.

@@ -14,7 +14,7 @@ pub struct OutboxItem {
     pub destination: String,
     /// The posting, with the root's receipt once there is one.
     pub posting: Posting,
-    /// How often it was tried.
+    /// How often it was handed out before.
     pub attempts: u32,
     /// Where it stands.
     pub state: OutboxState,
