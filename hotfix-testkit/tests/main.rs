@@ -4,4 +4,6 @@
 mod deployer;
 mod http;
 mod incident_store;
+mod metrics_source;
+mod notifier;
 mod version_control;

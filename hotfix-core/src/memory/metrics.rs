@@ -48,7 +48,11 @@ impl MemoryMetrics {
     /// Builds a source without any series.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, interval: Period) -> Self {
-        Self { clock, interval, book: Arc::default() }
+        Self {
+            clock,
+            interval,
+            book: Arc::default(),
+        }
     }
 
     /// Counts requests of one instance, some of which ended in an error.
@@ -109,19 +113,24 @@ impl Counters {
 
     /// Returns the errors of each whole interval before now since the first request.
     fn history(&self, interval: Period, points: usize, now: Timestamp) -> Vec<u64> {
-        let length = i64::try_from(interval.as_millis().max(1)).unwrap_or(i64::MAX);
-        let intervals_ago = |at: Timestamp| (now - at).num_milliseconds().max(0) / length;
-        let first = self.log.iter().map(|(at, _)| intervals_ago(*at)).max().unwrap_or(0);
-        let whole = usize::try_from(first).unwrap_or(0).min(points);
-        let mut errors = vec![0; whole];
-        for (at, count) in &self.log {
-            let back = usize::try_from(intervals_ago(*at)).unwrap_or(usize::MAX);
-            if back < whole {
-                errors[whole - 1 - back] += count;
+        let length = interval.as_millis().max(1);
+        let ages = self.log.iter().map(|(at, errors)| (age(*at, now), errors));
+        let oldest = ages.clone().map(|(age, _)| age).max().unwrap_or(0);
+        let whole = usize::try_from(oldest / length).unwrap_or(usize::MAX).min(points);
+        let mut history = vec![0; whole];
+        for (age, errors) in ages {
+            // An interval holds what happened at its start and before its end.
+            let back = usize::try_from(age.div_ceil(length)).unwrap_or(usize::MAX);
+            if (1..=whole).contains(&back) {
+                history[whole - back] += errors;
             }
         }
-        errors
+        history
     }
+}
+
+fn age(at: Timestamp, now: Timestamp) -> u64 {
+    u64::try_from((now - at).num_milliseconds()).unwrap_or(0)
 }
 
 /// A counter as metrics systems hold it.
@@ -139,16 +148,23 @@ impl fmt::Debug for MemoryMetrics {
 #[async_trait]
 impl MetricsSource for MemoryMetrics {
     fn capabilities(&self) -> MetricsCapabilities {
-        MetricsCapabilities { interval: self.interval }
+        MetricsCapabilities {
+            interval: self.interval,
+        }
     }
 
     async fn scrape(&self, query: &MetricsQuery) -> Result<Scrape> {
         let now = self.clock.now();
         self.read("metrics.scrape", |book| {
             let counters = |slot: &SlotName| book.slots.get(&(query.target.clone(), slot.clone()));
-            let found = query.slots.iter().filter_map(|slot| Some((slot, counters(slot)?)));
+            let found = query
+                .slots
+                .iter()
+                .filter_map(|slot| Some((slot, counters(slot)?)));
             Scrape {
-                series: found.flat_map(|(slot, counters)| counters.scrape(slot, now)).collect(),
+                series: found
+                    .flat_map(|(slot, counters)| counters.scrape(slot, now))
+                    .collect(),
                 warnings: std::mem::take(&mut book.warnings),
             }
         })
@@ -158,7 +174,9 @@ impl MetricsSource for MemoryMetrics {
         let now = self.clock.now();
         self.read("metrics.history", |book| {
             let counters = book.slots.get(&(query.target.clone(), query.slot.clone()));
-            counters.map_or_else(Vec::new, |counters| counters.history(query.interval, query.points, now))
+            counters.map_or_else(Vec::new, |counters| {
+                counters.history(query.interval, query.points, now)
+            })
         })
     }
 }
