@@ -147,11 +147,9 @@ pub enum Error {
         /// Why it did not start.
         source: std::io::Error,
     },
-    /// The system's git program is too old for what is asked.
-    #[error("git {found} is too old for {purpose}; install git {needed} or newer")]
+    /// The system's git program is missing or too old for what is asked.
+    #[error("{purpose} needs git {needed} or newer, and there is none")]
     OldProgram {
-        /// The version found.
-        found: String,
         /// The version needed.
         needed: &'static str,
         /// What needs it.

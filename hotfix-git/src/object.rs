@@ -70,7 +70,7 @@ impl Repo {
         let tagger = tagger.signature()?;
         let id = self
             .git()
-            .tag_annotation_create(name, &target, &tagger, message)
+            .tag_annotation_create(name, &target, &tagger, &with_newline(message))
             .map_err(Error::library("make a tag object"))?;
         Ok(self.drafted(id))
     }
@@ -79,4 +79,9 @@ impl Repo {
     pub(crate) fn empty_tree(&self) -> Result<Oid, Error> {
         self.write(ObjectType::Tree, b"")
     }
+}
+
+/// Ends a message with a newline, as git does for messages given on its command line.
+pub(crate) fn with_newline(message: &str) -> String {
+    format!("{}\n", message.trim_end_matches('\n'))
 }

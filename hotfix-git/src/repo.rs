@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository};
 
 use crate::error::{Error, History, UnsupportedFeature};
+use crate::program::GitProgram;
 
 /// Libgit2 asks the backend with the highest number first; its own have 1 and 2.
 const MEMORY_FIRST: i32 = 1000;
@@ -17,6 +18,7 @@ const MEMORY_FIRST: i32 = 1000;
 /// A repository opened for one operation. Objects made through it live in memory until [`Repo::keep`].
 pub struct Repo {
     inner: Repository,
+    program: GitProgram,
     drafts: RefCell<Vec<Oid>>,
 }
 
@@ -35,8 +37,16 @@ impl Repo {
             .map_err(Error::library("open the object database"))?;
         Ok(Self {
             inner,
+            program: GitProgram::default(),
             drafts: RefCell::default(),
         })
+    }
+
+    /// Uses this git program where libgit2 is not enough, instead of the `git` in `PATH`.
+    #[must_use]
+    pub fn with_program(mut self, program: GitProgram) -> Self {
+        self.program = program;
+        self
     }
 
     /// Returns the folder that all work trees of the repository share: `.git`, or the bare repository itself.
@@ -112,6 +122,10 @@ impl Repo {
     pub(crate) fn drafted(&self, id: Oid) -> Oid {
         self.drafts.borrow_mut().push(id);
         id
+    }
+
+    pub(crate) fn program(&self) -> &GitProgram {
+        &self.program
     }
 
     pub(crate) fn git(&self) -> &Repository {

@@ -14,11 +14,16 @@ use super::conflict::{ConflictKind, PathConflict};
 use crate::error::Error;
 use crate::object::Draft;
 use crate::path::TreePath;
-use crate::program::{GitProgram, Invocation, StopToken};
+use crate::program::{Finished, Invocation, StopToken};
 use crate::repo::Repo;
 use crate::tree::{Entry, EntryMode};
 
+const COMMAND: &str = "merge-tree";
 const LIMIT: Duration = Duration::from_secs(120);
+const LONGEST_TEXT: usize = 500;
+
+/// The exit status of git when it does not know an option: `merge-tree` before 2.38.
+const USAGE: i32 = 129;
 
 pub(super) enum Answer {
     Clean(Oid),
@@ -29,52 +34,60 @@ pub(super) enum Answer {
 
 /// Merges the change onto the tree `ours`. The objects made so far are written to disk, and git adds its own; nothing
 /// refers to them until a reference is moved.
-pub(super) fn merge(
-    repo: &Repo,
-    program: &GitProgram,
-    incoming: &Incoming,
-    ours: Oid,
-) -> Result<Answer, Error> {
+pub(super) fn merge_trees(repo: &Repo, incoming: &Incoming, ours: Oid) -> Result<Answer, Error> {
     let [ours, theirs] = wrap(repo, incoming, ours)?;
+    merge_commits(repo, ours, theirs)
+}
+
+/// Merges two commits, whatever their history looks like.
+pub(super) fn merge_commits(repo: &Repo, ours: Oid, theirs: Oid) -> Result<Answer, Error> {
     repo.keep()?;
-    let mut args: Vec<OsString> = ["-c", "core.bare=true"].map(OsString::from).to_vec();
-    args.extend(["merge-tree", "--write-tree", "-z", "--messages"].map(OsString::from));
-    args.extend([ours, theirs].map(|id| OsString::from(id.to_string())));
-    let dir = repo.common_dir();
-    let stop = StopToken::default();
-    let call = Invocation {
-        command: "merge-tree",
-        args,
-        git_dir: dir,
-        current_dir: dir,
-        limit: LIMIT,
-        stop: &stop,
-    };
-    let finished = match program.run(&call) {
+    let finished = match run(repo, ours, theirs) {
         Ok(finished) => finished,
         Err(Error::NoProgram { .. }) => return Ok(Answer::NoGit),
         Err(other) => return Err(other),
     };
     let unreadable = || Error::Program {
-        command: "merge-tree",
-        text: finished.stderr.trim().chars().take(500).collect(),
+        command: COMMAND,
+        text: finished.stderr.trim().chars().take(LONGEST_TEXT).collect(),
     };
     match finished.status.code() {
         Some(0) => {
             let tree = read_tree(&finished.stdout).ok_or_else(unreadable)?;
-            repo.git()
+            let odb = repo
+                .git()
                 .odb()
-                .and_then(|odb| odb.refresh())
-                .map_err(Error::library("read what git wrote"))?;
+                .map_err(Error::library("open the object database"))?;
+            odb.refresh().map_err(Error::library("read what git wrote"))?;
             Ok(Answer::Clean(tree))
         }
         Some(1) => Ok(Answer::Conflict(
             read_conflicts(&finished.stdout).ok_or_else(unreadable)?,
         )),
-        // Git before 2.38 does not know the option.
-        Some(129) => Ok(Answer::NoGit),
+        Some(USAGE) => Ok(Answer::NoGit),
         _ => Err(unreadable()),
     }
+}
+
+fn run(repo: &Repo, ours: Oid, theirs: Oid) -> Result<Finished, Error> {
+    let options = [
+        "-c",
+        "core.bare=true",
+        COMMAND,
+        "--write-tree",
+        "-z",
+        "--messages",
+    ];
+    let commits = [ours, theirs].map(|id| OsString::from(id.to_string()));
+    let dir = repo.common_dir();
+    repo.program().run(&Invocation {
+        command: COMMAND,
+        args: options.into_iter().map(OsString::from).chain(commits).collect(),
+        git_dir: dir,
+        current_dir: dir,
+        limit: LIMIT,
+        stop: &StopToken::default(),
+    })
 }
 
 /// Makes commits whose only merge base is the base of the change.

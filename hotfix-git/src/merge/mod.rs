@@ -20,7 +20,6 @@ use self::moved::{Newcomers, Whereabouts};
 use self::paths::{Doubt, Resolution};
 use crate::error::Error;
 use crate::path::TreePath;
-use crate::program::GitProgram;
 use crate::repo::Repo;
 use crate::tree::{Change, Entry, Lookup, TreeEdits, differences};
 
@@ -66,12 +65,7 @@ struct Receiver<'r> {
 }
 
 /// Combines the change with the tree `ours`.
-pub(crate) fn combine(
-    repo: &Repo,
-    program: &GitProgram,
-    incoming: &Incoming,
-    ours: Oid,
-) -> Result<Combined, Error> {
+pub(crate) fn combine(repo: &Repo, incoming: &Incoming, ours: Oid) -> Result<Combined, Error> {
     let mut attempt = Attempt {
         receiver: Receiver { repo, tree: ours },
         incoming,
@@ -99,13 +93,28 @@ pub(crate) fn combine(
         };
         return Ok(Combined::Clean { tree, moved });
     }
-    match by_git::merge(repo, program, incoming, ours)? {
+    match by_git::merge_trees(repo, incoming, ours)? {
         Answer::Clean(tree) => Ok(Combined::Clean {
             tree,
             moved: strangers(repo, incoming, ours, tree)?,
         }),
         Answer::Conflict(conflicts) => Ok(Combined::Conflict(conflicts)),
         Answer::NoGit => Ok(Combined::Conflict(with_doubts(&receiver, Vec::new(), &doubts)?)),
+    }
+}
+
+/// Combines two commits that have more than one merge base, which only git does well.
+pub(crate) fn combine_crossed(repo: &Repo, ours: Oid, theirs: Oid) -> Result<Combined, Error> {
+    match by_git::merge_commits(repo, ours, theirs)? {
+        Answer::Clean(tree) => Ok(Combined::Clean {
+            tree,
+            moved: Vec::new(),
+        }),
+        Answer::Conflict(conflicts) => Ok(Combined::Conflict(conflicts)),
+        Answer::NoGit => Err(Error::OldProgram {
+            needed: "2.38",
+            purpose: "merging two commits with several merge bases",
+        }),
     }
 }
 

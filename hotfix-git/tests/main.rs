@@ -1,0 +1,4 @@
+//! The tests of this crate on real repositories, in one binary.
+
+mod differential;
+mod fixture;
