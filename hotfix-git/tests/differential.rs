@@ -1,5 +1,6 @@
 //! Our cherry-pick against git's own, on random small trees: the same tree, or a conflict in both.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use hotfix_git::{ConflictKind, Mainline, Oid, Pick};
@@ -193,6 +194,7 @@ fn entry(path: &str, id: Oid, executable: bool) -> git2::IndexEntry {
 fn git_pick(repo: &TestRepo, fix: Oid, onto: Oid) -> Option<String> {
     let onto = onto.to_string();
     repo.git(&["reset", "--quiet", "--hard", &onto]);
+    repo.git(&["clean", "--quiet", "-ffdx"]);
     let picked = repo.try_git(&[
         "cherry-pick",
         "-x",
@@ -200,12 +202,15 @@ fn git_pick(repo: &TestRepo, fix: Oid, onto: Oid) -> Option<String> {
         "--keep-redundant-commits",
         &fix.to_string(),
     ]);
-    let tree = repo.try_git(&["rev-parse", "HEAD^{tree}"]);
-    if !picked.status.success() {
-        repo.git(&["cherry-pick", "--abort"]);
-        return None;
+    let tree = repo.git(&["rev-parse", "HEAD^{tree}"]);
+    match picked.status.code() {
+        Some(0) => Some(tree),
+        Some(1) => {
+            repo.git(&["cherry-pick", "--quit"]);
+            None
+        }
+        _ => panic!("{}", String::from_utf8_lossy(&picked.stderr)),
     }
-    Some(String::from_utf8(tree.stdout).unwrap().trim().to_owned())
 }
 
 fn our_pick(repo: &TestRepo, fix: Oid, onto: Oid) -> Result<Option<String>, Vec<ConflictKind>> {
@@ -219,18 +224,40 @@ fn our_pick(repo: &TestRepo, fix: Oid, onto: Oid) -> Result<Option<String>, Vec<
     }
 }
 
+/// Repositories are used for some cases only: thousands of loose objects make every look-up slow.
+const CASES_PER_REPOSITORY: usize = 100;
+
 thread_local! {
-    static REPO: (Sandbox, TestRepo, git2::Repository) = {
-        let sandbox = Sandbox::new();
-        let repo = sandbox.repo("random");
-        repo.commit("root", &[("root", "x\n")]);
-        let git = git2::Repository::open(&repo.path).unwrap();
-        (sandbox, repo, git)
-    };
+    static REPO: RefCell<(usize, Option<Arena>)> = const { RefCell::new((0, None)) };
+}
+
+struct Arena {
+    _sandbox: Sandbox,
+    repo: TestRepo,
+    git: git2::Repository,
+}
+
+fn with_arena<T>(case: impl FnOnce(&TestRepo, &git2::Repository) -> T) -> T {
+    REPO.with_borrow_mut(|(used, arena)| {
+        if *used % CASES_PER_REPOSITORY == 0 {
+            let sandbox = Sandbox::new();
+            let repo = sandbox.repo("random");
+            repo.commit("root", &[("root", "x\n")]);
+            let git = git2::Repository::open(&repo.path).unwrap();
+            *arena = Some(Arena {
+                _sandbox: sandbox,
+                repo,
+                git,
+            });
+        }
+        *used += 1;
+        let arena = arena.as_ref().unwrap();
+        case(&arena.repo, &arena.git)
+    })
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, max_shrink_iters: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_pick_gives_the_tree_of_git_or_a_conflict_where_git_has_one(
@@ -242,7 +269,7 @@ proptest! {
         our_edits.iter().for_each(|edit| apply(&mut ours, edit));
         their_edits.iter().for_each(|edit| apply(&mut theirs, edit));
         prop_assume!(theirs != base && !ours.is_empty());
-        REPO.with(|(_, repo, git)| {
+        with_arena(|repo, git| {
             let base = write_commit(git, &base, &[]);
             let onto = write_commit(git, &ours, &[base]);
             let fix = write_commit(git, &theirs, &[base]);
