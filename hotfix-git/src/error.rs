@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use git2::Oid;
+use hotfix_core::ErrorKind;
 
 use crate::path::TreePath;
 
@@ -105,11 +106,19 @@ pub enum Error {
         /// The lock file.
         lock: PathBuf,
     },
-    /// Another process works on the references of this repository.
-    #[error("another process is moving references of {path}; try again when it is done")]
-    Busy {
-        /// The lock file of this crate.
-        path: PathBuf,
+    /// References exist below the name, and git keeps no reference beside others of the same folder.
+    #[error("{name} cannot be created because references exist below {name}/; delete or rename those")]
+    NameTaken {
+        /// The reference.
+        name: String,
+    },
+    /// An instruction of a recipe builds on something that is no commit.
+    #[error("instruction {instruction} cannot be built on: {reason}")]
+    BadRecipe {
+        /// The index of the instruction that was to be built on.
+        instruction: usize,
+        /// Why not.
+        reason: &'static str,
     },
     /// The fence chain holds something this version cannot read.
     #[error("the fence commit {commit} cannot be read: {reason}")]
@@ -263,4 +272,44 @@ impl Error {
             _ => Self::Library { operation, source },
         }
     }
+}
+
+impl Error {
+    /// Turns the error into the port's, naming the operation that failed.
+    pub(crate) fn into_port(self, operation: &'static str) -> hotfix_core::Error {
+        hotfix_core::Error::new(self.kind(), operation, self.to_string()).with_source(self)
+    }
+
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoRepository { .. } | Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::ForeignOwner { .. } => ErrorKind::Forbidden,
+            Self::Unsupported { .. } | Self::OldProgram { .. } | Self::SplitRemote { .. } => {
+                ErrorKind::Unsupported
+            }
+            Self::AccessDenied { .. } => ErrorKind::Unauthenticated,
+            Self::Unreachable { .. } | Self::Locked { .. } | Self::Stopped { .. } => ErrorKind::Unavailable,
+            Self::Timeout { .. } => ErrorKind::Timeout,
+            Self::CheckedOut { .. } => ErrorKind::Conflict,
+            Self::NameTaken { .. } => ErrorKind::AlreadyExists,
+            Self::UnreadableFence { .. } => ErrorKind::TooNew,
+            Self::Library { source, .. } if full(source) => ErrorKind::Full,
+            Self::Library { .. } | Self::Program { .. } | Self::Io { .. } => ErrorKind::Unexpected,
+            Self::BadRefName { .. }
+            | Self::WrongKind { .. }
+            | Self::MainlineNeeded { .. }
+            | Self::NoSuchMainline { .. }
+            | Self::MessageEncoding { .. }
+            | Self::NoCommonHistory { .. }
+            | Self::BadRecipe { .. }
+            | Self::FileFolder { .. }
+            | Self::NoRemote { .. }
+            | Self::NoProgram { .. } => ErrorKind::Invalid,
+        }
+    }
+}
+
+/// libgit2 has no code for a full disk, only the system's text.
+fn full(source: &git2::Error) -> bool {
+    source.message().contains("No space left on device")
 }

@@ -1,18 +1,33 @@
 //! git
+mod apply;
+mod backend;
+mod compose;
+mod config;
+mod convert;
 mod error;
+mod fence;
 mod join;
+mod limit;
+mod local;
 mod merge;
 mod message;
 mod object;
+mod observe;
 mod path;
 mod pick;
 mod program;
+mod push;
+mod redact;
 mod refs;
+mod remote;
 mod repo;
 mod size;
 mod tree;
+mod truth;
 mod version;
 
+pub use backend::GitVersionControl;
+pub use config::GitConfig;
 pub use error::*;
 pub use git2::Oid;
 pub use join::*;

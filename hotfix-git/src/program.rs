@@ -49,7 +49,6 @@ const SETTINGS: &[&str] = &[
     "push.recurseSubmodules=no",
     "fetch.recurseSubmodules=no",
     "fetch.prune=false",
-    "fetch.fsckObjects=true",
     "color.ui=false",
     "core.quotePath=false",
 ];

@@ -93,28 +93,44 @@ impl Repo {
     /// # Errors
     /// [`Error::Library`] when the work trees cannot be listed.
     pub fn checked_out_at(&self, name: &str) -> Result<Option<PathBuf>, Error> {
+        let found = self.checked_out()?.into_iter().find(|(branch, _)| branch == name);
+        Ok(found.map(|(_, work_tree)| work_tree))
+    }
+
+    /// Lists the branches that are checked out, with their work trees. One that is being rebased counts.
+    ///
+    /// # Errors
+    /// [`Error::Library`] when the work trees cannot be listed.
+    pub fn checked_out(&self) -> Result<Vec<(String, PathBuf)>, Error> {
         let failed = "list work trees";
         let common = self.common_dir();
         let main = Repository::open(common).map_err(Error::library(failed))?;
-        if let Some(work_tree) = main.workdir()
-            && head_is(&common.join("HEAD"), name)
-        {
-            return Ok(Some(work_tree.to_path_buf()));
+        let mut found = Vec::new();
+        if let Some(work_tree) = main.workdir() {
+            found.extend(branches_of(common).map(|branch| (branch, work_tree.to_path_buf())));
         }
         for linked in &main.worktrees().map_err(Error::library(failed))? {
             let Ok(Some(linked)) = linked else { continue };
-            if head_is(&common.join("worktrees").join(linked).join("HEAD"), name) {
-                let found = main.find_worktree(linked).map_err(Error::library(failed))?;
-                return Ok(Some(found.path().to_path_buf()));
-            }
+            let work_tree = main
+                .find_worktree(linked)
+                .map_err(Error::library(failed))?
+                .path()
+                .to_path_buf();
+            let private = common.join("worktrees").join(linked);
+            found.extend(branches_of(&private).map(|branch| (branch, work_tree.clone())));
         }
-        Ok(None)
+        found.sort();
+        found.dedup();
+        Ok(found)
     }
 }
 
-fn head_is(head: &Path, name: &str) -> bool {
-    let content = std::fs::read_to_string(head).unwrap_or_default();
-    content
-        .strip_prefix("ref:")
-        .is_some_and(|target| target.trim() == name)
+/// Reads which branches the work tree with this git folder holds: HEAD's, and the one a rebase will move.
+fn branches_of(git_dir: &Path) -> impl Iterator<Item = String> {
+    let files = ["HEAD", "rebase-merge/head-name", "rebase-apply/head-name"].map(|file| git_dir.join(file));
+    files.into_iter().filter_map(|file| {
+        let content = std::fs::read_to_string(file).ok()?;
+        let name = content.strip_prefix("ref:").unwrap_or(&content).trim();
+        name.starts_with("refs/").then(|| name.to_owned())
+    })
 }

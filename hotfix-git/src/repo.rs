@@ -5,15 +5,19 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository};
+use git2::{ErrorClass, ErrorCode, ObjectType, Odb, OdbLookupFlags, Oid, Repository};
 
 use crate::error::{Error, History, UnsupportedFeature};
 use crate::program::GitProgram;
 
 /// Libgit2 asks the backend with the highest number first; its own have 1 and 2.
 const MEMORY_FIRST: i32 = 1000;
+
+/// From this many objects on, one pack is cheaper than a file for each, and leaves the repository tidier.
+const WORTH_A_PACK: usize = 20;
 
 /// A repository opened for one operation. Objects made through it live in memory until [`Repo::keep`].
 pub struct Repo {
@@ -65,46 +69,55 @@ impl Repo {
         }
     }
 
-    /// Writes every object made so far into the repository as one pack, and returns how many were new.
+    /// Writes every object made so far into the repository, and returns how many were new.
     ///
-    /// The pack appears as a whole or not at all. No reference points to it yet; git's own garbage collection takes
-    /// it away after two weeks if none ever does.
+    /// Many objects become one pack, which appears as a whole or not at all; a few are written one by one. No reference
+    /// points to them yet; git's own garbage collection takes them away after two weeks if none ever does.
     ///
     /// # Errors
-    /// [`Error::Library`] when the pack cannot be written (a full disk, a read-only repository).
+    /// [`Error::Library`] when they cannot be written (a full disk, a read-only repository).
     pub fn keep(&self) -> Result<usize, Error> {
+        if self.drafts.borrow().is_empty() {
+            return Ok(0);
+        }
         let failed = "write the new objects";
-        let fresh = self.unkept()?;
-        if !fresh.is_empty() {
-            let mut pack = self.inner.packbuilder().map_err(Error::library(failed))?;
+        let on_disk = Repository::open(self.inner.path()).map_err(Error::library(failed))?;
+        let on_disk = on_disk.odb().map_err(Error::library(failed))?;
+        let fresh = self.unkept(&on_disk);
+        if fresh.len() < WORTH_A_PACK {
+            let memory = self.inner.odb().map_err(Error::library(failed))?;
             for id in &fresh {
-                pack.insert_object(*id, None).map_err(Error::library(failed))?;
+                let object = memory.read(*id).map_err(Error::library(failed))?;
+                on_disk
+                    .write(object.kind(), object.data())
+                    .map_err(Error::library(failed))?;
             }
-            let odb = self.inner.odb().map_err(Error::library(failed))?;
-            let mut writer = odb.packwriter().map_err(Error::library(failed))?;
-            pack.foreach(|bytes| std::io::Write::write_all(&mut writer, bytes).is_ok())
-                .map_err(Error::library(failed))?;
-            writer.commit().map_err(Error::library(failed))?;
+        } else {
+            self.pack(&fresh, &on_disk).map_err(Error::library(failed))?;
         }
         self.drafts.borrow_mut().clear();
         Ok(fresh.len())
     }
 
     /// Lists the objects made through this value that the repository on disk does not hold yet.
-    fn unkept(&self) -> Result<Vec<Oid>, Error> {
-        let drafts = self.drafts.borrow();
-        if drafts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let on_disk = Repository::open(self.inner.path()).map_err(Error::library("reopen the repository"))?;
-        let on_disk = on_disk
-            .odb()
-            .map_err(Error::library("open the object database"))?;
-        let mut fresh: Vec<Oid> = drafts.clone();
+    fn unkept(&self, on_disk: &Odb<'_>) -> Vec<Oid> {
+        let mut fresh = self.drafts.borrow().clone();
         fresh.sort_unstable();
         fresh.dedup();
-        fresh.retain(|id| !on_disk.exists_ext(*id, git2::OdbLookupFlags::NO_REFRESH));
-        Ok(fresh)
+        fresh.retain(|id| !on_disk.exists_ext(*id, OdbLookupFlags::NO_REFRESH));
+        fresh
+    }
+
+    /// `Mempack::dump` would pack the whole tree of every new commit, so the pack is built from the list.
+    fn pack(&self, objects: &[Oid], on_disk: &Odb<'_>) -> Result<(), git2::Error> {
+        let mut pack = self.inner.packbuilder()?;
+        for id in objects {
+            pack.insert_object(*id, None)?;
+        }
+        let mut writer = on_disk.packwriter()?;
+        pack.foreach(|bytes| writer.write_all(bytes).is_ok())?;
+        writer.commit()?;
+        Ok(())
     }
 
     pub(crate) fn write(&self, kind: ObjectType, content: &[u8]) -> Result<Oid, Error> {
