@@ -62,7 +62,7 @@ pub(super) fn merge_commits(repo: &Repo, ours: Oid, theirs: Oid) -> Result<Answe
             Ok(Answer::Clean(tree))
         }
         Some(1) => Ok(Answer::Conflict(
-            read_conflicts(&finished.stdout).ok_or_else(unreadable)?,
+            read_conflicts(&finished.stdout, [ours, theirs]).ok_or_else(unreadable)?,
         )),
         Some(USAGE) => Ok(Answer::NoGit),
         _ => Err(unreadable()),
@@ -123,12 +123,13 @@ fn read_tree(output: &[u8]) -> Option<Oid> {
 }
 
 /// Reads the list of staged entries, then the list of messages: counts, paths and a stable name of the kind.
-fn read_conflicts(output: &[u8]) -> Option<Vec<PathConflict>> {
+fn read_conflicts(output: &[u8], commits: [Oid; 2]) -> Option<Vec<PathConflict>> {
     let mut fields = output.split(|byte| *byte == 0);
     fields.next()?;
     let mut conflicts: Vec<PathConflict> = Vec::new();
     for line in fields.by_ref().take_while(|line| !line.is_empty()) {
         let (path, stage, entry) = read_stage(line)?;
+        let path = without_side(path, commits);
         let at = conflicts
             .iter()
             .position(|conflict| conflict.path == path)
@@ -143,14 +144,24 @@ fn read_conflicts(output: &[u8]) -> Option<Vec<PathConflict>> {
         }
     }
     while let Some((paths, kind)) = read_message(&mut fields) {
-        for conflict in conflicts
-            .iter_mut()
-            .filter(|conflict| paths.contains(&conflict.path))
-        {
+        for conflict in conflicts.iter_mut().filter(|conflict| {
+            paths
+                .iter()
+                .any(|path| without_side(path.clone(), commits) == conflict.path)
+        }) {
             conflict.kind = kind.clone();
         }
     }
     Some(conflicts)
+}
+
+/// Where a file and a folder meet, git gives the file a name of its own, made of the path and the commit.
+fn without_side(path: TreePath, commits: [Oid; 2]) -> TreePath {
+    let endings = commits.map(|commit| format!("~{commit}"));
+    let plain = endings
+        .iter()
+        .find_map(|ending| path.as_bytes().strip_suffix(ending.as_bytes()));
+    plain.map(|plain| TreePath::from(plain.to_vec())).unwrap_or(path)
 }
 
 fn unnamed(path: TreePath) -> PathConflict {
@@ -216,7 +227,7 @@ fn name_kind(kind: &str) -> Option<ConflictKind> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ConflictKind, read_conflicts};
+    use super::{ConflictKind, Oid, read_conflicts};
 
     #[test]
     fn entries_and_kinds_are_read_from_the_output_of_git() {
@@ -227,7 +238,8 @@ mod tests {
              1\0a b\0CONFLICT (modify/delete)\0text\n\0\
              2\0c\0d\0CONFLICT (directory rename suggested)\0text\n\0"
         );
-        let conflicts = read_conflicts(output.as_bytes()).unwrap();
+        let commits = ["1", "2"].map(|digit| Oid::from_str(&digit.repeat(40)).unwrap());
+        let conflicts = read_conflicts(output.as_bytes(), commits).unwrap();
         let found: Vec<_> = conflicts
             .iter()
             .map(|c| (c.path.to_string(), c.kind.clone()))
