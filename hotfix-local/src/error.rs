@@ -1,0 +1,105 @@
+//! What can go wrong on this host, each with the value at fault and the mend.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use crate::manifest::ManifestError;
+use crate::release::ExportError;
+
+/// A failure of the local deployer, its agent or its proxy.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LocalError {
+    /// A name cannot be a folder.
+    #[error("{what} `{value}` is not usable as a folder name: use 1-128 of a-z A-Z 0-9 . _ - and begin with a letter or digit")]
+    Name {
+        /// Which name.
+        what: &'static str,
+        /// The value that was given.
+        value: String,
+    },
+    /// A file or folder of the state directory could not be read or written.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A state file does not hold what this version writes.
+    #[error("{} is not readable by this version: {reason}; restore it from a backup or remove the target's folder", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nothing was ever deployed to this target.
+    #[error("target {target} does not exist under {}; create it first", root.display())]
+    NoTarget {
+        /// `environment/service`.
+        target: String,
+        /// The state directory.
+        root: PathBuf,
+    },
+    /// Another writer held the target's lock until the deadline.
+    #[error("target {target} is locked by {holder}; try again when it is done")]
+    Locked {
+        /// `environment/service`.
+        target: String,
+        /// The process that holds the lock, as far as it is known.
+        holder: String,
+    },
+    /// No agent serves this state directory.
+    #[error("no agent serves {}; start one with `hotfix-agent {}`", root.display(), root.display())]
+    AgentDown {
+        /// The state directory.
+        root: PathBuf,
+    },
+    /// An agent already serves this state directory.
+    #[error("an agent already serves {}; stop it first or use another state directory", root.display())]
+    AgentRunning {
+        /// The state directory.
+        root: PathBuf,
+    },
+    /// The agent did not answer as expected.
+    #[error("the agent at {address} failed to {request}: {reason}")]
+    Agent {
+        /// The agent's address.
+        address: SocketAddr,
+        /// What it was asked.
+        request: String,
+        /// What happened instead.
+        reason: String,
+    },
+    /// A listening port is taken by another program.
+    #[error("port in use: {address} ({purpose}); free it or configure another one")]
+    PortInUse {
+        /// The address that could not be bound.
+        address: SocketAddr,
+        /// What it was for.
+        purpose: &'static str,
+    },
+    /// The release cannot be exported from its source.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// The release's manifest cannot be used.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The host does not offer what is needed.
+    #[error("this host is not supported: {reason}")]
+    Unsupported {
+        /// What is missing.
+        reason: String,
+    },
+}
+
+impl LocalError {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+}
