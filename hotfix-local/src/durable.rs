@@ -4,28 +4,57 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+/// Why a replacement did not end well, by what is known of the file.
+#[derive(Debug)]
+pub(crate) enum ReplaceError {
+    /// The old content is surely still there.
+    Kept(io::Error),
+    /// The new content is visible, but a power loss may bring the old one back.
+    Unsure(io::Error),
+}
+
+impl From<ReplaceError> for io::Error {
+    fn from(error: ReplaceError) -> Self {
+        match error {
+            ReplaceError::Kept(error) | ReplaceError::Unsure(error) => error,
+        }
+    }
+}
+
 /// Replaces `path` by `bytes`; after a crash it holds either the old or the new content.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = folder_of(path)?;
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), ReplaceError> {
+    let folder = folder_of(path).map_err(ReplaceError::Kept)?;
+    prepare(path, bytes).map_err(ReplaceError::Kept)?;
+    sync_folder(folder).map_err(ReplaceError::Unsure)
+}
+
+fn prepare(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = Path::new(&temporary);
     let mut file = File::create(temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(temporary, path)?;
-    sync_folder(folder)
+    fs::rename(temporary, path)
 }
 
 /// Appends one line to `path`, cutting off first what a crash left half written.
 pub(crate) fn append_line(path: &Path, line: &str) -> io::Result<()> {
     let is_new = !path.exists();
-    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+    let mut file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(path)?;
     let complete = complete_length(&mut file)?;
     file.set_len(complete)?;
     file.write_all(format!("{line}\n").as_bytes())?;
     file.sync_all()?;
-    if is_new { sync_folder(folder_of(path)?) } else { Ok(()) }
+    if is_new {
+        sync_folder(folder_of(path)?)
+    } else {
+        Ok(())
+    }
 }
 
 /// Returns the last complete line of `path`, or nothing when there is none.
@@ -52,7 +81,8 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 fn folder_of(path: &Path) -> io::Result<&Path> {
-    path.parent().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "path has no parent folder"))
+    path.parent()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "path has no parent folder"))
 }
 
 /// Length of the file up to and including its last newline.
@@ -70,7 +100,9 @@ fn newline_before(file: &mut File, end: u64) -> io::Result<u64> {
         let block_start = block_end.saturating_sub(BLOCK);
         file.seek(SeekFrom::Start(block_start))?;
         block.clear();
-        Read::by_ref(file).take(block_end - block_start).read_to_end(&mut block)?;
+        Read::by_ref(file)
+            .take(block_end - block_start)
+            .read_to_end(&mut block)?;
         if let Some(at) = block.iter().rposition(|&byte| byte == b'\n') {
             return Ok(block_start + at as u64 + 1);
         }

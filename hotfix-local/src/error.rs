@@ -4,6 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use hotfix_core::model::Target;
+
 use crate::manifest::ManifestError;
 use crate::release::ExportError;
 
@@ -11,14 +13,6 @@ use crate::release::ExportError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocalError {
-    /// A name cannot be a folder.
-    #[error("{what} `{value}` is not usable as a folder name: use 1-128 of a-z A-Z 0-9 . _ - and begin with a letter or digit")]
-    Name {
-        /// Which name.
-        what: &'static str,
-        /// The value that was given.
-        value: String,
-    },
     /// A file or folder of the state directory could not be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -40,16 +34,16 @@ pub enum LocalError {
     /// Nothing was ever deployed to this target.
     #[error("target {target} does not exist under {}; create it first", root.display())]
     NoTarget {
-        /// `environment/service`.
-        target: String,
+        /// The target.
+        target: Target,
         /// The state directory.
         root: PathBuf,
     },
     /// Another writer held the target's lock until the deadline.
     #[error("target {target} is locked by {holder}; try again when it is done")]
     Locked {
-        /// `environment/service`.
-        target: String,
+        /// The target.
+        target: Target,
         /// The process that holds the lock, as far as it is known.
         holder: String,
     },

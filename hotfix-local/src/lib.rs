@@ -1,11 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod durable;
-mod duration_text;
 mod error;
+mod layout;
+mod ledger;
+mod lock;
 mod manifest;
-mod names;
 mod release;
+mod state;
+mod transition;
 
 pub use error::LocalError;
 pub use manifest::{HealthRules, MANIFEST_FILE, Manifest, ManifestError, RestartRules};

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use hotfix_core::model::Period;
 use toml::{Table, Value};
-
-use crate::duration_text;
 
 /// The manifest's file name at the root of the release's tree.
 pub const MANIFEST_FILE: &str = "hotfix-release.toml";
@@ -26,7 +24,7 @@ pub struct Manifest {
     /// How readiness is told.
     pub health: HealthRules,
     /// Time between SIGTERM and SIGKILL, and the longest a retired instance is drained.
-    pub grace: Duration,
+    pub grace: Period,
     /// What happens when an instance exits by itself.
     pub restart: RestartRules,
 }
@@ -38,13 +36,13 @@ pub struct HealthRules {
     /// Path of the GET request; 2xx and 3xx mean ready.
     pub path: String,
     /// Pause between two probes.
-    pub interval: Duration,
+    pub interval: Period,
     /// Longest time one probe may take.
-    pub timeout: Duration,
+    pub timeout: Period,
     /// Failed probes in a row after which readiness is lost.
     pub failures: u32,
     /// Longest time from the start of the process to its first readiness.
-    pub ready_within: Duration,
+    pub ready_within: Period,
 }
 
 /// How often and how fast an exited instance is started again.
@@ -52,13 +50,13 @@ pub struct HealthRules {
 #[non_exhaustive]
 pub struct RestartRules {
     /// Pause before the first restart; doubles with each exit.
-    pub backoff: Duration,
+    pub backoff: Period,
     /// Longest pause between restarts.
-    pub backoff_max: Duration,
+    pub backoff_max: Period,
     /// This many exits …
     pub crash_loop_exits: u32,
     /// … within this time are a crash loop.
-    pub crash_loop_within: Duration,
+    pub crash_loop_within: Period,
 }
 
 /// Why a manifest cannot be used.
@@ -132,9 +130,13 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`], which names the key, its value and what is allowed.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        let table: Table =
-            text.parse().map_err(|e: toml::de::Error| ManifestError::Syntax { reason: e.to_string() })?;
-        let top = Section { prefix: "", table: Some(&table) };
+        let table: Table = text.parse().map_err(|e: toml::de::Error| ManifestError::Syntax {
+            reason: e.to_string(),
+        })?;
+        let top = Section {
+            prefix: "",
+            table: Some(&table),
+        };
         top.allow(&["argv", "env", "pass_env", "health", "stop", "restart"])?;
         Ok(Self {
             argv: argv(&top)?,
@@ -147,14 +149,18 @@ impl Manifest {
     }
 }
 
-const ARGV: &str = "a list with the program and its arguments, such as [\"./server\", \"--port\", \"{port}\"]";
+const ARGV: &str =
+    "a list with the program and its arguments, such as [\"./server\", \"--port\", \"{port}\"]";
 const VARIABLE_NAMES: &str = "a list of variable names";
 const VARIABLES: &str = "a table of texts";
 const PATH: &str = "a path beginning with `/`, without spaces";
+const PERIOD: &str = "a length of time such as \"300ms\", \"10s\" or \"1m30s\"";
 const COUNT: &str = "a whole number from 1 to 1000";
 
 fn argv(top: &Section<'_>) -> Result<Vec<String>, ManifestError> {
-    let Some(argv) = top.strings("argv", ARGV)? else { return Err(top.missing("argv", ARGV)) };
+    let Some(argv) = top.strings("argv", ARGV)? else {
+        return Err(top.missing("argv", ARGV));
+    };
     match argv.first() {
         Some(program) if !program.is_empty() && argv.iter().all(|word| !word.contains('\0')) => Ok(argv),
         _ => Err(top.refuse("argv", &format!("{argv:?}"), ARGV)),
@@ -163,7 +169,9 @@ fn argv(top: &Section<'_>) -> Result<Vec<String>, ManifestError> {
 
 fn environment(top: &Section<'_>) -> Result<BTreeMap<String, String>, ManifestError> {
     let env = top.section("env.")?;
-    let Some(table) = env.table else { return Ok(BTreeMap::new()) };
+    let Some(table) = env.table else {
+        return Ok(BTreeMap::new());
+    };
     let mut variables = BTreeMap::new();
     for (name, value) in table {
         let text = value.as_str().filter(|text| !text.contains('\0'));
@@ -178,31 +186,33 @@ fn environment(top: &Section<'_>) -> Result<BTreeMap<String, String>, ManifestEr
 
 fn health(section: &Section<'_>) -> Result<HealthRules, ManifestError> {
     section.allow(&["path", "interval", "timeout", "failures", "ready_within"])?;
-    let Some(path) = section.text("path", PATH)? else { return Err(section.missing("path", PATH)) };
+    let Some(path) = section.text("path", PATH)? else {
+        return Err(section.missing("path", PATH));
+    };
     if !path.starts_with('/') || path.bytes().any(|byte| !byte.is_ascii_graphic()) {
         return Err(section.refuse("path", &format!("{path:?}"), PATH));
     }
     Ok(HealthRules {
         path: path.to_owned(),
-        interval: section.duration("interval", Duration::from_millis(200))?,
-        timeout: section.duration("timeout", Duration::from_millis(300))?,
+        interval: section.period("interval", Period::from_millis(200))?,
+        timeout: section.period("timeout", Period::from_millis(300))?,
         failures: section.count("failures", 2)?,
-        ready_within: section.duration("ready_within", Duration::from_secs(30))?,
+        ready_within: section.period("ready_within", Period::from_secs(30))?,
     })
 }
 
-fn stop_grace(section: &Section<'_>) -> Result<Duration, ManifestError> {
+fn stop_grace(section: &Section<'_>) -> Result<Period, ManifestError> {
     section.allow(&["grace"])?;
-    section.duration("grace", Duration::from_secs(10))
+    section.period("grace", Period::from_secs(10))
 }
 
 fn restart(section: &Section<'_>) -> Result<RestartRules, ManifestError> {
     section.allow(&["backoff", "backoff_max", "crash_loop_exits", "crash_loop_within"])?;
     Ok(RestartRules {
-        backoff: section.duration("backoff", Duration::from_millis(100))?,
-        backoff_max: section.duration("backoff_max", Duration::from_secs(10))?,
+        backoff: section.period("backoff", Period::from_millis(100))?,
+        backoff_max: section.period("backoff_max", Period::from_secs(10))?,
         crash_loop_exits: section.count("crash_loop_exits", 3)?,
-        crash_loop_within: section.duration("crash_loop_within", Duration::from_secs(30))?,
+        crash_loop_within: section.period("crash_loop_within", Period::from_secs(30))?,
     })
 }
 
@@ -221,18 +231,28 @@ impl<'a> Section<'a> {
         let key = prefix.trim_end_matches('.');
         match self.get(key) {
             None => Ok(Section { prefix, table: None }),
-            Some(Value::Table(table)) => Ok(Section { prefix, table: Some(table) }),
+            Some(Value::Table(table)) => Ok(Section {
+                prefix,
+                table: Some(table),
+            }),
             Some(other) => Err(self.refuse(key, &other.to_string(), "a table")),
         }
     }
 
     fn allow(&self, known: &[&str]) -> Result<(), ManifestError> {
-        let unknown = self.table.into_iter().flat_map(Table::keys).find(|key| !known.contains(&key.as_str()));
+        let unknown = self
+            .table
+            .into_iter()
+            .flat_map(Table::keys)
+            .find(|key| !known.contains(&key.as_str()));
         match unknown {
             None => Ok(()),
             Some(key) => {
                 let key = format!("{}{key}", self.prefix);
-                Err(ManifestError::UnknownKey { key, allowed: known.join(", ") })
+                Err(ManifestError::UnknownKey {
+                    key,
+                    allowed: known.join(", "),
+                })
             }
         }
     }
@@ -246,21 +266,31 @@ impl<'a> Section<'a> {
     }
 
     fn strings(&self, key: &str, allowed: &'static str) -> Result<Option<Vec<String>>, ManifestError> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        let words = value.as_array().and_then(|words| words.iter().map(text_of).collect());
-        words.map(Some).ok_or_else(|| self.refuse(key, &value.to_string(), allowed))
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let words = value
+            .as_array()
+            .and_then(|words| words.iter().map(text_of).collect());
+        words
+            .map(Some)
+            .ok_or_else(|| self.refuse(key, &value.to_string(), allowed))
     }
 
-    fn duration(&self, key: &str, default: Duration) -> Result<Duration, ManifestError> {
-        let Some(text) = self.text(key, duration_text::ALLOWED)? else { return Ok(default) };
-        match duration_text::parse(text) {
-            Some(duration) if !duration.is_zero() => Ok(duration),
-            _ => Err(self.refuse(key, &format!("{text:?}"), duration_text::ALLOWED)),
+    fn period(&self, key: &str, default: Period) -> Result<Period, ManifestError> {
+        let Some(text) = self.text(key, PERIOD)? else {
+            return Ok(default);
+        };
+        match text.parse::<Period>() {
+            Ok(period) if period.as_millis() > 0 => Ok(period),
+            _ => Err(self.refuse(key, &format!("{text:?}"), PERIOD)),
         }
     }
 
     fn count(&self, key: &str, default: u32) -> Result<u32, ManifestError> {
-        let Some(value) = self.get(key) else { return Ok(default) };
+        let Some(value) = self.get(key) else {
+            return Ok(default);
+        };
         let number = value.as_integer().and_then(|number| u32::try_from(number).ok());
         number
             .filter(|number| (1..=1000).contains(number))
@@ -268,11 +298,18 @@ impl<'a> Section<'a> {
     }
 
     fn missing(&self, key: &str, allowed: &'static str) -> ManifestError {
-        ManifestError::MissingKey { key: format!("{}{key}", self.prefix), allowed }
+        ManifestError::MissingKey {
+            key: format!("{}{key}", self.prefix),
+            allowed,
+        }
     }
 
     fn refuse(&self, key: &str, value: &str, allowed: &'static str) -> ManifestError {
-        ManifestError::Value { key: format!("{}{key}", self.prefix), value: value.to_owned(), allowed }
+        ManifestError::Value {
+            key: format!("{}{key}", self.prefix),
+            value: value.to_owned(),
+            allowed,
+        }
     }
 }
 

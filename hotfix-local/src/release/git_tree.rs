@@ -7,6 +7,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
 use git2::{ObjectType, Odb, Oid, Repository};
+use hotfix_core::model::ObjectId;
 
 use super::{ExportError, ReleaseSource};
 
@@ -20,16 +21,18 @@ impl GitTreeSource {
     /// Reads from the repository at `repository`, which is opened anew for each export.
     #[must_use]
     pub fn new(repository: impl Into<PathBuf>) -> Self {
-        Self { repository: repository.into() }
+        Self {
+            repository: repository.into(),
+        }
     }
 
-    fn open(&self, tree: &str) -> Result<Repository, ExportError> {
+    fn open(&self, tree: &ObjectId) -> Result<Repository, ExportError> {
         Repository::open(&self.repository).map_err(|error| tree_error(tree, &error))
     }
 }
 
 impl ReleaseSource for GitTreeSource {
-    fn export(&self, tree: &str, into: &Path) -> Result<(), ExportError> {
+    fn export(&self, tree: &ObjectId, into: &Path) -> Result<(), ExportError> {
         let repository = self.open(tree)?;
         let listing = list(&repository, tree)?;
         let odb = repository.odb().map_err(|error| tree_error(tree, &error))?;
@@ -44,10 +47,12 @@ impl ReleaseSource for GitTreeSource {
         self.verify(tree, into)
     }
 
-    fn verify(&self, tree: &str, folder: &Path) -> Result<(), ExportError> {
+    fn verify(&self, tree: &ObjectId, folder: &Path) -> Result<(), ExportError> {
         let repository = self.open(tree)?;
         let listing = list(&repository, tree)?;
-        listing.iter().try_for_each(|entry| verify_entry(tree, entry, folder))
+        listing
+            .iter()
+            .try_for_each(|entry| verify_entry(tree, entry, folder))
     }
 }
 
@@ -67,26 +72,32 @@ struct Entry {
     id: Oid,
 }
 
-fn list(repository: &Repository, tree: &str) -> Result<Vec<Entry>, ExportError> {
-    let id = Oid::from_str(tree).map_err(|error| tree_error(tree, &error))?;
+fn list(repository: &Repository, tree: &ObjectId) -> Result<Vec<Entry>, ExportError> {
+    let id = Oid::from_str(tree.as_str()).map_err(|error| tree_error(tree, &error))?;
     let mut listing = Vec::new();
     let mut folders = vec![(PathBuf::new(), id)];
     while let Some((folder, id)) = folders.pop() {
-        let found = repository.find_tree(id).map_err(|error| tree_error(tree, &error))?;
+        let found = repository
+            .find_tree(id)
+            .map_err(|error| tree_error(tree, &error))?;
         for entry in &found {
             let path = folder.join(safe_name(tree, &folder, entry.name_bytes())?);
             let kind = kind_of(tree, &path, entry.filemode())?;
             if kind == Kind::Folder {
                 folders.push((path.clone(), entry.id()));
             }
-            listing.push(Entry { path, kind, id: entry.id() });
+            listing.push(Entry {
+                path,
+                kind,
+                id: entry.id(),
+            });
         }
     }
     Ok(listing)
 }
 
 /// A tree object may hold any bytes as a name; only a plain component is written to disk.
-fn safe_name<'a>(tree: &str, folder: &Path, name: &'a [u8]) -> Result<&'a Path, ExportError> {
+fn safe_name<'a>(tree: &ObjectId, folder: &Path, name: &'a [u8]) -> Result<&'a Path, ExportError> {
     let path = Path::new(std::ffi::OsStr::from_bytes(name));
     let plain = !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/') && !name.contains(&0);
     if plain && !name.eq_ignore_ascii_case(b".git") {
@@ -95,7 +106,7 @@ fn safe_name<'a>(tree: &str, folder: &Path, name: &'a [u8]) -> Result<&'a Path, 
     Err(refused(tree, &folder.join(path), "not a plain name"))
 }
 
-fn kind_of(tree: &str, path: &Path, mode: i32) -> Result<Kind, ExportError> {
+fn kind_of(tree: &ObjectId, path: &Path, mode: i32) -> Result<Kind, ExportError> {
     match mode {
         0o040_000 => Ok(Kind::Folder),
         0o100_644 | 0o100_664 => Ok(Kind::File),
@@ -106,13 +117,17 @@ fn kind_of(tree: &str, path: &Path, mode: i32) -> Result<Kind, ExportError> {
     }
 }
 
-fn write_entry(odb: &Odb<'_>, tree: &str, entry: &Entry, into: &Path) -> Result<(), ExportError> {
+fn write_entry(odb: &Odb<'_>, tree: &ObjectId, entry: &Entry, into: &Path) -> Result<(), ExportError> {
     let path = into.join(&entry.path);
     if entry.kind == Kind::Folder {
         return fs::create_dir(&path).map_err(ExportError::io("create", &path));
     }
     let blob = odb.read(entry.id).map_err(|error| tree_error(tree, &error))?;
-    let mode = if entry.kind == Kind::Executable { 0o755 } else { 0o644 };
+    let mode = if entry.kind == Kind::Executable {
+        0o755
+    } else {
+        0o644
+    };
     OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -122,7 +137,7 @@ fn write_entry(odb: &Odb<'_>, tree: &str, entry: &Entry, into: &Path) -> Result<
         .map_err(ExportError::io("write", &path))
 }
 
-fn write_symlink(odb: &Odb<'_>, tree: &str, entry: &Entry, into: &Path) -> Result<(), ExportError> {
+fn write_symlink(odb: &Odb<'_>, tree: &ObjectId, entry: &Entry, into: &Path) -> Result<(), ExportError> {
     let blob = odb.read(entry.id).map_err(|error| tree_error(tree, &error))?;
     let link = PathBuf::from(std::ffi::OsString::from_vec(blob.data().to_vec()));
     if !lexically_inside(entry.path.parent().unwrap_or(Path::new("")), &link) {
@@ -147,7 +162,7 @@ fn lexically_inside(folder: &Path, link: &Path) -> bool {
 }
 
 /// Symlinks that run through other symlinks can leave the tree although each looks harmless: ask the file system.
-fn links_stay_inside(tree: &str, listing: &[Entry], into: &Path) -> Result<(), ExportError> {
+fn links_stay_inside(tree: &ObjectId, listing: &[Entry], into: &Path) -> Result<(), ExportError> {
     let root = into.canonicalize().map_err(ExportError::io("resolve", into))?;
     for entry in listing.iter().filter(|entry| entry.kind == Kind::Symlink) {
         match into.join(&entry.path).canonicalize() {
@@ -159,9 +174,11 @@ fn links_stay_inside(tree: &str, listing: &[Entry], into: &Path) -> Result<(), E
     Ok(())
 }
 
-fn verify_entry(tree: &str, entry: &Entry, folder: &Path) -> Result<(), ExportError> {
+fn verify_entry(tree: &ObjectId, entry: &Entry, folder: &Path) -> Result<(), ExportError> {
     let path = folder.join(&entry.path);
-    let Ok(metadata) = path.symlink_metadata() else { return Err(altered(tree, &entry.path, "is missing")) };
+    let Ok(metadata) = path.symlink_metadata() else {
+        return Err(altered(tree, &entry.path, "is missing"));
+    };
     let is_executable = metadata.permissions().mode() & 0o100 != 0;
     let same_kind = match entry.kind {
         Kind::Folder => metadata.is_dir(),
@@ -186,16 +203,27 @@ fn verify_entry(tree: &str, entry: &Entry, folder: &Path) -> Result<(), ExportEr
     }
 }
 
-fn tree_error(tree: &str, error: &git2::Error) -> ExportError {
-    ExportError::Tree { tree: tree.to_owned(), reason: error.message().to_owned() }
+fn tree_error(tree: &ObjectId, error: &git2::Error) -> ExportError {
+    ExportError::Tree {
+        tree: tree.clone(),
+        reason: error.message().to_owned(),
+    }
 }
 
-fn refused(tree: &str, path: &Path, reason: &'static str) -> ExportError {
-    ExportError::Unsafe { tree: tree.to_owned(), path: path.display().to_string(), reason }
+fn refused(tree: &ObjectId, path: &Path, reason: &'static str) -> ExportError {
+    ExportError::Unsafe {
+        tree: tree.clone(),
+        path: path.display().to_string(),
+        reason,
+    }
 }
 
-fn altered(tree: &str, path: &Path, reason: &'static str) -> ExportError {
-    ExportError::Altered { tree: tree.to_owned(), path: path.display().to_string(), reason }
+fn altered(tree: &ObjectId, path: &Path, reason: &'static str) -> ExportError {
+    ExportError::Altered {
+        tree: tree.clone(),
+        path: path.display().to_string(),
+        reason,
+    }
 }
 
 #[cfg(test)]

@@ -7,11 +7,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use hotfix_core::model::ObjectId;
+
 pub use git_tree::GitTreeSource;
 
 use crate::durable;
+use crate::error::LocalError;
 use crate::manifest::Manifest;
-use crate::{error::LocalError, names::Name};
 
 /// Where the files of a release come from.
 pub trait ReleaseSource: fmt::Debug + Send + Sync {
@@ -21,13 +23,13 @@ pub trait ReleaseSource: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`ExportError`] when the tree is unknown, unreadable, or holds something that would leave the folder.
-    fn export(&self, tree: &str, into: &Path) -> Result<(), ExportError>;
+    fn export(&self, tree: &ObjectId, into: &Path) -> Result<(), ExportError>;
 
     /// Compares the files in `folder` with the tree `tree`; files the service itself left there beside them are fine.
     ///
     /// # Errors
     /// [`ExportError::Altered`] naming the first file that differs or is missing.
-    fn verify(&self, tree: &str, folder: &Path) -> Result<(), ExportError>;
+    fn verify(&self, tree: &ObjectId, folder: &Path) -> Result<(), ExportError>;
 }
 
 /// Why a release could not be exported.
@@ -38,15 +40,17 @@ pub enum ExportError {
     #[error("cannot read tree {tree}: {reason}")]
     Tree {
         /// The tree's id as given.
-        tree: String,
+        tree: ObjectId,
         /// What the source said.
         reason: String,
     },
     /// An entry would leave the release's folder or cannot be a file.
-    #[error("tree {tree} holds {path}, which is {reason}; releases are plain files, folders and symlinks inside the tree")]
+    #[error(
+        "tree {tree} holds {path}, which is {reason}; releases are plain files, folders and symlinks inside the tree"
+    )]
     Unsafe {
         /// The tree.
-        tree: String,
+        tree: ObjectId,
         /// The entry.
         path: String,
         /// What is wrong with it.
@@ -56,7 +60,7 @@ pub enum ExportError {
     #[error("exported release {tree} was altered: {path} {reason}")]
     Altered {
         /// The tree.
-        tree: String,
+        tree: ObjectId,
         /// The entry.
         path: String,
         /// How it differs.
@@ -92,17 +96,21 @@ impl Releases {
         Self { folder }
     }
 
-    pub(crate) fn path(&self, release: &Name) -> PathBuf {
+    pub(crate) fn path(&self, release: &ObjectId) -> PathBuf {
         self.folder.join(release.as_str())
     }
 
     /// Makes sure that `release` is there, complete and unaltered, with a usable manifest. The caller holds the target's lock.
     ///
     /// An altered release is set aside and exported anew: a rollback must not fail because somebody edited a file.
-    pub(crate) fn ensure(&self, source: &dyn ReleaseSource, release: &Name) -> Result<Manifest, LocalError> {
+    pub(crate) fn ensure(
+        &self,
+        source: &dyn ReleaseSource,
+        release: &ObjectId,
+    ) -> Result<Manifest, LocalError> {
         let path = self.path(release);
         if path.is_dir() {
-            match source.verify(release.as_str(), &path) {
+            match source.verify(release, &path) {
                 Ok(()) => return Ok(Manifest::read(&path)?),
                 Err(ExportError::Altered { .. }) => self.set_aside(release, &path)?,
                 Err(error) => return Err(error.into()),
@@ -113,7 +121,7 @@ impl Releases {
     }
 
     /// Instances that run from the folder keep it under its new name.
-    fn set_aside(&self, release: &Name, path: &Path) -> Result<(), LocalError> {
+    fn set_aside(&self, release: &ObjectId, path: &Path) -> Result<(), LocalError> {
         let aside = self.folder.join(format!("{ALTERED_PREFIX}{release}"));
         if aside.exists() {
             fs::remove_dir_all(&aside).map_err(LocalError::io("remove", &aside))?;
@@ -121,12 +129,12 @@ impl Releases {
         fs::rename(path, &aside).map_err(LocalError::io("set aside", path))
     }
 
-    fn export(&self, source: &dyn ReleaseSource, release: &Name, path: &Path) -> Result<(), LocalError> {
+    fn export(&self, source: &dyn ReleaseSource, release: &ObjectId, path: &Path) -> Result<(), LocalError> {
         fs::create_dir_all(&self.folder).map_err(LocalError::io("create", &self.folder))?;
         self.sweep()?;
         let staging = self.folder.join(format!("{STAGING_PREFIX}{release}"));
         fs::create_dir(&staging).map_err(LocalError::io("create", &staging))?;
-        let exported = source.export(release.as_str(), &staging);
+        let exported = source.export(release, &staging);
         if let Err(error) = exported {
             // The export's own error matters more than a folder that the next export sweeps away.
             let _ = fs::remove_dir_all(&staging);
