@@ -6,6 +6,8 @@ mod layout;
 mod ledger;
 mod lock;
 mod manifest;
+mod process;
+mod proxy;
 mod release;
 mod state;
 mod transition;
