@@ -61,8 +61,7 @@ impl Identity {
             return Ok(());
         };
         // It was started as the leader of its group; should it have left it, only the process itself is signalled.
-        let is_leader = procfs::stat(self.pid).is_some_and(|stat| stat.group == self.pid);
-        let sent = if is_leader {
+        let sent = if procfs::leads_its_group(self.pid) {
             kill_process_group(pid, signal)
         } else {
             kill_process(pid, signal)

@@ -7,5 +7,5 @@ mod spawn;
 
 pub(crate) use identity::{Identity, Instance};
 pub(crate) use listener::{free_port, listens};
-pub(crate) use procfs::{find_instances, ticks_of};
+pub(crate) use procfs::{find_instances, leads_its_group};
 pub(crate) use spawn::{Running, SpawnRequest, adopt, spawn};

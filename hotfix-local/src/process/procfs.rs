@@ -70,6 +70,11 @@ pub(crate) fn find_instances() -> io::Result<Vec<(i32, String)>> {
     Ok(found)
 }
 
+/// Whether the process is the first of its group, as every one that was started here is.
+pub(crate) fn leads_its_group(pid: i32) -> bool {
+    stat(pid).is_some_and(|stat| stat.group == pid)
+}
+
 /// Every process whose group is `group`.
 pub(crate) fn members(group: i32) -> io::Result<Vec<i32>> {
     let in_group = |pid: &i32| stat(*pid).is_some_and(|stat| stat.group == group);

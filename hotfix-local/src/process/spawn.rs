@@ -2,13 +2,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
+use tokio::time::sleep;
 
 use super::identity::Identity;
 use super::procfs::TOKEN_VARIABLE;
@@ -37,7 +36,7 @@ enum End {
     /// Started by this agent, which therefore learns the exit status.
     Child(Box<Child>),
     /// Started by an earlier agent: the end is seen, the status is not.
-    Adopted(AsyncFd<OwnedFd>),
+    Adopted,
 }
 
 /// Variables every program may need; everything else is named in the manifest, so that the agent's secrets stay its own.
@@ -60,24 +59,11 @@ pub(crate) fn spawn(request: &SpawnRequest<'_>) -> io::Result<Running> {
 }
 
 /// Takes over a process of an earlier agent; nothing when it is gone.
-pub(crate) fn adopt(identity: &Identity) -> io::Result<Option<Running>> {
-    let Some(pid) = Pid::from_raw(identity.pid) else {
-        return Ok(None);
-    };
-    let descriptor = match pidfd_open(pid, PidfdFlags::NONBLOCK) {
-        Ok(descriptor) => descriptor,
-        Err(rustix::io::Errno::SRCH) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    // Compared after opening: from here on the descriptor stands for that one process.
-    if !identity.is_alive() {
-        return Ok(None);
-    }
-    let end = End::Adopted(AsyncFd::new(descriptor)?);
-    Ok(Some(Running {
+pub(crate) fn adopt(identity: &Identity) -> Option<Running> {
+    identity.is_alive().then(|| Running {
         identity: identity.clone(),
-        end,
-    }))
+        end: End::Adopted,
+    })
 }
 
 impl Running {
@@ -88,13 +74,18 @@ impl Running {
                 Ok(status) => status.to_string(),
                 Err(error) => format!("unknown status: {error}"),
             },
-            End::Adopted(descriptor) => match descriptor.readable().await {
-                Ok(_) => "unknown status: it was started by an earlier agent".to_owned(),
-                Err(error) => format!("unknown status: {error}"),
-            },
+            End::Adopted => {
+                while self.identity.is_alive() {
+                    sleep(ADOPTED_POLL).await;
+                }
+                "unknown status: it was started by an earlier agent".to_owned()
+            }
         }
     }
 }
+
+/// Only a parent is told of an end; anybody else has to look.
+const ADOPTED_POLL: Duration = Duration::from_millis(50);
 
 #[expect(
     clippy::disallowed_methods,

@@ -63,7 +63,7 @@ impl Server {
     }
 
     /// Accepts nothing more, lets requests in flight end, and waits for that at most `grace`.
-    pub(crate) async fn stop(self, grace: Duration) {
+    pub(crate) async fn stop(&self, grace: Duration) {
         self.stop.cancel();
         self.connections.close();
         // What is not done by then is cut off with the runtime or by the client.
