@@ -6,6 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hotfix_core::model::Target;
+use hotfix_core::port::HistoryQuery;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper::{Request, StatusCode, header};
@@ -17,7 +19,6 @@ use tokio::time::timeout;
 use crate::agent::{AgentRecord, Report, SeriesReport, Until};
 use crate::error::LocalError;
 use crate::layout::Root;
-use hotfix_core::model::Target;
 
 /// A client of the agent, which is looked up anew for every question: it may have been started again meanwhile.
 #[derive(Debug, Clone)]
@@ -49,14 +50,14 @@ impl AgentClient {
         wait: Duration,
     ) -> Result<Report, LocalError> {
         let Until {
-            version_above,
+            version_not,
             seen,
             routed,
             settled,
         } = until;
-        let above = version_above.map_or_else(String::new, |version| format!("version_above={version}&"));
+        let other = version_not.map_or_else(String::new, |version| format!("version_not={version}&"));
         let wait_ms = wait.as_millis();
-        let query = format!("{above}seen={seen}&routed={routed}&settled={settled}&wait_ms={wait_ms}");
+        let query = format!("{other}seen={seen}&routed={routed}&settled={settled}&wait_ms={wait_ms}");
         self.ask(target, &format!("/v1/report/{target}?{query}"), wait)
             .await
     }
@@ -65,6 +66,28 @@ impl AgentClient {
     pub(crate) async fn counters(&self, target: &Target) -> Result<Vec<SeriesReport>, LocalError> {
         self.ask(target, &format!("/v1/counters/{target}"), Duration::ZERO)
             .await
+    }
+
+    /// Returns the errors per interval of a slot, oldest first.
+    pub(crate) async fn history(&self, query: &HistoryQuery) -> Result<Vec<u64>, LocalError> {
+        let (slot, interval, points) = (&query.slot, query.interval.as_millis(), query.points);
+        let path = format!(
+            "/v1/history/{}?slot={slot}&interval_ms={interval}&points={points}",
+            query.target
+        );
+        self.ask(&query.target, &path, Duration::ZERO).await
+    }
+
+    /// An error of the agent that is not about an answer.
+    pub(crate) fn failure(&self, request: &str, reason: String) -> LocalError {
+        match self.address() {
+            Ok(address) => LocalError::Agent {
+                address,
+                request: request.to_owned(),
+                reason,
+            },
+            Err(down) => down,
+        }
     }
 
     async fn ask<T: DeserializeOwned>(

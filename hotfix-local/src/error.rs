@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use hotfix_core::model::Target;
+use hotfix_core::{Error, ErrorKind};
 
 use crate::manifest::ManifestError;
 use crate::release::ExportError;
@@ -95,5 +96,52 @@ impl LocalError {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
+    }
+}
+
+impl LocalError {
+    /// The same as an error of a port.
+    pub(crate) fn into_port(self, operation: &'static str) -> Error {
+        let kind = match &self {
+            Self::NoTarget { .. } => ErrorKind::NotFound,
+            Self::Corrupt { .. } => ErrorKind::Corrupt,
+            Self::Manifest(_) => ErrorKind::Invalid,
+            Self::Unsupported { .. } => ErrorKind::Unsupported,
+            Self::Locked { .. } | Self::AgentDown { .. } | Self::Agent { .. } | Self::PortInUse { .. } => {
+                ErrorKind::Unavailable
+            }
+            Self::AgentRunning { .. } => ErrorKind::AlreadyExists,
+            Self::Io { source, .. } | Self::Export(ExportError::Io { source, .. }) => kind_of(source),
+            Self::Export(ExportError::Tree { .. }) => ErrorKind::NotFound,
+            Self::Export(_) => ErrorKind::Invalid,
+        };
+        Error::new(kind, operation, self.to_string()).with_source(self)
+    }
+
+    /// Whether the same call may succeed once the host is in order again.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Locked { .. } | Self::AgentDown { .. } | Self::Agent { .. } | Self::PortInUse { .. } => {
+                true
+            }
+            Self::Io { source, .. } | Self::Export(ExportError::Io { source, .. }) => {
+                source.kind() != io::ErrorKind::NotFound
+            }
+            _ => false,
+        }
+    }
+
+    /// The error with its causes, on one line.
+    pub(crate) fn with_causes(&self) -> String {
+        let causes = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
+        causes.fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
+    }
+}
+
+fn kind_of(error: &io::Error) -> ErrorKind {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Full,
+        io::ErrorKind::PermissionDenied => ErrorKind::Forbidden,
+        _ => ErrorKind::Unexpected,
     }
 }

@@ -111,10 +111,12 @@ pub(crate) fn find_key(
                 key: applied,
                 digest,
                 receipt,
-                ..
+                verb,
             } if applied == *key => Some(AppliedKey {
                 key: applied,
                 digest,
+                verb: verb.name(),
+                stamp: write.stamp,
                 generation: write.after.generation,
                 receipt,
             }),
@@ -238,7 +240,9 @@ impl Ledger {
         if applied.digest != digest {
             return Ok(Verdict::KeyReused);
         }
-        if request.stamp < state.fence {
+        // Its own stamp again is only good while nothing, not even a seal, came after it.
+        let still_newest = request.stamp == state.fence && applied.stamp == state.fence;
+        if request.stamp <= state.fence && !still_newest {
             return Ok(Verdict::Fenced(state.fence));
         }
         if request.stamp > state.fence {

@@ -137,6 +137,12 @@ async fn a_seal_only_raises_the_fence_and_can_be_repeated() {
         fixture.apply("late", 6, stage(2)).await,
         Verdict::Fenced(_)
     ));
+    let verdict = fixture.apply("stage", 8, stage(1)).await;
+    assert!(
+        matches!(verdict, Verdict::Fenced(_)),
+        "the seal's stamp is not its own: {verdict:?}"
+    );
+    assert_eq!(generation(&fixture.apply("stage", 9, stage(1)).await), 1);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 
-use hotfix_core::model::{IdempotencyKey, Release, Rollout, SlotName, Stamp, Verb, Weights};
+use hotfix_core::model::{IdempotencyKey, Release, Rollout, SlotName, Stamp, Verb, VerbName, Weights};
 use serde::{Deserialize, Serialize};
 
 /// The format of the file; a file with another number is refused, not guessed at.
@@ -58,6 +58,9 @@ pub(crate) struct AppliedKey {
     pub(crate) key: IdempotencyKey,
     /// Tells a repeat of the effect from another effect under the same key.
     pub(crate) digest: String,
+    pub(crate) verb: VerbName,
+    /// The newest stamp it came with.
+    pub(crate) stamp: Stamp,
     pub(crate) generation: u64,
     pub(crate) receipt: String,
 }
@@ -118,14 +121,22 @@ impl TargetState {
         after.generation = self.desired.generation + 1;
         match &change {
             Change::Applied {
-                key, digest, receipt, ..
+                key,
+                digest,
+                receipt,
+                verb,
             } => next.remember(AppliedKey {
                 key: key.clone(),
                 digest: digest.clone(),
+                verb: verb.name(),
+                stamp,
                 generation: after.generation,
                 receipt: receipt.clone(),
             }),
-            Change::Repeated { .. } => {}
+            Change::Repeated { key } => {
+                let applied = next.recent.iter_mut().find(|applied| applied.key == *key);
+                applied.into_iter().for_each(|applied| applied.stamp = stamp);
+            }
             Change::Sealed => next.before_seal = self.fence,
         }
         next.fence = stamp;

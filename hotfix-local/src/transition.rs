@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU16;
 
 use hotfix_core::model::{
     Artifact, ArtifactId, Precondition, Rollout, SlotName, Verb, VerbName, Weights, WorkloadSnapshot,
@@ -20,6 +21,7 @@ pub(crate) enum Refusal {
     NotATree(ArtifactId),
     Live(SlotName),
     HasTraffic { slot: SlotName, percent: u8 },
+    InUse { slot: SlotName, replicas: NonZeroU16 },
     Empty(SlotName),
     NoReadyInstance(SlotName),
     NotAllTraffic { slot: SlotName, percent: u8 },
@@ -94,16 +96,34 @@ pub(crate) fn holds(desired: &Desired, precondition: &Precondition) -> Result<()
 fn stage(desired: &Desired, slot: &SlotName, filling: Filling) -> Result<Desired, Refusal> {
     known(desired, slot)?;
     is_tree(&filling.release.artifact)?;
-    let same_release = desired
-        .filling(slot)
-        .is_some_and(|held| held.release.artifact == filling.release.artifact);
-    if !same_release {
-        without_traffic(desired, slot)?;
-        not_live(desired, slot)?;
+    match desired.filling(slot) {
+        Some(held) if held.release.artifact == filling.release.artifact => {
+            in_use_keeps_its_size(desired, slot, held, &filling)?;
+        }
+        _ => {
+            without_traffic(desired, slot)?;
+            not_live(desired, slot)?;
+        }
     }
     let mut next = desired.clone();
     next.slots.insert(slot.clone(), Some(filling));
     Ok(next)
+}
+
+fn in_use_keeps_its_size(
+    desired: &Desired,
+    slot: &SlotName,
+    held: &Filling,
+    wanted: &Filling,
+) -> Result<(), Refusal> {
+    let in_use = desired.weight(slot) > 0 || desired.live.as_ref() == Some(slot);
+    if in_use && wanted.replicas < held.replicas {
+        return Err(Refusal::InUse {
+            slot: slot.clone(),
+            replicas: held.replicas,
+        });
+    }
+    Ok(())
 }
 
 fn shift(desired: &Desired, weights: &Weights, ready: &Ready) -> Result<Desired, Refusal> {
@@ -231,6 +251,12 @@ impl fmt::Display for Refusal {
             ),
             Self::HasTraffic { slot, percent } => {
                 write!(f, "{slot} has {percent} % of the traffic; shift it away first")
+            }
+            Self::InUse { slot, replicas } => {
+                write!(
+                    f,
+                    "{slot} is in use and keeps at least its {replicas} replica(s); shift its traffic away first"
+                )
             }
             Self::Empty(slot) => write!(
                 f,

@@ -165,6 +165,26 @@ fn the_weight_rules_refuse_whoever_asks() {
 }
 
 #[test]
+fn a_slot_in_use_grows_but_does_not_shrink() {
+    let staged = |replicas| Verb::Stage {
+        slot: slot("blue"),
+        release: release('0'),
+        replicas: NonZeroU16::new(replicas).expect("not zero"),
+    };
+    let grown = after(&canary(10), &staged(3), &Ready::new()).expect("more is fine");
+    let three = NonZeroU16::new(3).expect("not zero");
+    assert_eq!(
+        grown.filling(&slot("blue")).map(|filling| filling.replicas),
+        Some(three)
+    );
+    let refusal = Refusal::InUse {
+        slot: slot("blue"),
+        replicas: three,
+    };
+    assert_eq!(after(&grown, &staged(2), &Ready::new()), Err(refusal));
+}
+
+#[test]
 fn a_hotfix_onto_a_broken_live_side_can_still_take_traffic() {
     let only_green = ready(&["green"]);
     let shifted = after(&canary(10), &shift_verb(75), &only_green).expect("blue only loses traffic");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hotfix_core::model::SlotName;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -13,8 +14,8 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
+use super::board::Board;
 use super::report::{SeriesReport, Until};
-use super::target::TargetHandle;
 use super::{Shared, admin_limits, prometheus};
 use crate::proxy::Server;
 
@@ -38,12 +39,12 @@ async fn answer(shared: &Shared, request: &Request<Incoming>) -> Answer {
     match parts[..] {
         ["metrics"] => metrics(shared),
         ["v1", "report", environment, service] => match target(shared, environment, service) {
-            Ok(handle) => report(&handle, request.uri().query().unwrap_or_default()).await,
+            Ok(board) => report(&board, request.uri().query().unwrap_or_default()).await,
             Err(refusal) => refusal,
         },
         ["v1", "counters", environment, service] => match target(shared, environment, service) {
-            Ok(handle) => {
-                let series: Vec<SeriesReport> = handle
+            Ok(board) => {
+                let series: Vec<SeriesReport> = board
                     .series
                     .all()
                     .iter()
@@ -53,6 +54,10 @@ async fn answer(shared: &Shared, request: &Request<Incoming>) -> Answer {
             }
             Err(refusal) => refusal,
         },
+        ["v1", "history", environment, service] => match target(shared, environment, service) {
+            Ok(board) => history(&board, request.uri().query().unwrap_or_default()),
+            Err(refusal) => refusal,
+        },
         _ => text(
             StatusCode::NOT_FOUND,
             "there is /metrics, /v1/report/<target> and /v1/counters/<target>\n",
@@ -60,12 +65,12 @@ async fn answer(shared: &Shared, request: &Request<Incoming>) -> Answer {
     }
 }
 
-fn target(shared: &Shared, environment: &str, service: &str) -> Result<TargetHandle, Answer> {
+fn target(shared: &Shared, environment: &str, service: &str) -> Result<Arc<Board>, Answer> {
     let parsed = format!("{environment}/{service}")
         .parse()
         .map_err(|_| unknown())?;
     match shared.target(&parsed) {
-        Ok(Some(handle)) => Ok(handle),
+        Ok(Some(board)) => Ok(board),
         Ok(None) => Err(unknown()),
         Err(error) => Err(text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n"))),
     }
@@ -76,23 +81,44 @@ fn unknown() -> Answer {
 }
 
 /// Answers when the report is as asked, or with the present one when the time is up.
-async fn report(handle: &TargetHandle, query: &str) -> Answer {
+async fn report(board: &Board, query: &str) -> Answer {
     let (until, wait) = read_query(query);
-    handle.nudge.notify_one();
-    let mut reports = handle.report.clone();
+    board.nudge.notify_one();
+    let mut reports = board.reports();
     let holds = reports.wait_for(|report| until.holds(report));
     // Whether it came or not: the reader compares.
     let _ = timeout(wait.min(LONGEST_WAIT), holds).await;
-    let report = Arc::clone(&reports.borrow());
-    json(&*report)
+    json(&*board.report())
+}
+
+fn history(board: &Board, query: &str) -> Answer {
+    let value = |wanted: &str| pairs(query).find_map(|(name, value)| (name == wanted).then_some(value));
+    let number = |name: &str| value(name).and_then(|value| value.parse::<u64>().ok());
+    let slot = value("slot").and_then(|slot| SlotName::new(slot).ok());
+    let (Some(slot), Some(interval), Some(points)) = (slot, number("interval_ms"), number("points")) else {
+        return text(
+            StatusCode::BAD_REQUEST,
+            "slot, interval_ms and points are needed\n",
+        );
+    };
+    let points = usize::try_from(points).unwrap_or(usize::MAX);
+    json(
+        &board
+            .history
+            .errors(&slot, Duration::from_millis(interval), points),
+    )
+}
+
+fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query.split('&').filter_map(|pair| pair.split_once('='))
 }
 
 fn read_query(query: &str) -> (Until, Duration) {
     let (mut until, mut wait) = (Until::default(), Duration::ZERO);
-    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+    for (name, value) in pairs(query) {
         let value = value.parse().unwrap_or(0);
         match name {
-            "version_above" => until.version_above = Some(value),
+            "version_not" => until.version_not = Some(value),
             "seen" => until.seen = value,
             "routed" => until.routed = value,
             "settled" => until.settled = value,

@@ -4,7 +4,9 @@
 //! any moment; the instances run on meanwhile.
 
 mod admin;
+mod board;
 mod health;
+mod history;
 mod instances;
 mod launch;
 mod member;
@@ -31,7 +33,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use launch::{Launched, launch_agent};
-pub(crate) use report::{Report, SeriesReport, Until};
+#[cfg(test)]
+pub(crate) use report::NumberedFault;
+pub(crate) use report::{Report, SeriesReport, SlotReport, Until};
 
 use crate::error::LocalError;
 use crate::layout::Root;
@@ -39,8 +43,9 @@ use crate::lock::{Lock, LockError};
 use crate::process::Identity;
 use crate::proxy::{Limits, Server};
 use crate::{durable, ledger};
+use board::Board;
 use instances::Tokens;
-use target::{TargetHandle, TargetTask};
+use target::TargetTask;
 
 /// How an agent is set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +91,7 @@ pub(crate) struct AgentRecord {
 pub(crate) struct Shared {
     root: Root,
     tokens: Arc<Tokens>,
-    targets: Mutex<BTreeMap<Target, TargetHandle>>,
+    targets: Mutex<BTreeMap<Target, Arc<Board>>>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -147,23 +152,24 @@ impl Agent {
 }
 
 impl Shared {
-    /// Returns the target's handle; a target that was created since the agent began is taken up now.
-    pub(crate) fn target(&self, target: &Target) -> Result<Option<TargetHandle>, LocalError> {
+    /// Returns the target's board; a target that was created since the agent began is taken up now.
+    pub(crate) fn target(&self, target: &Target) -> Result<Option<Arc<Board>>, LocalError> {
         let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(handle) = targets.get(target) {
-            return Ok(Some(handle.clone()));
+        if let Some(board) = targets.get(target) {
+            return Ok(Some(Arc::clone(board)));
         }
         let folder = self.root.target(target);
         if ledger::load(&folder)?.is_none() {
             return Ok(None);
         }
-        let (task, handle) = TargetTask::new(target.clone(), folder, Arc::clone(&self.tokens))?;
+        let board = Arc::new(Board::new(target.clone()));
+        let task = TargetTask::new(Arc::clone(&board), folder, Arc::clone(&self.tokens))?;
         self.tasks.spawn(task.run(self.stop.clone()));
-        targets.insert(target.clone(), handle.clone());
-        Ok(Some(handle))
+        targets.insert(target.clone(), Arc::clone(&board));
+        Ok(Some(board))
     }
 
-    pub(crate) fn targets(&self) -> Vec<TargetHandle> {
+    pub(crate) fn targets(&self) -> Vec<Arc<Board>> {
         self.targets
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -1,22 +1,23 @@
 //! `/metrics` in the Prometheus text format, version 0.0.4.
 
 use std::fmt::{Display, Write};
+use std::sync::Arc;
 
+use super::board::Board;
 use super::series::Series;
-use super::target::TargetHandle;
 use crate::proxy::{BUCKETS, CountersView};
 
 /// Writes the page for all targets.
-pub(super) fn page(targets: &[TargetHandle]) -> String {
+pub(super) fn page(targets: &[Arc<Board>]) -> String {
     let mut page = Page::default();
     let series: Vec<(String, CountersView, usize)> = targets
         .iter()
-        .flat_map(|handle| {
-            handle
+        .flat_map(|board| {
+            board
                 .series
                 .all()
                 .iter()
-                .map(|series| reading(handle, series))
+                .map(|series| reading(board, series))
                 .collect::<Vec<_>>()
         })
         .collect();
@@ -56,28 +57,25 @@ pub(super) fn page(targets: &[TargetHandle]) -> String {
     page.text
 }
 
-fn reading(handle: &TargetHandle, series: &Series) -> (String, CountersView, usize) {
-    let mut labels = slot_labels(handle, series.slot.as_str());
+fn reading(board: &Board, series: &Series) -> (String, CountersView, usize) {
+    let mut labels = slot_labels(board, series.slot.as_str());
     labels.push_str(&label("version", &series.version));
     labels.push_str(&label("series", &series.name));
     (labels, series.view(), series.in_flight())
 }
 
-fn slots(page: &mut Page, targets: &[TargetHandle]) {
-    let reports: Vec<_> = targets
-        .iter()
-        .map(|handle| (handle, handle.report.borrow().clone()))
-        .collect();
+fn slots(page: &mut Page, targets: &[Arc<Board>]) {
+    let reports: Vec<_> = targets.iter().map(|board| (board, board.report())).collect();
     page.family(
         "hotfix_slot_weight_percent",
         "gauge",
         "Share of the traffic in effect.",
     );
-    for (handle, report) in &reports {
+    for (board, report) in &reports {
         for (slot, percent) in &report.weights {
             page.sample(
                 "hotfix_slot_weight_percent",
-                &slot_labels(handle, slot.as_str()),
+                &slot_labels(board, slot.as_str()),
                 percent,
             );
         }
@@ -87,11 +85,11 @@ fn slots(page: &mut Page, targets: &[TargetHandle]) {
         "gauge",
         "Instances the slot should have.",
     );
-    for (handle, report) in &reports {
+    for (board, report) in &reports {
         for (slot, state) in &report.slots {
             page.sample(
                 "hotfix_slot_wanted_instances",
-                &slot_labels(handle, slot.as_str()),
+                &slot_labels(board, slot.as_str()),
                 state.replicas,
             );
         }
@@ -101,19 +99,19 @@ fn slots(page: &mut Page, targets: &[TargetHandle]) {
         "gauge",
         "Instances that can take traffic.",
     );
-    for (handle, report) in &reports {
+    for (board, report) in &reports {
         for (slot, state) in &report.slots {
             page.sample(
                 "hotfix_slot_ready_instances",
-                &slot_labels(handle, slot.as_str()),
+                &slot_labels(board, slot.as_str()),
                 state.ready,
             );
         }
     }
 }
 
-fn slot_labels(handle: &TargetHandle, slot: &str) -> String {
-    let target = &handle.target;
+fn slot_labels(board: &Board, slot: &str) -> String {
+    let target = &board.target;
     [
         label("environment", &target.environment),
         label("service", &target.service),

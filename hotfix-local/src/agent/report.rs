@@ -74,7 +74,8 @@ pub(crate) struct SeriesReport {
 /// Which state of a report a client waits for; everything named must hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Until {
-    pub(crate) version_above: Option<u64>,
+    /// Any other version: one that is lower is that of an agent that was started since.
+    pub(crate) version_not: Option<u64>,
     pub(crate) seen: u64,
     pub(crate) routed: u64,
     pub(crate) settled: u64,
@@ -82,7 +83,7 @@ pub(crate) struct Until {
 
 impl Until {
     pub(crate) fn holds(&self, report: &Report) -> bool {
-        self.version_above.is_none_or(|version| report.version > version)
+        self.version_not.is_none_or(|version| report.version != version)
             && report.seen >= self.seen
             && report.routed >= self.routed
             && report.settled >= self.settled

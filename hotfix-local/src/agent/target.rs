@@ -6,20 +6,19 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hotfix_core::model::{Fault, Release, SlotName, Target};
+use hotfix_core::model::{Release, SlotName};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::board::Board;
+use super::history::TICK;
 use super::instances::{self, Tokens};
 use super::member::Update;
-use super::report::{FAULTS_KEPT, NumberedFault, Report};
 use super::router_record::{RouteRecord, RouterRecord};
 use super::routing::{Split, UnitKey, next_split};
-use super::series::SeriesList;
 use super::unit::{Means, Unit};
 use crate::error::LocalError;
 use crate::layout::TargetFolder;
@@ -27,16 +26,6 @@ use crate::ledger;
 use crate::process::Instance;
 use crate::proxy::{Limits, Proxy, Server, Table};
 use crate::state::Desired;
-
-/// What others see of a target's task.
-#[derive(Debug, Clone)]
-pub(crate) struct TargetHandle {
-    pub(crate) target: Target,
-    pub(crate) report: watch::Receiver<Arc<Report>>,
-    pub(crate) series: Arc<SeriesList>,
-    /// Makes the task look at the wishes at once.
-    pub(crate) nudge: Arc<Notify>,
-}
 
 /// The task's own state.
 #[derive(Debug)]
@@ -55,9 +44,7 @@ pub(crate) struct TargetTask {
     split: Split,
     survivors: Vec<Instance>,
     tasks: JoinSet<()>,
-    report: watch::Sender<Arc<Report>>,
-    series: Arc<SeriesList>,
-    nudge: Arc<Notify>,
+    board: Arc<Board>,
     recorded: RouterRecord,
 }
 
@@ -73,27 +60,20 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 impl TargetTask {
     /// Takes up a target where an earlier agent left it.
     pub(crate) fn new(
-        target: Target,
+        board: Arc<Board>,
         folder: TargetFolder,
         tokens: Arc<Tokens>,
-    ) -> Result<(Self, TargetHandle), LocalError> {
+    ) -> Result<Self, LocalError> {
         let survivors = instances::survivors(&folder.instances())?;
         let recorded = RouterRecord::read(&folder.router());
         let (sender, updates) = unbounded_channel();
-        let (report, seen) = watch::channel(Arc::default());
-        let (series, nudge) = (Arc::<SeriesList>::default(), Arc::<Notify>::default());
-        let handle = TargetHandle {
-            target,
-            report: seen,
-            series: Arc::clone(&series),
-            nudge: Arc::clone(&nudge),
+        let means = Means {
+            folder: folder.clone(),
+            tokens,
+            updates: sender,
         };
-        let task = Self {
-            means: Means {
-                folder: folder.clone(),
-                tokens,
-                updates: sender,
-            },
+        Ok(Self {
+            means,
             folder,
             updates,
             proxy: Arc::new(Proxy::new(Limits::default())),
@@ -105,12 +85,9 @@ impl TargetTask {
             split: Split::new(),
             survivors,
             tasks: JoinSet::new(),
-            report,
-            series,
-            nudge,
+            board,
             recorded,
-        };
-        Ok((task, handle))
+        })
     }
 
     /// Works until `stop`. The processes are left running.
@@ -118,13 +95,15 @@ impl TargetTask {
         self.resume_routes();
         let mut poll = tokio::time::interval(POLL);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut tick = tokio::time::interval(TICK);
         let started = Instant::now();
         loop {
-            let nudge = Arc::clone(&self.nudge);
+            let board = Arc::clone(&self.board);
             let changed = tokio::select! {
                 () = stop.cancelled() => break,
                 _ = poll.tick() => self.look(),
-                () = nudge.notified() => self.look(),
+                () = board.nudge.notified() => self.look(),
+                _ = tick.tick() => self.tick(),
                 Some(update) = self.updates.recv() => self.take_in(update),
                 Some(_) = self.tasks.join_next() => true,
             };
@@ -173,10 +152,27 @@ impl TargetTask {
                 true
             }
             Err(error) => {
-                self.publish(|report| report.trouble = Some(error.to_string()));
+                self.board
+                    .publish(|report| report.trouble = Some(error.to_string()));
                 false
             }
         }
+    }
+
+    /// Keeps the history of errors; nothing changes by it.
+    fn tick(&self) -> bool {
+        let Some(desired) = &self.desired else {
+            return false;
+        };
+        for unit in &self.units {
+            let held = desired
+                .filling(&unit.key.0)
+                .map(|filling| filling.release.artifact.id());
+            if held.as_ref() == Some(&unit.key.1) {
+                self.board.history.tick(&unit.key.0, unit.number, unit.errors());
+            }
+        }
+        false
     }
 
     /// Whether every side that had traffic when the last agent ended can take it again.
@@ -203,7 +199,8 @@ impl TargetTask {
                 let address = server.address;
                 self.server = Some(server);
                 self.recorded.port = Some(address.port());
-                self.publish(|report| (report.address, report.trouble) = (Some(address), None));
+                self.board
+                    .publish(|report| (report.address, report.trouble) = (Some(address), None));
                 self.record();
             }
             Err(error) => {
@@ -217,7 +214,7 @@ impl TargetTask {
                 } else {
                     format!("cannot listen on {address}: {error}")
                 };
-                self.publish(|report| report.trouble = Some(trouble));
+                self.board.publish(|report| report.trouble = Some(trouble));
             }
         }
     }
@@ -232,7 +229,7 @@ impl TargetTask {
         };
         let slot = unit.key.0.clone();
         if let Some(fault) = unit.take_in(update.member.index, update.news) {
-            self.publish(|report| remember(report, slot, fault));
+            self.board.tell(slot, fault);
         }
         true
     }
@@ -322,7 +319,8 @@ impl TargetTask {
             .iter()
             .map(|unit| unit.route(self.split.get(&unit.key).copied().unwrap_or(0)));
         self.proxy.replace_table(Table::new(routes.collect()));
-        self.series
+        self.board
+            .series
             .replace(self.units.iter().flat_map(Unit::series).collect());
     }
 
@@ -349,7 +347,7 @@ impl TargetTask {
         let wanted_tasks = self.units.iter().map(Unit::members).sum::<usize>();
         let settled = held.is_none() && self.tasks.len() == wanted_tasks;
         let routed = self.recorded.routed;
-        self.publish(move |report| {
+        self.board.publish(move |report| {
             (report.seen, report.routed, report.held) = (desired.generation, routed, held);
             (report.weights, report.slots) = (weights, slots);
             if settled {
@@ -380,26 +378,4 @@ impl TargetTask {
             tracing::error!(%error, "cannot record the traffic split");
         }
     }
-
-    /// Changes the report; readers are woken only when something in it changed.
-    fn publish(&self, change: impl FnOnce(&mut Report)) {
-        self.report.send_if_modified(|current| {
-            let mut next = Report::clone(current);
-            change(&mut next);
-            if next == **current {
-                return false;
-            }
-            next.version += 1;
-            *current = Arc::new(next);
-            true
-        });
-    }
-}
-
-fn remember(report: &mut Report, slot: SlotName, fault: Fault) {
-    let number = report.faults.back().map_or(1, |last| last.number + 1);
-    if report.faults.len() == FAULTS_KEPT {
-        report.faults.pop_front();
-    }
-    report.faults.push_back(NumberedFault { number, slot, fault });
 }

@@ -196,6 +196,11 @@ impl Unit {
         }
     }
 
+    /// All errors that were counted for this unit and are still known.
+    pub(crate) fn errors(&self) -> u64 {
+        self.series().map(|series| series.view().errors).sum()
+    }
+
     /// Everything that was counted for this unit.
     pub(crate) fn series(&self) -> impl Iterator<Item = Series> {
         let present = self.processes().map(|process| &process.upstream);

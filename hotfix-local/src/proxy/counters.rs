@@ -72,19 +72,6 @@ impl Counters {
     }
 }
 
-impl CountersView {
-    /// Adds the counters of another instance of the same slot.
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.requests += other.requests;
-        self.errors += other.errors;
-        self.latency_micros += other.latency_micros;
-        self.latency.resize(BUCKETS.len() + 1, 0);
-        for (sum, more) in self.latency.iter_mut().zip(&other.latency) {
-            *sum += more;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
