@@ -28,16 +28,18 @@ impl History {
     /// Takes in the total of errors of what the slot holds.
     pub(crate) fn tick(&self, slot: &SlotName, unit: u64, total: u64) {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = || SlotHistory {
-            unit,
-            total,
-            ticks: VecDeque::new(),
-        };
-        let history = slots.entry(slot.clone()).or_insert_with(fresh);
-        if history.unit != unit {
-            *history = fresh();
+        let Some(history) = slots.get_mut(slot).filter(|history| history.unit == unit) else {
+            // The first reading only says from where to count.
+            slots.insert(
+                slot.clone(),
+                SlotHistory {
+                    unit,
+                    total,
+                    ticks: VecDeque::new(),
+                },
+            );
             return;
-        }
+        };
         if history.ticks.len() == TICKS_KEPT {
             history.ticks.pop_front();
         }

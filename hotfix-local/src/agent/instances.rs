@@ -16,10 +16,12 @@ use crate::process::{Identity, Instance, Running, adopt, find_instances, leads_i
 /// Makes the tokens of one agent's life.
 #[derive(Debug)]
 pub(crate) struct Tokens {
-    /// Differs from that of every other agent on this host.
+    /// Differs from that of every agent in another process, on this host and ever.
     agent: String,
-    next: AtomicU64,
 }
+
+/// Shared by all agents of this process: whoever carries a token is killed by it, so two must never be the same.
+static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl Tokens {
     pub(crate) fn new(agent: &Identity) -> Self {
@@ -32,16 +34,11 @@ impl Tokens {
             .collect();
         Self {
             agent: format!("{boot}-{}-{}", agent.pid, agent.start_ticks),
-            next: AtomicU64::new(1),
         }
     }
 
     pub(crate) fn fresh(&self, slot: &SlotName) -> String {
-        format!(
-            "{slot}-{}-{}",
-            self.agent,
-            self.next.fetch_add(1, Ordering::Relaxed)
-        )
+        format!("{slot}-{}-{}", self.agent, NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -146,15 +143,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_name_slot_agent_and_number() {
+    fn two_agents_of_one_process_share_no_token() {
         let identity = Identity {
             pid: 7,
             start_ticks: 99,
             boot: "0a1b2c3d-4e5f".to_owned(),
         };
-        let tokens = Tokens::new(&identity);
         let slot = SlotName::new("blue").expect("a slot");
-        assert_eq!(tokens.fresh(&slot), "blue-0a1b2c3d-7-99-1");
-        assert_eq!(tokens.fresh(&slot), "blue-0a1b2c3d-7-99-2");
+        let [first, second] =
+            [Tokens::new(&identity), Tokens::new(&identity)].map(|tokens| tokens.fresh(&slot));
+        assert!(first.starts_with("blue-0a1b2c3d-7-99-"), "{first}");
+        assert_ne!(first, second);
     }
 }

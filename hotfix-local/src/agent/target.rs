@@ -183,15 +183,22 @@ impl TargetTask {
             .all(|(key, _)| self.ready(key) > 0)
     }
 
-    /// Opens the target's port: the one that is wanted, or the one that was used before.
+    /// Opens the target's port: the one that is wanted or, where any will do, the one that was used before.
     async fn listen(&mut self) {
-        let Some(desired) = &self.desired else { return };
-        let mut address = desired.listen;
-        if address.port() == 0 {
-            address.set_port(self.recorded.port.unwrap_or(0));
-        }
+        let Some(desired) = &self.desired else {
+            return;
+        };
+        let address = desired.listen;
+        let before = self.recorded.port.filter(|_| address.port() == 0);
+        let again = match before {
+            Some(port) => TcpListener::bind((address.ip(), port)).await.ok(),
+            None => None,
+        };
         let listening = async {
-            let listener = TcpListener::bind(address).await?;
+            let listener = match again {
+                Some(listener) => listener,
+                None => TcpListener::bind(address).await?,
+            };
             Server::of_proxy(listener, Arc::clone(&self.proxy))
         };
         match listening.await {
