@@ -127,13 +127,13 @@ impl Board {
                 }
                 None => return DeliveryOutcome::RootGone,
             },
-            (PostingKind::Reply, Some(root)) if threads == Offered::Yes => {
+            (PostingKind::Reply | PostingKind::Broadcast, Some(root)) if threads == Offered::Yes => {
                 if self.shown_at(Some(root)).is_none() {
                     return DeliveryOutcome::RootGone;
                 }
                 self.show(posting, Some(root.clone()), place)
             }
-            (PostingKind::Reply | PostingKind::Root, _) => self.show(posting, None, place),
+            (PostingKind::Reply | PostingKind::Broadcast | PostingKind::Root, _) => self.show(posting, None, place),
         };
         self.receipts.insert(posting.dedup.clone(), receipt.clone());
         DeliveryOutcome::Delivered(receipt)

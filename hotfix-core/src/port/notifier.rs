@@ -90,6 +90,8 @@ pub enum PostingKind {
     Root,
     /// Post below the root, or as a message of its own where threads are not offered.
     Reply,
+    /// A reply that everybody in the place should see: the run entered another phase or ended.
+    Broadcast,
     /// Change the root in place. Skipped where updates are not offered.
     Update,
 }
