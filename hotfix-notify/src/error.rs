@@ -53,11 +53,11 @@ pub enum ConfigError {
     },
 }
 
-#[cfg(feature = "console")]
+#[cfg(any(feature = "console", feature = "slack"))]
 const NAMES: &str = "1 to 64 letters, digits and any of - _ .";
 
 /// Builds a destination's name in the outbox.
-#[cfg(feature = "console")]
+#[cfg(any(feature = "console", feature = "slack"))]
 pub(crate) fn destination(field: &'static str, kind: &str, name: &str) -> Result<String, ConfigError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if (1..=64).contains(&name.len()) && name.chars().all(allowed) && redact(name) == name {

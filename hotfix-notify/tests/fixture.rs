@@ -1,9 +1,15 @@
-//! Postings.
+//! Postings, and notifiers that talk to a scripted server.
 
-use hotfix_core::model::{Fact, IncidentId, Message, Part, Phase, RunId, Tone};
+use hotfix_core::model::{Fact, IncidentId, Message, Part, Period, Phase, RunId, Tone};
 use hotfix_core::port::{Delivered, Posting, PostingKind, ThreadKey};
+use hotfix_notify::{HttpConfig, SlackWebApi, SlackWebApiConfig, SlackWebhook, SlackWebhookConfig};
+use hotfix_testkit::http::ScriptedServer;
 
+pub(crate) const TOKEN: &str = "xoxb-123456789012-canary";
 pub(crate) const CHANNEL: &str = "C024BE91L";
+pub(crate) const POST: &str = "/api/chat.postMessage";
+pub(crate) const UPDATE: &str = "/api/chat.update";
+pub(crate) const HOOK: &str = "/services/T0/B0/canary";
 
 pub(crate) fn message() -> Message {
     Message {
@@ -44,5 +50,52 @@ pub(crate) fn posting(kind: PostingKind) -> Posting {
         kind,
         message: message(),
         root: (kind != PostingKind::Root).then_some(root),
+    }
+}
+
+/// Short deadlines, and no pace: the tests are faster than a person.
+pub(crate) fn web_api_config(base_url: String) -> SlackWebApiConfig {
+    SlackWebApiConfig {
+        token: Some(TOKEN.into()),
+        channel: CHANNEL.into(),
+        base_url,
+        pace: Period::from_millis(0),
+        http: brisk(),
+        ..SlackWebApiConfig::default()
+    }
+}
+
+pub(crate) fn web_api(server: &ScriptedServer) -> SlackWebApi {
+    SlackWebApi::new(&web_api_config(server.url("/api"))).unwrap()
+}
+
+pub(crate) fn webhook_config(url: &str) -> SlackWebhookConfig {
+    SlackWebhookConfig {
+        url: Some(url.into()),
+        pace: Period::from_millis(0),
+        http: brisk(),
+        ..SlackWebhookConfig::default()
+    }
+}
+
+pub(crate) fn webhook(server: &ScriptedServer) -> SlackWebhook {
+    SlackWebhook::new(&webhook_config(&server.url(HOOK))).unwrap()
+}
+
+/// A deadline that a loaded machine keeps when the server answers at once.
+fn brisk() -> HttpConfig {
+    HttpConfig {
+        deadline: Period::from_secs(5),
+        connect: Period::from_secs(2),
+        proxy: None,
+    }
+}
+
+/// A deadline for servers that never answer.
+pub(crate) fn impatient() -> HttpConfig {
+    HttpConfig {
+        deadline: Period::from_secs(1),
+        connect: Period::from_millis(500),
+        proxy: None,
     }
 }
