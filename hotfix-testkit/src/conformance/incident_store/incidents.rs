@@ -166,7 +166,7 @@ pub async fn the_last_known_good_release_is_kept(fixture: &dyn IncidentStoreFixt
     let store = &ledger.site.second;
     equal(
         "before any proof",
-        &succeeds("last_known_good", store.last_known_good(&production).await)?,
+        &succeeds("known_good", store.known_good(&production, 1).await)?.into_iter().next(),
         &None,
     )?;
     let mut one = entry(&lease, 1, "one");
@@ -175,8 +175,8 @@ pub async fn the_last_known_good_release_is_kept(fixture: &dyn IncidentStoreFixt
     let mut two = end(&lease, 2);
     two.known_good.push(good("2.1.1", 5));
     ledger.write(two).await?;
-    let found = succeeds("last_known_good", store.last_known_good(&production).await)?;
+    let found = succeeds("known_good", store.known_good(&production, 1).await)?.into_iter().next();
     equal("the last proof", &found, &Some(good("2.1.1", 5)))?;
-    let other = succeeds("last_known_good", store.last_known_good(&staging).await)?;
+    let other = succeeds("known_good", store.known_good(&staging, 1).await)?.into_iter().next();
     holds(other.is_none(), "another target has no known good release")
 }

@@ -157,7 +157,7 @@ pub async fn a_lost_append_leaves_nothing(fixture: &dyn IncidentStoreFixture) ->
     equal("the status", &status, &IncidentStatus::Declared)?;
     equal(
         "the known good",
-        &succeeds("last_known_good", store.last_known_good(&good.target).await)?,
+        &succeeds("known_good", store.known_good(&good.target, 1).await)?.into_iter().next(),
         &None,
     )?;
     ledger.take_exactly(&[]).await?;
