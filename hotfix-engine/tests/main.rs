@@ -1,0 +1,4 @@
+//! The engine on the reference backends, in simulated time.
+
+mod runs;
+mod world;

@@ -1,0 +1,177 @@
+//! A small world: a repository with a production tag, staging and production, traffic that follows the weights.
+
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hotfix_core::memory::{
+    ManualClock, MemoryDeployer, MemoryMetrics, MemoryNotifier, MemoryStore, MemoryVersionControl,
+    SequentialIds,
+};
+use hotfix_core::model::{
+    Artifact, ArtifactId, BranchName, IssueKey, ObjectId, Period, Release, ServiceName, Severity, SlotName,
+    TagName, Target, Version, WorkerName,
+};
+use hotfix_core::plan::{Plan, Planned};
+use hotfix_core::policy::{Policy, Settings};
+use hotfix_core::port::{Clock, Deployer as _, FetchMode, SourceQuery, VersionControl as _};
+use hotfix_core::request::{Fix, Goal, Request, Revision, Staging};
+use hotfix_engine::Engine;
+
+/// Requests per second to production.
+const RATE: u64 = 50;
+
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) source: MemoryVersionControl,
+    pub(crate) deployer: MemoryDeployer,
+    pub(crate) metrics: MemoryMetrics,
+    pub(crate) notifier: MemoryNotifier,
+    pub(crate) store: MemoryStore,
+    pub(crate) clock: ManualClock,
+    pub(crate) ids: SequentialIds,
+}
+
+pub(crate) fn production() -> Target {
+    "production/shop".parse().expect("a target")
+}
+
+pub(crate) fn staging() -> Target {
+    "staging/shop".parse().expect("a target")
+}
+
+pub(crate) fn slot(name: &str) -> SlotName {
+    SlotName::new(name).expect("a slot")
+}
+
+fn branch(name: &str) -> BranchName {
+    BranchName::new(name).expect("a branch")
+}
+
+impl World {
+    /// v2.1.0 is live on staging and production, and is the head of production and develop.
+    pub(crate) async fn new() -> Self {
+        let clock = ManualClock::at("2026-03-01T03:00:00Z".parse().expect("a time"));
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        let world = Self {
+            source: MemoryVersionControl::new(),
+            deployer: MemoryDeployer::new(),
+            metrics: MemoryMetrics::new(Arc::clone(&shared), Period::from_secs(15)),
+            notifier: MemoryNotifier::new("memory:incidents"),
+            store: MemoryStore::new(shared),
+            clock,
+            ids: SequentialIds::default(),
+        };
+        let base = world.source.commit(&[], &[("app", Some("version 2.1.0"))], "release 2.1.0");
+        let tag = TagName::new("v2.1.0").expect("a tag");
+        world.source.set_tag(&tag, &base);
+        for name in ["main", "develop"] {
+            world.source.set_branch(&branch(name), Some(&base));
+        }
+        let release = world.release(&tag).await;
+        for target in [staging(), production()] {
+            world.deployer.add_target(&target, [slot("blue"), slot("green")]);
+            world.deployer.install(&target, &slot("blue"), &release, NonZeroU16::new(2).expect("two"));
+        }
+        world
+    }
+
+    async fn release(&self, tag: &TagName) -> Release {
+        let query = SourceQuery {
+            service: ServiceName::new("shop").expect("a service"),
+            refs: Vec::new(),
+            revisions: Vec::new(),
+            fetch: FetchMode::Local,
+        };
+        let facts = self.source.observe(&query).await.expect("a readable repository");
+        let tree = facts.tags[tag].tree.clone();
+        let version = Version::parse(tag.as_str().trim_start_matches('v')).expect("a version");
+        Release { version, tag: tag.clone(), artifact: Artifact::Tree(tree) }
+    }
+
+    /// Commits a fix on top of the production tag and returns it.
+    pub(crate) fn fix(&self, content: &str) -> ObjectId {
+        let base = self.source.resolve("v2.1.0").expect("the tag");
+        self.source.commit(&[base], &[("app", Some(content))], "fix: the payment gateway")
+    }
+
+    pub(crate) fn engine(&self, worker: &str) -> Engine {
+        Engine::builder()
+            .version_control(self.source.clone())
+            .deployer(self.deployer.clone())
+            .metrics(self.metrics.clone())
+            .notifier(self.notifier.clone())
+            .store(self.store.clone())
+            .clock(self.clock.clone())
+            .ids(self.ids.clone())
+            .policy(policy())
+            .worker(WorkerName::new(worker).expect("a worker"))
+            .build()
+            .expect("a complete engine")
+    }
+
+    pub(crate) async fn plan(&self, engine: &Engine, fix: &ObjectId) -> Plan {
+        match engine.plan(&request(fix)).await {
+            Ok(Planned::Plan(plan)) => *plan,
+            other => panic!("no plan: {other:?}"),
+        }
+    }
+
+    /// Sends traffic for as long as the guard lives: by the weights of production, with `errors` of each thousand
+    /// requests failing on instances of `bad`. The world's clock follows tokio's.
+    pub(crate) fn traffic(&self, bad: Option<ArtifactId>, errors: u64) -> Traffic {
+        let world = self.clone();
+        Traffic(tokio::spawn(async move {
+            let mut owed = 0;
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                world.clock.advance(Period::from_secs(1));
+                let Ok(workload) = world.deployer.observe(&production()).await else { continue };
+                let Some(weights) = &workload.weights else { continue };
+                for (slot, weight) in weights.iter() {
+                    let requests = RATE * u64::from(weight) / 100;
+                    let artifact = workload.slot(slot).map(|state| state.release.artifact.id());
+                    let is_bad = artifact.is_some() && artifact == bad;
+                    owed += if is_bad { requests * errors } else { 0 };
+                    world.metrics.count(&production(), slot, "instance", requests, owed / 1000);
+                    owed %= 1000;
+                }
+            }
+        }))
+    }
+}
+
+/// Traffic that ends with this guard.
+pub(crate) struct Traffic(tokio::task::JoinHandle<()>);
+
+impl Drop for Traffic {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn policy() -> Policy {
+    let mut settings = Settings::default();
+    settings.source.develop = Some(branch("develop"));
+    Policy::new(settings).expect("a policy that makes sense")
+}
+
+pub(crate) fn request(fix: &ObjectId) -> Request {
+    Request {
+        issue: IssueKey::new("PROD-2847").expect("an issue"),
+        title: "Payment Gateway Down".to_owned(),
+        severity: Severity::P0,
+        service: ServiceName::new("shop").expect("a service"),
+        requested_by: "ada".to_owned(),
+        goal: Goal::Deploy {
+            fix: Fix::Commits(vec![Revision::new(fix.as_str()).expect("a revision")]),
+            from: None,
+            image: None,
+            strategy: None,
+            staging: Staging::First,
+        },
+        approvals: Vec::new(),
+        break_glass: Some("payments are down".to_owned()),
+        unfenced: Default::default(),
+    }
+}
