@@ -1,0 +1,102 @@
+-- Times are microseconds since 1970 (UTC) by the store's clock. Columns that hold JSON hold what hotfix-core's serde
+-- derives print.
+
+-- The human side. One open incident per issue.
+CREATE TABLE incident (
+    id        TEXT PRIMARY KEY,
+    issue     TEXT NOT NULL,
+    title     TEXT NOT NULL,
+    severity  TEXT NOT NULL,
+    status    TEXT NOT NULL,
+    opened_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX incident_open ON incident (issue) WHERE status <> 'resolved';
+
+-- Appended, never changed.
+CREATE TABLE timeline (
+    number   INTEGER PRIMARY KEY,
+    incident TEXT NOT NULL REFERENCES incident (id),
+    event    TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX timeline_incident ON timeline (incident, number);
+
+-- One row per run, in the order of opening. `anchored` is a number of journal entries known to exist: a journal that
+-- is shorter was cut.
+CREATE TABLE run (
+    number     INTEGER PRIMARY KEY,
+    id         TEXT NOT NULL UNIQUE,
+    incident   TEXT NOT NULL REFERENCES incident (id),
+    state      TEXT NOT NULL CHECK (state IN ('active', 'quarantined', 'ended')),
+    epoch      INTEGER NOT NULL,
+    holder     TEXT NOT NULL,
+    opened_at  INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    anchored   INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX run_open ON run (number) WHERE state <> 'ended';
+
+CREATE TABLE run_target (
+    run      INTEGER NOT NULL REFERENCES run (number),
+    position INTEGER NOT NULL,
+    target   TEXT NOT NULL,
+    PRIMARY KEY (run, position)
+) STRICT, WITHOUT ROWID;
+
+-- One row per target that was ever claimed, kept for ever: the highest epoch that was ever used on it.
+CREATE TABLE target (
+    name       TEXT PRIMARY KEY,
+    epoch      INTEGER NOT NULL,
+    active_run INTEGER REFERENCES run (number)
+) STRICT, WITHOUT ROWID;
+
+-- One b-tree in the order of (run, seq), so that an append writes one page. `chain` is the SHA-256 of the previous
+-- row's chain and of this row.
+CREATE TABLE journal (
+    entry INTEGER PRIMARY KEY,
+    run   INTEGER GENERATED ALWAYS AS (entry >> 32) VIRTUAL,
+    seq   INTEGER GENERATED ALWAYS AS (entry & 4294967295) VIRTUAL,
+    epoch INTEGER NOT NULL,
+    at    INTEGER NOT NULL,
+    body  TEXT NOT NULL,
+    chain BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE signal (
+    run      INTEGER NOT NULL REFERENCES run (number),
+    position INTEGER NOT NULL,
+    id       TEXT NOT NULL,
+    entry    TEXT NOT NULL,
+    PRIMARY KEY (run, position),
+    UNIQUE (run, id)
+) STRICT, WITHOUT ROWID;
+
+-- `due` is when the row wants attention: the next try, the look after an uncertain outcome, or the end of the lease.
+-- It is null once nothing is left to do.
+CREATE TABLE outbox (
+    id          INTEGER PRIMARY KEY,
+    destination TEXT NOT NULL,
+    dedup       TEXT NOT NULL,
+    incident    TEXT NOT NULL,
+    run         TEXT NOT NULL,
+    kind        TEXT NOT NULL,
+    posting     TEXT NOT NULL,
+    state       TEXT NOT NULL
+        CHECK (state IN ('waiting', 'leased', 'uncertain', 'delivered', 'dead', 'superseded')),
+    due         INTEGER,
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    receipt     TEXT,
+    cause       TEXT,
+    UNIQUE (destination, dedup)
+) STRICT;
+
+CREATE INDEX outbox_thread ON outbox (destination, incident, run, id) WHERE due IS NOT NULL;
+CREATE INDEX outbox_root ON outbox (destination, incident, run, id) WHERE kind = 'root';
+CREATE INDEX outbox_dead ON outbox (id) WHERE state = 'dead';
+
+CREATE TABLE known_good (
+    target     TEXT PRIMARY KEY,
+    known_good TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
