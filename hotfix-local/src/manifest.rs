@@ -227,11 +227,11 @@ impl<'a> Section<'a> {
         self.table?.get(key)
     }
 
-    fn section(&self, prefix: &'static str) -> Result<Section<'a>, ManifestError> {
+    fn section(&self, prefix: &'static str) -> Result<Self, ManifestError> {
         let key = prefix.trim_end_matches('.');
         match self.get(key) {
-            None => Ok(Section { prefix, table: None }),
-            Some(Value::Table(table)) => Ok(Section {
+            None => Ok(Self { prefix, table: None }),
+            Some(Value::Table(table)) => Ok(Self {
                 prefix,
                 table: Some(table),
             }),

@@ -104,7 +104,6 @@ impl Host {
 
     /// The demo service's manifest with more lines at its end.
     pub(crate) fn manifest(&self, more: &str) -> String {
-        #[expect(clippy::disallowed_methods, reason = "the demo service is this binary")]
         let program = std::env::current_exe().expect("this binary");
         let folder = self.folder.path().display();
         format!(

@@ -16,7 +16,9 @@ use tokio::time::timeout;
 
 use super::board::Board;
 use super::report::{SeriesReport, Until};
+use super::series::Series;
 use super::{Shared, admin_limits, prometheus};
+use crate::error::LocalError;
 use crate::proxy::Server;
 
 type Answer = Response<Full<Bytes>>;
@@ -35,49 +37,40 @@ async fn answer(shared: &Shared, request: &Request<Incoming>) -> Answer {
     if request.method() != Method::GET {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here\n");
     }
+    let query = request.uri().query().unwrap_or_default();
     let parts: Vec<&str> = request.uri().path().trim_matches('/').split('/').collect();
-    match parts[..] {
-        ["metrics"] => metrics(shared),
-        ["v1", "report", environment, service] => match target(shared, environment, service) {
-            Ok(board) => report(&board, request.uri().query().unwrap_or_default()).await,
-            Err(refusal) => refusal,
-        },
-        ["v1", "counters", environment, service] => match target(shared, environment, service) {
-            Ok(board) => {
-                let series: Vec<SeriesReport> = board
-                    .series
-                    .all()
-                    .iter()
-                    .map(super::series::Series::report)
-                    .collect();
-                json(&series)
-            }
-            Err(refusal) => refusal,
-        },
-        ["v1", "history", environment, service] => match target(shared, environment, service) {
-            Ok(board) => history(&board, request.uri().query().unwrap_or_default()),
-            Err(refusal) => refusal,
-        },
+    let (what, environment, service) = match parts[..] {
+        ["metrics"] => return metrics(shared),
+        ["v1", what, environment, service] => (what, environment, service),
+        _ => ("", "", ""),
+    };
+    let board = match find(shared, environment, service) {
+        Ok(Some(board)) => board,
+        Ok(None) => return text(StatusCode::NOT_FOUND, "there is no such target\n"),
+        Err(error) => return text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
+    };
+    match what {
+        "report" => report(&board, query).await,
+        "counters" => counters(&board),
+        "history" => history(&board, query),
         _ => text(
             StatusCode::NOT_FOUND,
-            "there is /metrics, /v1/report/<target> and /v1/counters/<target>\n",
+            "there are report, counters and history of a target\n",
         ),
     }
 }
 
-fn target(shared: &Shared, environment: &str, service: &str) -> Result<Arc<Board>, Answer> {
-    let parsed = format!("{environment}/{service}")
-        .parse()
-        .map_err(|_| unknown())?;
-    match shared.target(&parsed) {
-        Ok(Some(board)) => Ok(board),
-        Ok(None) => Err(unknown()),
-        Err(error) => Err(text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n"))),
+/// A name that cannot be a target's names none.
+fn find(shared: &Shared, environment: &str, service: &str) -> Result<Option<Arc<Board>>, LocalError> {
+    match format!("{environment}/{service}").parse() {
+        Ok(target) => shared.target(&target),
+        Err(_) => Ok(None),
     }
 }
 
-fn unknown() -> Answer {
-    text(StatusCode::NOT_FOUND, "there is no such target\n")
+fn counters(board: &Board) -> Answer {
+    let series: Vec<SeriesReport> = board.series.all().iter().map(Series::report).collect();
+    json(&series)
 }
 
 /// Answers when the report is as asked, or with the present one when the time is up.
