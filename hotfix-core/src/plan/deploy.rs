@@ -15,17 +15,17 @@ pub(super) fn plan(facts: Facts<'_>) -> Result<Planned, Refused> {
     let mut findings = Vec::new();
     let source = source(facts, &mut refusals);
     let production = facts.site(observe::production(facts.request, facts.policy), &mut refusals);
-    if let (Some((source, goal)), Some(site)) = (&source, &production) {
-        if let Some(nothing) = nothing_to_do(facts, source, goal, site) {
-            return Ok(Planned::NothingToDo(nothing));
-        }
+    if let (Some((source, goal)), Some(site)) = (&source, &production)
+        && let Some(nothing) = nothing_to_do(facts, source, goal, site)
+    {
+        return Ok(Planned::NothingToDo(nothing));
     }
     facts.deployable(&mut refusals);
     facts.approved(&mut findings, &mut refusals);
     facts.not_frozen(&mut findings, &mut refusals);
     facts.staging_skippable(&mut findings, &mut refusals);
     facts.unclaimed(&claims(facts), &mut refusals);
-    let strategy = strategy::choose(facts, &mut refusals);
+    let strategy = strategy::choose(facts, production.as_ref(), &mut refusals);
     let fix = source.as_ref().and_then(|(_, goal)| fix(facts, goal, &mut findings, &mut refusals));
     let staging = observe::staging(facts.request, facts.policy);
     let staging = staging.map(|target| facts.site(target, &mut refusals));

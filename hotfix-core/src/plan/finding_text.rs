@@ -14,7 +14,9 @@ impl fmt::Display for Finding {
                 write!(f, "the fix changes {} and {} of {from}", count(*files, "file"), count(*lines, "line"))
             }
             Self::VersionsTaken { taken, version } => {
-                write!(f, "{} exist(s) already, here or on the remote, so this is {version}", Listed(taken))
+                let verb = if taken.len() == 1 { "exists" } else { "exist" };
+                let taken = Listed(taken);
+                write!(f, "{taken} {verb} already, here or on the remote, so this is {version}")
             }
             Self::StagingSkipped { because } => write!(f, "staging is skipped: {because}"),
             Self::AlreadyLive { target } => {
@@ -26,7 +28,10 @@ impl fmt::Display for Finding {
             Self::ReviewDue { due } => {
                 write!(f, "somebody other than the one who asked reviews the waived approval by {due}")
             }
-            Self::Approved { by, needed } => write!(f, "approved by {} ({needed} needed)", Listed(by)),
+            Self::Approved { by, needed } => {
+                let names: Vec<_> = by.iter().map(|name| name.escape_debug()).collect();
+                write!(f, "approved by {} ({needed} needed)", Listed(&names))
+            }
             Self::NormalReview { severity } => {
                 write!(f, "{severity} counts no approvals here; the review that every change gets applies")
             }
@@ -95,6 +100,9 @@ impl fmt::Display for StrategyChoice {
         match self {
             Self::Requested => f.write_str("the request names it"),
             Self::Policy(severity) => write!(f, "the policy's choice for {severity}"),
+            Self::LiveIsDown { of } => {
+                write!(f, "nothing of the live side is ready, so {of} has nothing to share traffic with")
+            }
             Self::Instead { of, split } => {
                 let can = match split {
                     TrafficSplit::Percent => "in percents",

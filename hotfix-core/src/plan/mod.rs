@@ -16,6 +16,7 @@ mod forward;
 mod mermaid;
 mod print;
 mod refusal;
+mod refusal_text;
 mod report;
 mod revert;
 mod rollback;

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Write};
 use super::wording::{count, deeds, effect_deeds, heading, place, short};
 use super::{Action, Level, OnFailure, Plan, Step, StepId, Undo};
 use crate::model::{Effect, Phase};
-use crate::request::{Goal, RollbackTo};
+use crate::request::{Fix, Goal, Revision, RollbackTo};
 
 impl Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -21,8 +21,11 @@ fn write_head(plan: &Plan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     writeln!(f, "PLAN  {}", title(plan))?;
     let line = |f: &mut fmt::Formatter<'_>, label: &str, text: &str| writeln!(f, "  {label:<10}{text}");
     line(f, "issue", &format!("{} {}: {:?}", request.severity, request.issue, request.title))?;
-    line(f, "asked by", &request.requested_by)?;
+    line(f, "asked by", &request.requested_by.escape_debug().to_string())?;
     line(f, "facts of", &plan.made_at().to_string())?;
+    if let Goal::Deploy { fix, .. } = &request.goal {
+        line(f, "fix", &fix_text(fix))?;
+    }
     if let Some(release) = plan.release() {
         let version = &release.version;
         line(f, "release", &format!("{release} = version {version}, {}", short(&release.artifact.id())))?;
@@ -67,6 +70,16 @@ pub(super) fn title(plan: &Plan) -> String {
     }
 }
 
+fn fix_text(fix: &Fix) -> String {
+    match fix {
+        Fix::Commits(commits) => {
+            let names: Vec<&str> = commits.iter().map(Revision::as_str).collect();
+            format!("{} picked: {}", count(names.len() as u64, "commit"), names.join(", "))
+        }
+        Fix::Branch(branch) => format!("what branch {branch} holds"),
+    }
+}
+
 const NO_RETURN: &str =
     "===== POINT OF NO RETURN: from here on nothing is taken back; a failure calls a human =====";
 
@@ -99,8 +112,8 @@ fn failure(plan: &Plan, step: &Step) -> String {
         return "call a human".to_owned();
     }
     let covers = |undo: &&Undo| undo.covers.iter().any(|covered| *covered <= step.id);
-    let ids: Vec<String> = plan.rollback().iter().filter(covers).map(|undo| undo.id.to_string()).collect();
-    if ids.is_empty() { "stop".to_owned() } else { format!("undo {}", ids.join(", ")) }
+    let ids: Vec<StepId> = plan.rollback().iter().filter(covers).map(|undo| undo.id).collect();
+    if ids.is_empty() { "stop".to_owned() } else { format!("undo {}", ranges(plan, &ids)) }
 }
 
 fn write_rollback(plan: &Plan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -115,7 +128,7 @@ fn write_rollback(plan: &Plan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     )?;
     let mut table = Table::default();
     for undo in plan.rollback() {
-        let covers = ranges(&undo.covers);
+        let covers = ranges(plan, &undo.covers);
         let (place, deeds) = (undo.effect.fenced().to_string(), effect_deeds(&undo.effect));
         table.row(undo.id, &place, deeds, &format!("{}", undo.deadline), &covers);
     }
@@ -137,12 +150,13 @@ fn kept_tags(plan: &Plan) -> Vec<String> {
     kept
 }
 
-/// Returns "4–9, 12" for ids that count up.
-fn ranges(ids: &[StepId]) -> String {
+/// Returns "4-9, 12" for ids that count up. Gates between two effects do not break a range.
+fn ranges(plan: &Plan, ids: &[StepId]) -> String {
+    let is_gate = |id: u16| plan.step(StepId(id)).is_some_and(|step| matches!(step.action, Action::Gate(_)));
     let mut parts: Vec<(StepId, StepId)> = Vec::new();
     for id in ids {
         match parts.last_mut() {
-            Some((_, last)) if last.0 + 1 == id.0 => *last = *id,
+            Some((_, last)) if (last.0 + 1..id.0).all(is_gate) => *last = *id,
             _ => parts.push((*id, *id)),
         }
     }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::wording::{Conflicts, Listed, count, short};
+use super::refusal_text::{Also, ConflictsIn, IgnoredList, Proven, Wanted, collect, mend};
+use super::wording::{Conflicts, count, short};
 use crate::model::{
     ArtifactId, Fault, ObjectId, Period, RefName, Release, ServiceName, Severity, TagName, Target, Timestamp,
     VerbName, Weights,
@@ -329,76 +330,4 @@ pub enum Subject {
     /// Who holds what.
     #[error("the list of open runs")]
     Claims,
-}
-
-fn mend(yields: Yields, rule: Rule) -> String {
-    match yields {
-        Yields::ToReason => "give a reason (break-glass) if this is an emergency".to_owned(),
-        Yields::Never => format!("the policy does not let \"{rule}\" yield at this severity"),
-    }
-}
-
-const fn collect(yields: Yields) -> &'static str {
-    match yields {
-        Yields::ToReason => "; collect them, or give a reason (break-glass)",
-        Yields::Never => "; collect them",
-    }
-}
-
-struct ConflictsIn<'a>(&'a [ConflictPath]);
-
-impl fmt::Display for ConflictsIn<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " (the fix conflicts with it in {})", Conflicts(self.0))
-        }
-    }
-}
-
-struct Also<'a>(&'a [Fault]);
-
-impl fmt::Display for Also<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, ", {}", Listed(self.0)) }
-    }
-}
-
-struct IgnoredList<'a>(&'a [IgnoredApproval]);
-
-impl fmt::Display for IgnoredList<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, IgnoredApproval { by, because }) in self.0.iter().enumerate() {
-            f.write_str(if index == 0 { " (not counted: " } else { ", " })?;
-            match because {
-                WhyIgnored::Expired { at } => write!(f, "{by:?} expired at {at}")?,
-                WhyIgnored::Future => write!(f, "{by:?} is dated in the future")?,
-                WhyIgnored::Requester => write!(f, "{by:?} asks for it")?,
-                WhyIgnored::Twice => write!(f, "{by:?} agreed twice")?,
-                WhyIgnored::Nameless => f.write_str("one names nobody")?,
-            }
-        }
-        f.write_str(if self.0.is_empty() { "" } else { ")" })
-    }
-}
-
-struct Wanted<'a>(&'a RollbackTo);
-
-impl fmt::Display for Wanted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            RollbackTo::LastKnownGood => f.write_str("a release other than the live one"),
-            RollbackTo::Version(version) => write!(f, "version {version}"),
-            RollbackTo::Artifact(artifact) => write!(f, "{artifact}"),
-        }
-    }
-}
-
-struct Proven<'a>(&'a [Release]);
-
-impl fmt::Display for Proven<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { f.write_str("none") } else { Listed(self.0).fmt(f) }
-    }
 }

@@ -19,6 +19,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Returns the findings that somebody must act on after the run.
+    pub fn follow_ups(&self) -> impl Iterator<Item = &Finding> {
+        self.at(Level::FollowUp)
+    }
+
     /// Returns the findings of a level, in their order.
     pub fn at(&self, level: Level) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(move |finding| finding.level() == level)
@@ -210,6 +215,11 @@ pub enum StrategyChoice {
         /// How it can split traffic.
         split: TrafficSplit,
     },
+    /// Nothing of the live side is ready, so there is nothing to share traffic or to compare with.
+    LiveIsDown {
+        /// What it would have been.
+        of: Strategy,
+    },
 }
 
 /// Why staging is skipped.
@@ -227,6 +237,7 @@ impl Finding {
     #[must_use]
     pub const fn level(&self) -> Level {
         match self {
+            Self::Strategy { because: StrategyChoice::LiveIsDown { .. }, .. } => Level::Warning,
             Self::Strategy { .. }
             | Self::Change { .. }
             | Self::AlreadyLive { .. }

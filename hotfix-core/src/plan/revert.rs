@@ -33,9 +33,23 @@ pub(super) fn plan(facts: Facts<'_>, target: &Target, to: &RollbackTo) -> Result
     if good.release.artifact == site.state.release.artifact {
         return stay(facts, &site, good, refusals);
     }
-    let slot = warm(&site, good).or_else(|| site.spare(&mut refusals));
+    let slot = match warm(&site, good) {
+        Some(slot) => Some(slot),
+        None => empty(&site, &mut refusals),
+    };
     let slot = refusals.settle(slot)?;
     Ok(go_back(facts, &site, good, &slot))
+}
+
+/// Returns a slot to start the release in. One that bears traffic can be emptied only when the live side is able to
+/// take that traffic.
+fn empty(site: &Site<'_>, refusals: &mut Refusals) -> Option<SlotName> {
+    let slot = site.spare(refusals)?;
+    if has_traffic(site, &slot) && site.state.ready == 0 {
+        let (target, weights) = (site.target.clone(), site.split()?);
+        refusals.add(Refusal::RolloutUnderWay { target, weights });
+    }
+    Some(slot)
 }
 
 fn destination<'a>(site: &Site<'_>, to: &RollbackTo, proven: &'a [KnownGood]) -> Option<&'a KnownGood> {
@@ -63,7 +77,7 @@ fn go_back(facts: Facts<'_>, site: &Site<'_>, good: &KnownGood, slot: &SlotName)
     let mut findings = findings(facts, site, good);
     let mut steps = Steps::new(facts);
     steps.phase(Phase::Production);
-    if warm.is_none() && site.workload.weights.as_ref().is_some_and(|weights| weights.of(slot) > 0) {
+    if warm.is_none() && has_traffic(site, slot) {
         gather(site, &mut steps);
     }
     let rollout = Rollout {
@@ -101,18 +115,30 @@ fn stay(facts: Facts<'_>, site: &Site<'_>, good: &KnownGood, refusals: Refusals)
     let artifact = good.release.artifact.id();
     let mut steps = Steps::new(facts);
     steps.phase(Phase::Production);
-    gather(site, &mut steps);
+    let is_down = site.state.ready == 0;
+    if is_down {
+        let snapshot = site.baseline.clone();
+        let expect = Expect { live: &artifact, holds: None };
+        steps.verb(&site.target, Verb::Restore { snapshot }, expect);
+    } else {
+        gather(site, &mut steps);
+    }
     steps.point_of_no_return();
-    steps.soak(&site.target, &site.live, &artifact, facts.policy.rollout.rollback_soak);
-    for (slot, state) in &site.workload.slots {
-        let Some(state) = state.as_ref().filter(|_| *slot != site.live) else {
-            continue;
-        };
+    let soak = facts.policy.rollout.rollback_soak;
+    steps.soak(&site.target, &site.live, &artifact, soak);
+    // A restore empties the other slots by itself.
+    let filled = site.workload.slots.iter().filter(|(slot, _)| **slot != site.live && !is_down);
+    for (slot, state) in filled.filter_map(|(slot, state)| Some((slot, state.as_ref()?))) {
         let held = state.release.artifact.id();
         let expect = Expect { live: &artifact, holds: Some((slot, &held)) };
         steps.verb(&site.target, Verb::Retire { slot: slot.clone() }, expect);
     }
     Ok(finish(facts, site, good, findings(facts, site, good), steps))
+}
+
+/// Returns whether a slot has to give its traffic away before it can be used.
+fn has_traffic(site: &Site<'_>, slot: &SlotName) -> bool {
+    site.workload.weights.as_ref().is_some_and(|weights| weights.of(slot) > 0)
 }
 
 /// Brings all traffic to the live side, so that the others are free.

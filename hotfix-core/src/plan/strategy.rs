@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 
 use super::draft::{Expect, Steps};
-use super::safety::{Facts, Refusals};
+use super::safety::{Facts, Refusals, Site};
 use super::{Finding, Gate, Refusal, StrategyChoice};
 use crate::model::{ArtifactId, Release, SlotName, Target, Verb, Weights};
 use crate::policy::RolloutPolicy;
@@ -11,25 +11,34 @@ use crate::port::TrafficSplit;
 use crate::request::{Goal, Strategy};
 
 /// Returns how production is changed and why; `None` when the deployer cannot do what the request names.
-pub(super) fn choose(facts: Facts<'_>, refusals: &mut Refusals) -> Option<(Strategy, Finding)> {
+///
+/// Traffic is never sent to a side without a ready instance. When nothing of the live side is ready, there is nothing
+/// to share traffic with or to compare with, and all of it goes to the fix at once.
+pub(super) fn choose(
+    facts: Facts<'_>,
+    production: Option<&Site<'_>>,
+    refusals: &mut Refusals,
+) -> Option<(Strategy, Finding)> {
     let split = facts.snapshot.capabilities.deployer.split;
-    let can = |strategy| {
-        split == TrafficSplit::Percent || matches!(strategy, Strategy::Direct | Strategy::BlueGreen)
-    };
+    let shares = |strategy| matches!(strategy, Strategy::Canary | Strategy::Rolling);
+    let can = |strategy| split == TrafficSplit::Percent || !shares(strategy);
     let requested = match &facts.request.goal {
         Goal::Deploy { strategy, .. } => *strategy,
         Goal::Create { .. } | Goal::Rollback { .. } => None,
     };
     let severity = facts.request.severity;
     let preferred = facts.policy.severities.of(severity).strategy;
+    let of = requested.unwrap_or(preferred);
+    let is_down = production.is_some_and(|site| site.state.ready == 0);
     let (strategy, because) = match requested {
+        _ if is_down && shares(of) => (Strategy::Direct, StrategyChoice::LiveIsDown { of }),
         Some(strategy) if can(strategy) => (strategy, StrategyChoice::Requested),
         Some(strategy) => {
             refusals.add(Refusal::NoPercentSplit { strategy });
             return None;
         }
         None if can(preferred) => (preferred, StrategyChoice::Policy(severity)),
-        None => (Strategy::BlueGreen, StrategyChoice::Instead { of: preferred, split }),
+        None => (Strategy::BlueGreen, StrategyChoice::Instead { of, split }),
     };
     Some((strategy, Finding::Strategy { strategy, because }))
 }

@@ -29,7 +29,8 @@ pub(super) struct Conflicts<'a>(pub(super) &'a [ConflictPath]);
 impl Display for Conflicts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, conflict) in self.0.iter().enumerate() {
-            write!(f, "{}{} ({})", if index == 0 { "" } else { ", " }, conflict.path, conflict.kind)?;
+            let path = conflict.path.escape_debug();
+            write!(f, "{}{path} ({})", if index == 0 { "" } else { ", " }, conflict.kind)?;
         }
         Ok(())
     }

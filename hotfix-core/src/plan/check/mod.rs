@@ -84,10 +84,10 @@ fn main_target(plan: &Plan) -> Option<&Target> {
         Goal::Deploy { .. } => {}
     }
     let reversible = plan.steps().iter().filter(|step| step.on_failure == OnFailure::RollBack);
-    let targets = reversible.filter_map(|step| match &step.action {
+    let mut targets = reversible.filter_map(|step| match &step.action {
         Action::Gate(gate) => Some(gate.target()),
         Action::Effect(Effect::Workload { target, .. }) => Some(target),
         Action::Effect(Effect::Source { .. }) => None,
     });
-    targets.last()
+    targets.next_back()
 }

@@ -58,10 +58,10 @@ fn baselines(plan: &Plan, violations: &mut Vec<Violation>) {
         }
     }
     for (step, effect) in effects(plan) {
-        if let Effect::Workload { target, .. } = effect {
-            if !kept.contains(target) {
-                violations.push(Violation::NoBaseline { step, target: target.clone() });
-            }
+        if let Effect::Workload { target, .. } = effect
+            && !kept.contains(target)
+        {
+            violations.push(Violation::NoBaseline { step, target: target.clone() });
         }
     }
 }

@@ -163,10 +163,10 @@ impl Workloads {
     }
 
     pub(super) fn check_end(&self, plan: &Plan, violations: &mut Vec<Violation>) {
-        if let Some((target, _)) = &self.main {
-            if !self.is_proven_live(plan) {
-                violations.push(Violation::EndsElsewhere { target: target.clone() });
-            }
+        if let Some((target, _)) = &self.main
+            && !self.is_proven_live(plan)
+        {
+            violations.push(Violation::EndsElsewhere { target: target.clone() });
         }
     }
 
@@ -192,10 +192,10 @@ impl Side {
         } else if !live.is_some_and(|live| precondition.live.contains(live)) {
             violations.push(Violation::PreconditionFails { step });
         }
-        if let Some((slot, artifact)) = &precondition.holds {
-            if self.slots.get(slot).is_some_and(|held| held.artifact != *artifact) {
-                violations.push(Violation::PreconditionFails { step });
-            }
+        if let Some((slot, artifact)) = &precondition.holds
+            && self.slots.get(slot).is_some_and(|held| held.artifact != *artifact)
+        {
+            violations.push(Violation::PreconditionFails { step });
         }
     }
 
@@ -258,8 +258,8 @@ impl Side {
     fn pass(&mut self, step: StepId, gate: &Gate, instances_prove: bool, violations: &mut Vec<Violation>) {
         let (slot, artifact) = (gate.slot(), gate.artifact());
         match self.slots.get_mut(slot) {
-            // A slot that was filled before the plan: the gate is what tells that it holds the artifact.
-            None if matches!(gate, Gate::Ready { .. }) => {
+            // Going back can use a slot that was filled before: the gate is what tells that it holds the artifact.
+            None if instances_prove && matches!(gate, Gate::Ready { .. }) => {
                 let held = Held { artifact: artifact.clone(), replicas: 0, ready: true };
                 self.slots.insert(slot.clone(), held);
             }
