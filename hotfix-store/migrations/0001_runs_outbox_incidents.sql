@@ -73,8 +73,8 @@ CREATE TABLE signal (
     UNIQUE (run, id)
 ) STRICT, WITHOUT ROWID;
 
--- `due` is when the row wants attention: the next try, the look after an uncertain outcome, or the end of the lease.
--- It is null once nothing is left to do.
+-- `due` is when the row wants attention: the next try, the look after an uncertain outcome, or, while `leased`, the end
+-- of the lease. It is null once nothing is left to do. `state` is what was known before the lease.
 CREATE TABLE outbox (
     id          INTEGER PRIMARY KEY,
     destination TEXT NOT NULL,
@@ -84,7 +84,8 @@ CREATE TABLE outbox (
     kind        TEXT NOT NULL,
     posting     TEXT NOT NULL,
     state       TEXT NOT NULL
-        CHECK (state IN ('waiting', 'leased', 'uncertain', 'delivered', 'dead', 'superseded')),
+        CHECK (state IN ('waiting', 'uncertain', 'delivered', 'dead', 'superseded')),
+    leased      INTEGER NOT NULL DEFAULT 0,
     due         INTEGER,
     attempts    INTEGER NOT NULL DEFAULT 0,
     receipt     TEXT,
@@ -96,7 +97,13 @@ CREATE INDEX outbox_thread ON outbox (destination, incident, run, id) WHERE due 
 CREATE INDEX outbox_root ON outbox (destination, incident, run, id) WHERE kind = 'root';
 CREATE INDEX outbox_dead ON outbox (id) WHERE state = 'dead';
 
+-- Releases proven healthy, in the order of their last proof.
 CREATE TABLE known_good (
-    target     TEXT PRIMARY KEY,
-    known_good TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+    number     INTEGER PRIMARY KEY,
+    target     TEXT NOT NULL,
+    artifact   TEXT NOT NULL,
+    known_good TEXT NOT NULL,
+    UNIQUE (target, artifact)
+) STRICT;
+
+CREATE INDEX known_good_target ON known_good (target, number);

@@ -27,34 +27,21 @@ async fn two_runs(place: &Place) -> [Lease; 2] {
 async fn corrupt_entry(store: &SqliteStore) -> Option<(String, String)> {
     let error = store.journal(&run("run-1"), 0).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-    let value = |wanted: &str| {
-        error
-            .context()
-            .find(|(name, _)| *name == wanted)
-            .map(|(_, value)| value.to_owned())
-    };
+    let value =
+        |wanted: &str| error.context().find(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned());
     Some((value("run")?, value("seq")?))
 }
 
 #[tokio::test]
 async fn an_entry_changed_by_hand_is_named() {
     for (change, seq) in [
-        (
-            "UPDATE journal SET body = 'entry 2 ' WHERE run = 1 AND seq = 2",
-            "2",
-        ),
+        ("UPDATE journal SET body = 'entry 2 ' WHERE run = 1 AND seq = 2", "2"),
         ("UPDATE journal SET body = 'x' WHERE run = 1 AND seq = 0", "0"),
         ("UPDATE journal SET epoch = 2 WHERE run = 1 AND seq = 4", "4"),
         ("UPDATE journal SET at = at + 1 WHERE run = 1 AND seq = 1", "1"),
-        (
-            "UPDATE journal SET at = -9223372036854775808 WHERE run = 1 AND seq = 1",
-            "1",
-        ),
+        ("UPDATE journal SET at = -9223372036854775808 WHERE run = 1 AND seq = 1", "1"),
         ("UPDATE journal SET chain = x'00' WHERE run = 1 AND seq = 3", "3"),
-        (
-            "UPDATE journal SET chain = zeroblob(32) WHERE run = 1 AND seq = 3",
-            "3",
-        ),
+        ("UPDATE journal SET chain = zeroblob(32) WHERE run = 1 AND seq = 3", "3"),
         ("DELETE FROM journal WHERE run = 1 AND seq = 2", "2"),
         ("DELETE FROM journal WHERE run = 1 AND seq = 0", "0"),
         ("DELETE FROM journal WHERE run = 1", "0"),
@@ -87,14 +74,8 @@ async fn an_entry_changed_by_hand_is_named() {
 async fn the_journal_of_another_run_is_read_as_before() {
     let place = Place::new();
     two_runs(&place).await;
-    place
-        .stranger()
-        .execute_batch("UPDATE journal SET body = 'x' WHERE run = 1")
-        .unwrap();
-    assert_eq!(
-        place.open().await.journal(&run("run-2"), 0).await.unwrap().len(),
-        5
-    );
+    place.stranger().execute_batch("UPDATE journal SET body = 'x' WHERE run = 1").unwrap();
+    assert_eq!(place.open().await.journal(&run("run-2"), 0).await.unwrap().len(), 5);
 }
 
 #[tokio::test]
@@ -103,10 +84,7 @@ async fn reading_on_from_a_cursor_checks_what_it_reads() {
     two_runs(&place).await;
     let store = place.open().await;
     assert_eq!(store.journal(&run("run-1"), 3).await.unwrap().len(), 2);
-    place
-        .stranger()
-        .execute_batch("UPDATE journal SET body = 'x' WHERE run = 1 AND seq = 4")
-        .unwrap();
+    place.stranger().execute_batch("UPDATE journal SET body = 'x' WHERE run = 1 AND seq = 4").unwrap();
     let error = store.journal(&run("run-1"), 3).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
 }
@@ -119,25 +97,15 @@ async fn entries_cut_off_the_end_are_missed_once_the_run_was_renewed_taken_over_
         let store = place.open().await;
         match how {
             "renewed" => drop(store.renew(&lease.run, lease.epoch, TTL).await.unwrap()),
-            "taken over" => drop(
-                store
-                    .take_over(&lease.run, &crate::fixture::worker("w1"), TTL)
-                    .await
-                    .unwrap(),
-            ),
+            "taken over" => {
+                drop(store.take_over(&lease.run, &crate::fixture::worker("w1"), TTL).await.unwrap())
+            }
             _ => end(&store, &lease, 5).await,
         }
         store.close().await;
-        place
-            .stranger()
-            .execute_batch("DELETE FROM journal WHERE run = 1 AND seq >= 4")
-            .unwrap();
+        place.stranger().execute_batch("DELETE FROM journal WHERE run = 1 AND seq >= 4").unwrap();
         let store = place.open().await;
-        assert_eq!(
-            corrupt_entry(&store).await,
-            Some(("run-1".to_owned(), "4".to_owned())),
-            "{how}"
-        );
+        assert_eq!(corrupt_entry(&store).await, Some(("run-1".to_owned(), "4".to_owned())), "{how}");
         let error = store.append(entry(&lease, 4, "x")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{how}");
     }
@@ -154,15 +122,9 @@ async fn values_that_cannot_be_read_are_corrupt_not_defaults() {
     let store = place.open().await;
     let error = store.runs(hotfix_core::port::RunFilter::All).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-    let error = store
-        .take_over(&lease.run, &crate::fixture::worker("w1"), TTL)
-        .await
-        .unwrap_err();
+    let error = store.take_over(&lease.run, &crate::fixture::worker("w1"), TTL).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-    let error = store
-        .incident(&crate::fixture::incident("inc-of-run-1"))
-        .await
-        .unwrap_err();
+    let error = store.incident(&crate::fixture::incident("inc-of-run-1")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
 }
 

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
+use hotfix_core::memory::ManualClock;
 use hotfix_core::model::TimelineKind;
 use hotfix_core::port::{IncidentStore, Lease, Opened, PostingKind, RunFilter, TakenOver};
 use hotfix_store::SqliteStore;
 
-use crate::fixture::{HandClock, Place, TTL, claim, entry, incident, new_run, posting, run, worker, write};
+use crate::fixture::{Place, TTL, claim, entry, incident, new_run, posting, run, worker, write};
 
 const KILLS: usize = 20;
 const RUNS: usize = 8;
@@ -21,18 +22,10 @@ const MARK: &str = "::";
 struct Other(Child);
 
 impl Other {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place of these tests that starts a process"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place of these tests that starts a process")]
     fn start(role: &str, database: &Path, name: &str) -> Self {
         let child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                &format!("durability::{role}"),
-                "--ignored",
-                "--nocapture",
-            ])
+            .args(["--exact", &format!("durability::{role}"), "--ignored", "--nocapture"])
             .env(DATABASE, format!("{}{MARK}{name}", database.display()))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -70,10 +63,7 @@ impl Drop for Other {
 }
 
 /// In the other process: the database it was given and its name.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the way a parent process tells its child what to do"
-)]
+#[expect(clippy::disallowed_methods, reason = "the way a parent process tells its child what to do")]
 fn orders() -> (PathBuf, String) {
     let orders = std::env::var(DATABASE).unwrap();
     let (path, name) = orders.rsplit_once(MARK).unwrap();
@@ -92,11 +82,7 @@ async fn twenty_killed_writers_lose_nothing_acknowledged_and_write_nothing_twice
     let place = Place::new();
     let store = place.open().await;
     for n in 0..RUNS {
-        claim(
-            &store,
-            new_run(&format!("run-{n}"), &[&format!("production/s{n}")]),
-        )
-        .await;
+        claim(&store, new_run(&format!("run-{n}"), &[&format!("production/s{n}")])).await;
     }
     store.close().await;
     let mut acknowledged = BTreeSet::new();
@@ -134,7 +120,7 @@ async fn audit(place: &Place, acknowledged: &BTreeSet<String>) {
 #[ignore = "a role that another test starts in a process of its own"]
 async fn writes_until_killed() {
     let (path, life) = orders();
-    let store = Arc::new(SqliteStore::open(path, HandClock::new()).await.unwrap());
+    let store = Arc::new(SqliteStore::open(path, Arc::new(ManualClock::default())).await.unwrap());
     let lives = (0..RUNS).map(|n| tokio::spawn(write_for_ever(Arc::clone(&store), n, life.clone())));
     futures_util::future::join_all(lives).await;
 }
@@ -176,17 +162,11 @@ const TARGETS: usize = 100;
 #[ignore = "a role that another test starts in a process of its own"]
 async fn claims_everything() {
     let (path, name) = orders();
-    let store = SqliteStore::open(path, HandClock::new()).await.unwrap();
+    let store = SqliteStore::open(path, Arc::new(ManualClock::default())).await.unwrap();
     for n in 0..TARGETS {
         let target = format!("production/s{n}");
-        match store
-            .open_run(new_run(&format!("run-{name}-{n}"), &[&target]))
-            .await
-            .unwrap()
-        {
-            Opened::Claimed {
-                lease: Lease { .. }, ..
-            } => report(&target),
+        match store.open_run(new_run(&format!("run-{name}-{n}"), &[&target])).await.unwrap() {
+            Opened::Claimed { lease: Lease { .. }, .. } => report(&target),
             Opened::Busy(claim) => assert_eq!(claim.target.to_string(), target),
         }
     }

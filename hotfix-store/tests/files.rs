@@ -6,13 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hotfix_core::ErrorKind;
+use hotfix_core::memory::ManualClock;
 use hotfix_core::port::{Appended, IncidentStore, RunFilter};
 use hotfix_store::{SqliteOptions, SqliteStore};
 
-use crate::fixture::{HandClock, Place, bodies, claim, entry, new_run, run, write};
+use crate::fixture::{Place, bodies, claim, entry, new_run, run, write};
 
 async fn refusal(path: &Path) -> hotfix_core::Error {
-    SqliteStore::open(path, HandClock::new()).await.unwrap_err()
+    SqliteStore::open(path, Arc::new(ManualClock::default())).await.unwrap_err()
 }
 
 #[tokio::test]
@@ -32,9 +33,7 @@ async fn the_database_is_for_its_owner_only() {
 async fn another_programs_database_is_refused_and_left_as_it_is() {
     let place = Place::new();
     let foreign = place.stranger();
-    foreign
-        .execute_batch("CREATE TABLE songs (title TEXT); PRAGMA application_id = 7")
-        .unwrap();
+    foreign.execute_batch("CREATE TABLE songs (title TEXT); PRAGMA application_id = 7").unwrap();
     drop(foreign);
     let before = fs::read(place.path()).unwrap();
     let error = refusal(&place.path()).await;
@@ -52,19 +51,10 @@ async fn another_programs_database_is_refused_and_left_as_it_is() {
 #[tokio::test]
 async fn a_file_that_is_no_database_is_corrupt() {
     let place = Place::new();
-    fs::write(
-        place.path(),
-        "hello, this is a text file and not a database\n".repeat(100),
-    )
-    .unwrap();
+    fs::write(place.path(), "hello, this is a text file and not a database\n".repeat(100)).unwrap();
     let error = refusal(&place.path()).await;
     assert_eq!(error.kind(), ErrorKind::Corrupt);
-    assert!(
-        error
-            .to_string()
-            .contains("the file is not a database: name another path"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("the file is not a database: name another path"), "{error}");
 }
 
 #[tokio::test]
@@ -79,10 +69,7 @@ async fn an_empty_file_becomes_a_store() {
 async fn a_newer_schema_is_refused_at_opening() {
     let place = Place::new();
     place.open().await.close().await;
-    place
-        .stranger()
-        .execute_batch("PRAGMA user_version = 99")
-        .unwrap();
+    place.stranger().execute_batch("PRAGMA user_version = 99").unwrap();
     let error = refusal(&place.path()).await;
     assert_eq!(
         error.to_string(),
@@ -99,10 +86,7 @@ async fn a_schema_that_becomes_newer_while_open_stops_reads_and_writes() {
     let place = Place::new();
     let store = place.open().await;
     let lease = claim(&store, new_run("run-1", &["production/shop"])).await;
-    place
-        .stranger()
-        .execute_batch("PRAGMA user_version = 99")
-        .unwrap();
+    place.stranger().execute_batch("PRAGMA user_version = 99").unwrap();
     let error = store.append(entry(&lease, 1, "x")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooNew);
     let error = store.journal(&run("run-1"), 0).await.unwrap_err();
@@ -141,16 +125,9 @@ async fn a_copy_taken_while_open_holds_everything_acknowledged() {
         fs::copy(place.file(name), copy.file(name)).unwrap();
     }
     let restored = copy.open().await;
-    assert_eq!(
-        bodies(&restored, &run("run-1")).await,
-        bodies(&store, &run("run-1")).await
-    );
+    assert_eq!(bodies(&restored, &run("run-1")).await, bodies(&store, &run("run-1")).await);
     write(&restored, entry(&lease, 50, "goes on in the copy")).await;
-    assert_eq!(
-        store.journal(&run("run-1"), 50).await.unwrap(),
-        [],
-        "the original knows nothing of it"
-    );
+    assert_eq!(store.journal(&run("run-1"), 50).await.unwrap(), [], "the original knows nothing of it");
 }
 
 #[tokio::test]
@@ -170,26 +147,15 @@ async fn a_write_ahead_log_cut_short_loses_whole_transactions_from_its_end() {
     let kept = bodies(&cut, &run("run-1")).await;
     assert_eq!(kept, whole[..whole.len() - 1]);
     let next = kept.len() as u64;
-    assert_eq!(
-        cut.append(entry(&lease, next, "again")).await.unwrap(),
-        Appended::Written
-    );
+    assert_eq!(cut.append(entry(&lease, next, "again")).await.unwrap(), Appended::Written);
 }
 
 #[tokio::test]
 async fn options_out_of_range_are_refused() {
     let place = Place::new();
-    let options = SqliteOptions {
-        queue: 0,
-        ..SqliteOptions::default()
-    };
-    let clock = Arc::clone(&place.clock);
-    let error = SqliteStore::open_with(place.path(), clock, options)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "store.open: invalid: option queue is 0: allowed are 1 to 65536"
-    );
+    let options = SqliteOptions { queue: 0, ..SqliteOptions::default() };
+    let clock = Arc::new(place.clock.clone());
+    let error = SqliteStore::open_with(place.path(), clock, options).await.unwrap_err();
+    assert_eq!(error.to_string(), "store.open: invalid: option queue is 0: allowed are 1 to 65536");
     assert!(!place.path().exists());
 }

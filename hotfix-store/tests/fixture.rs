@@ -2,53 +2,29 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
+use hotfix_core::memory::ManualClock;
 use hotfix_core::model::{
-    Fenced, IncidentId, IssueKey, Message, Part, Period, Phase, RunId, Severity, Timestamp, Tone, WorkerName,
+    Fenced, IncidentId, IssueKey, Message, Part, Period, Phase, RunId, Severity, Tone, WorkerName,
 };
 use hotfix_core::port::{
-    Append, Appended, Clock, IncidentStore, Lease, NewIncident, NewRun, Opened, Posting, PostingKind,
-    RunState, ThreadKey,
+    Append, Appended, IncidentStore, Lease, NewIncident, NewRun, Opened, Posting, PostingKind, RunState,
+    ThreadKey,
 };
 use hotfix_store::{SqliteOptions, SqliteStore};
 use rusqlite::Connection;
 
 pub(crate) const TTL: Period = Period::from_secs(15);
 
-/// A clock that stands still until it is turned.
-#[derive(Debug)]
-pub(crate) struct HandClock(AtomicI64);
-
-impl HandClock {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(1_790_000_000_000)))
-    }
-
-    pub(crate) fn advance(&self, period: Period) {
-        self.0
-            .fetch_add(period.as_millis().cast_signed(), Ordering::SeqCst);
-    }
-}
-
-impl Clock for HandClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_timestamp_millis(self.0.load(Ordering::SeqCst)).unwrap()
-    }
-}
-
 /// A directory with one database, removed at the end.
 pub(crate) struct Place {
-    pub(crate) clock: Arc<HandClock>,
+    pub(crate) clock: ManualClock,
     directory: tempfile::TempDir,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self {
-            clock: HandClock::new(),
-            directory: tempfile::tempdir().unwrap(),
-        }
+        Self { clock: ManualClock::default(), directory: tempfile::tempdir().unwrap() }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -64,7 +40,7 @@ impl Place {
     }
 
     pub(crate) async fn open_with(&self, options: SqliteOptions) -> SqliteStore {
-        let clock = Arc::clone(&self.clock);
+        let clock = Arc::new(self.clock.clone());
         SqliteStore::open_with(self.path(), clock, options).await.unwrap()
     }
 
@@ -138,14 +114,7 @@ pub(crate) async fn write(store: &SqliteStore, append: Append) {
 
 pub(crate) async fn end(store: &SqliteStore, lease: &Lease, seq: u64) {
     let state = RunState::Ended;
-    write(
-        store,
-        Append {
-            state,
-            ..entry(lease, seq, "terminal")
-        },
-    )
-    .await;
+    write(store, Append { state, ..entry(lease, seq, "terminal") }).await;
 }
 
 pub(crate) async fn bodies(store: &SqliteStore, run: &RunId) -> Vec<String> {
@@ -156,10 +125,7 @@ pub(crate) async fn bodies(store: &SqliteStore, run: &RunId) -> Vec<String> {
 pub(crate) fn posting(dedup: &str, run: &str, kind: PostingKind) -> Posting {
     Posting {
         dedup: dedup.to_owned(),
-        thread: ThreadKey {
-            incident: incident("inc-1"),
-            run: RunId::new(run).unwrap(),
-        },
+        thread: ThreadKey { incident: incident("inc-1"), run: RunId::new(run).unwrap() },
         kind,
         message: Message {
             tone: Tone::Neutral,

@@ -18,22 +18,13 @@ fn commits(log: &Path) -> usize {
     let word = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
     let (page_size, salts) = (word(8) as usize, [word(16), word(20)]);
     let frames = (32..bytes.len().saturating_sub(24)).step_by(24 + page_size);
-    frames
-        .take_while(|at| [word(at + 8), word(at + 12)] == salts)
-        .filter(|at| word(at + 4) != 0)
-        .count()
+    frames.take_while(|at| [word(at + 8), word(at + 12)] == salts).filter(|at| word(at + 4) != 0).count()
 }
 
 async fn runs(store: &SqliteStore, count: usize) -> Vec<Lease> {
     let mut leases = Vec::new();
     for n in 0..count {
-        leases.push(
-            claim(
-                store,
-                new_run(&format!("run-{n}"), &[&format!("production/s{n}")]),
-            )
-            .await,
-        );
+        leases.push(claim(store, new_run(&format!("run-{n}"), &[&format!("production/s{n}")])).await);
     }
     leases
 }
@@ -70,10 +61,7 @@ async fn one_refusal_does_not_undo_the_others() {
     let place = Place::new();
     let store = place.open().await;
     let leases = runs(&store, 3).await;
-    let ghost = Lease {
-        run: run("ghost"),
-        ..leases[0].clone()
-    };
+    let ghost = Lease { run: run("ghost"), ..leases[0].clone() };
     let mut companions = entry(&leases[2], 1, "with a timeline");
     companions.timeline = vec![crate::incidents::event("run-2", "deployed", None)];
     let appends = vec![
@@ -85,10 +73,7 @@ async fn one_refusal_does_not_undo_the_others() {
     ];
     let before = commits(&place.file("hotfix.db-wal"));
     let answers = together(&place, &store, appends).await;
-    let outcomes: Vec<_> = answers
-        .into_iter()
-        .map(|answer| answer.map_err(|error| error.kind()))
-        .collect();
+    let outcomes: Vec<_> = answers.into_iter().map(|answer| answer.map_err(|error| error.kind())).collect();
     let expected = [
         Ok(Appended::Written),
         Ok(Appended::Lost { epoch: 1 }),
@@ -100,21 +85,14 @@ async fn one_refusal_does_not_undo_the_others() {
     assert_eq!(commits(&place.file("hotfix.db-wal")) - before, 1);
     assert_eq!(bodies(&store, &run("run-0")).await, ["run-0 planned", "a", "b"]);
     assert_eq!(bodies(&store, &run("run-1")).await, ["run-1 planned"]);
-    assert_eq!(
-        bodies(&store, &run("run-2")).await,
-        ["run-2 planned", "with a timeline"]
-    );
+    assert_eq!(bodies(&store, &run("run-2")).await, ["run-2 planned", "with a timeline"]);
 }
 
 #[tokio::test]
 async fn a_full_disk_refuses_what_does_not_fit_and_keeps_the_rest() {
     let place = Place::new();
-    let store = place
-        .open_with(SqliteOptions {
-            size_limit: Some(400_000),
-            ..SqliteOptions::default()
-        })
-        .await;
+    let store =
+        place.open_with(SqliteOptions { size_limit: Some(400_000), ..SqliteOptions::default() }).await;
     let leases = runs(&store, 4).await;
     let huge = "x".repeat(1_000_000);
     let mut huge_with_companions = entry(&leases[2], 1, &huge);
@@ -127,33 +105,15 @@ async fn a_full_disk_refuses_what_does_not_fit_and_keeps_the_rest() {
         entry(&leases[0], 2, "c"),
     ];
     let answers = together(&place, &store, appends).await;
-    let outcomes: Vec<_> = answers
-        .into_iter()
-        .map(|answer| answer.map_err(|error| error.kind()))
-        .collect();
+    let outcomes: Vec<_> = answers.into_iter().map(|answer| answer.map_err(|error| error.kind())).collect();
     let written = || Ok(Appended::Written);
-    assert_eq!(
-        outcomes,
-        [
-            written(),
-            Err(ErrorKind::Full),
-            Err(ErrorKind::Full),
-            written(),
-            written()
-        ]
-    );
+    assert_eq!(outcomes, [written(), Err(ErrorKind::Full), Err(ErrorKind::Full), written(), written()]);
     store.close().await;
     let store = place.open().await;
     assert_eq!(bodies(&store, &run("run-0")).await, ["run-0 planned", "a", "c"]);
     assert_eq!(bodies(&store, &run("run-2")).await, ["run-2 planned"]);
     assert_eq!(bodies(&store, &run("run-3")).await, ["run-3 planned", "b"]);
-    assert_eq!(
-        store
-            .timeline(&crate::fixture::incident("inc-of-run-0"))
-            .await
-            .unwrap(),
-        []
-    );
+    assert_eq!(store.timeline(&crate::fixture::incident("inc-of-run-0")).await.unwrap(), []);
     let retried = store.append(entry(&leases[1], 1, &huge)).await.unwrap();
     assert_eq!(retried, Appended::Written, "there is room now");
 }
@@ -162,12 +122,7 @@ async fn a_full_disk_refuses_what_does_not_fit_and_keeps_the_rest() {
 async fn a_store_locked_for_too_long_answers_all_who_wait() {
     let place = Place::new();
     let busy_wait = Period::from_millis(50);
-    let store = place
-        .open_with(SqliteOptions {
-            busy_wait,
-            ..SqliteOptions::default()
-        })
-        .await;
+    let store = place.open_with(SqliteOptions { busy_wait, ..SqliteOptions::default() }).await;
     let leases = runs(&store, 8).await;
     let stranger = place.stranger();
     stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -177,11 +132,7 @@ async fn a_store_locked_for_too_long_answers_all_who_wait() {
         assert_eq!(error.kind(), ErrorKind::Unavailable);
         assert_eq!(error.retry(), hotfix_core::RetryClass::Later);
     }
-    assert_eq!(
-        store.journal(&leases[0].run, 0).await.unwrap().len(),
-        1,
-        "reading goes on"
-    );
+    assert_eq!(store.journal(&leases[0].run, 0).await.unwrap().len(), 1, "reading goes on");
     stranger.execute_batch("ROLLBACK").unwrap();
     let answer = store.append(entry(&leases[0], 1, "x")).await.unwrap();
     assert_eq!(answer, Appended::Written);
@@ -198,8 +149,5 @@ async fn dropping_the_store_writes_what_was_asked_for() {
     }
     store.close().await;
     let store = place.open().await;
-    assert_eq!(
-        bodies(&store, &run("run-1")).await,
-        ["run-1 planned", "asked for"]
-    );
+    assert_eq!(bodies(&store, &run("run-1")).await, ["run-1 planned", "asked for"]);
 }

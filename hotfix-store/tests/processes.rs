@@ -56,11 +56,7 @@ async fn two_busy_writers_share_the_file() {
     let place = Place::new();
     let stores = [place.open().await, place.open().await];
     let work = stores.iter().enumerate().map(|(n, store)| async move {
-        let lease = claim(
-            store,
-            new_run(&format!("run-{n}"), &[&format!("production/s{n}")]),
-        )
-        .await;
+        let lease = claim(store, new_run(&format!("run-{n}"), &[&format!("production/s{n}")])).await;
         for seq in 1..EACH {
             write(store, entry(&lease, seq, &format!("{n}-{seq}"))).await;
         }
@@ -89,10 +85,8 @@ async fn of_many_who_want_to_take_over_one_does() {
     let old = claim(&stores[0], new_run("run-1", &["production/shop"])).await;
     place.clock.advance(TTL);
     let workers: Vec<WorkerName> = (2..10).map(|n| worker(&format!("w{n}"))).collect();
-    let attempts = workers
-        .iter()
-        .enumerate()
-        .map(|(n, worker)| stores[n % 2].take_over(&old.run, worker, TTL));
+    let attempts =
+        workers.iter().enumerate().map(|(n, worker)| stores[n % 2].take_over(&old.run, worker, TTL));
     let answers: Vec<_> = join_all(attempts).await.into_iter().map(Result::unwrap).collect();
     let owned: Vec<&Lease> = answers
         .iter()

@@ -30,10 +30,7 @@ impl Link {
         numbers[..8].copy_from_slice(&entry.seq.to_le_bytes());
         numbers[8..16].copy_from_slice(&entry.epoch.to_le_bytes());
         numbers[16..].copy_from_slice(&entry.at.timestamp_micros().to_le_bytes());
-        let hash = Sha256::new()
-            .chain_update(self.0)
-            .chain_update(numbers)
-            .chain_update(entry.body);
+        let hash = Sha256::new().chain_update(self.0).chain_update(numbers).chain_update(entry.body);
         Self(hash.finalize().into())
     }
 }
@@ -68,18 +65,9 @@ mod tests {
         for other in [
             Link::root(&RunId::new("run-2").unwrap()).next(&linked("a")),
             root.next(&linked("b")),
-            root.next(&Linked {
-                seq: 4,
-                ..linked("a")
-            }),
-            root.next(&Linked {
-                epoch: 8,
-                ..linked("a")
-            }),
-            root.next(&Linked {
-                at: Timestamp::from_timestamp_micros(0).unwrap(),
-                ..linked("a")
-            }),
+            root.next(&Linked { seq: 4, ..linked("a") }),
+            root.next(&Linked { epoch: 8, ..linked("a") }),
+            root.next(&Linked { at: Timestamp::from_timestamp_micros(0).unwrap(), ..linked("a") }),
         ] {
             assert_ne!(link, other);
         }

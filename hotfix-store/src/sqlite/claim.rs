@@ -2,7 +2,7 @@
 
 use hotfix_core::ErrorKind;
 use hotfix_core::model::{Fenced, IncidentId, Period, RunId, Timestamp, WorkerName};
-use hotfix_core::port::{Claim, Lease, NewRun, Opened, Posting, Renewed, RunState, TakenOver};
+use hotfix_core::port::{Claim, Lease, NewRun, Opened, Renewed, RunState, TakenOver};
 use rusqlite::{OptionalExtension, params};
 
 use super::chain::Link;
@@ -14,17 +14,12 @@ use super::{incident, journal, outbox, run};
 
 /// Claims all targets and writes the first entry, or nothing.
 pub(super) fn open(tx: &mut Tx<'_>, new: &NewRun) -> Result<Opened, Failure> {
-    let used = tx
-        .sql("SELECT 1 FROM run WHERE id = ?1")?
-        .exists([new.run.as_str()])?;
+    let used = tx.sql("SELECT 1 FROM run WHERE id = ?1")?.exists([new.run.as_str()])?;
     if used {
         let message = "a run of this id was opened before: make a fresh id, or take the run over";
         return Err(Failure::new(ErrorKind::AlreadyExists, message).with("run", &new.run));
     }
-    if new.claims.is_empty() {
-        let message = "a run without a target cannot be fenced: name at least one claim";
-        return Err(Failure::new(ErrorKind::Invalid, message).with("run", &new.run));
-    }
+    check_claims(&new.claims)?;
     for target in &new.claims {
         if let Some(claim) = active_on(tx, target)? {
             return Ok(Opened::Busy(claim));
@@ -81,10 +76,7 @@ pub(super) fn take_over(
         )?;
         claim_targets(tx, head.number, lease.epoch, &run::claims_of(tx.db, head.number)?)
     })?;
-    let head = Head {
-        epoch: lease.epoch,
-        ..head
-    };
+    let head = Head { epoch: lease.epoch, ..head };
     tx.heads.put(run, head);
     Ok(TakenOver::Owned(lease))
 }
@@ -105,22 +97,24 @@ fn open_free(tx: &mut Tx<'_>, new: &NewRun) -> Result<Opened, Failure> {
         )?;
     }
     claim_targets(tx, number, lease.epoch, &new.claims)?;
-    let head = Head {
-        number,
-        state: RunState::Active,
-        epoch: lease.epoch,
-        next: 0,
-        link: Link::root(&new.run),
-    };
+    let head =
+        Head { number, state: RunState::Active, epoch: lease.epoch, next: 0, link: Link::root(&new.run) };
     let head = journal::write_entry(tx, head, &new.body)?;
     incident::write_timeline(tx, &incident, &new.timeline)?;
-    for (destination, posting) in &new.postings {
-        let mut posting: Posting = posting.clone();
-        posting.thread.incident = incident.clone();
-        outbox::enqueue(tx, destination, &posting)?;
-    }
+    outbox::enqueue_all(tx, &incident, &new.postings)?;
     tx.heads.put(&new.run, head);
     Ok(Opened::Claimed { lease, incident })
+}
+
+/// A run that claims nothing, or one target twice, is a defect of the caller.
+fn check_claims(claims: &[Fenced]) -> Result<(), Failure> {
+    let invalid = |message| Failure::new(ErrorKind::Invalid, message);
+    let twice = claims.iter().enumerate().find(|(index, target)| claims[..*index].contains(target));
+    match twice {
+        Some((_, target)) => Err(invalid("a target is claimed twice: name it once").with("target", target)),
+        None if claims.is_empty() => Err(invalid("no target is claimed: name at least one")),
+        None => Ok(()),
+    }
 }
 
 fn insert_run(
@@ -191,13 +185,7 @@ fn active_on(tx: &Tx<'_>, target: &Fenced) -> Result<Option<Claim>, Failure> {
     let claim = sql.query_row([target.to_string()], |row| {
         let (Id(run), Id(holder)) = (row.get(0)?, row.get(1)?);
         let (Micros(since), Micros(expires_at)) = (row.get(2)?, row.get(3)?);
-        Ok(Claim {
-            target: target.clone(),
-            run,
-            holder,
-            since,
-            expires_at,
-        })
+        Ok(Claim { target: target.clone(), run, holder, since, expires_at })
     });
     Ok(claim.optional()?)
 }

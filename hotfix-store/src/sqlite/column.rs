@@ -70,9 +70,9 @@ impl<T: Serialize> ToSql for Word<T> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         match serde_json::to_value(&self.0) {
             Ok(serde_json::Value::String(word)) => Ok(ToSqlOutput::Owned(Value::Text(word))),
-            Ok(other) => Err(rusqlite::Error::ToSqlConversionFailure(
-                format!("{other} is not a word").into(),
-            )),
+            Ok(other) => {
+                Err(rusqlite::Error::ToSqlConversionFailure(format!("{other} is not a word").into()))
+            }
             Err(error) => Err(rusqlite::Error::ToSqlConversionFailure(error.into())),
         }
     }
@@ -83,9 +83,7 @@ pub(super) struct Json<T>(pub(super) T);
 
 impl<T: for<'a> Deserialize<'a>> FromSql for Json<T> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        serde_json::from_str(value.as_str()?)
-            .map(Self)
-            .map_err(unreadable)
+        serde_json::from_str(value.as_str()?).map(Self).map_err(unreadable)
     }
 }
 

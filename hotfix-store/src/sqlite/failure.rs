@@ -17,12 +17,7 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            context: Vec::new(),
-            source: None,
-        }
+        Self { kind, message: message.into(), context: Vec::new(), source: None }
     }
 
     pub(super) fn with(mut self, name: &'static str, value: impl Display) -> Self {
@@ -38,10 +33,7 @@ impl Failure {
     /// Makes the error of one operation.
     pub(super) fn on(&self, operation: &'static str) -> Error {
         let error = Error::new(self.kind, operation, &*self.message);
-        let error = self
-            .context
-            .iter()
-            .fold(error, |error, (name, value)| error.with(name, value));
+        let error = self.context.iter().fold(error, |error, (name, value)| error.with(name, value));
         match &self.source {
             Some(source) => error.with_source(Arc::clone(source)),
             None => error,
@@ -77,24 +69,18 @@ fn classify_code(code: &ffi::Error, text: Option<&str>) -> (ErrorKind, String) {
     use ffi::ErrorCode as Code;
     let text = text.map_or_else(|| code.to_string(), str::to_owned);
     let (kind, mend) = match code.code {
-        Code::DatabaseBusy | Code::DatabaseLocked => (
-            ErrorKind::Unavailable,
-            "another process kept the database locked for longer than busy_wait",
-        ),
-        Code::DiskFull => (
-            ErrorKind::Full,
-            "the disk is full or size_limit is reached: make room, nothing was written",
-        ),
+        Code::DatabaseBusy | Code::DatabaseLocked => {
+            (ErrorKind::Unavailable, "another process kept the database locked for longer than busy_wait")
+        }
+        Code::DiskFull => {
+            (ErrorKind::Full, "the disk is full or size_limit is reached: make room, nothing was written")
+        }
         // The shared-memory file could not grow, which only happens without space.
-        Code::SystemIoFailure if code.extended_code == ffi::SQLITE_IOERR_SHMSIZE => (
-            ErrorKind::Full,
-            "the disk is full: make room, nothing was written",
-        ),
+        Code::SystemIoFailure if code.extended_code == ffi::SQLITE_IOERR_SHMSIZE => {
+            (ErrorKind::Full, "the disk is full: make room, nothing was written")
+        }
         Code::SystemIoFailure => (ErrorKind::Unavailable, "the disk or the file system failed"),
-        Code::CannotOpen => (
-            ErrorKind::Unavailable,
-            "the database file or its -wal file cannot be opened",
-        ),
+        Code::CannotOpen => (ErrorKind::Unavailable, "the database file or its -wal file cannot be opened"),
         Code::ReadOnly | Code::PermissionDenied | Code::AuthorizationForStatementDenied => (
             ErrorKind::Forbidden,
             "the database cannot be written: check the permissions of the file and its directory",
@@ -103,14 +89,10 @@ fn classify_code(code: &ffi::Error, text: Option<&str>) -> (ErrorKind, String) {
             ErrorKind::Corrupt,
             "the database file is damaged: restore a backup, or salvage it with `sqlite3 FILE .recover`",
         ),
-        Code::NotADatabase => (
-            ErrorKind::Corrupt,
-            "the file is not a database: name another path, or restore a backup",
-        ),
-        Code::TooBig => (
-            ErrorKind::Invalid,
-            "the value is larger than the database takes (1 GB)",
-        ),
+        Code::NotADatabase => {
+            (ErrorKind::Corrupt, "the file is not a database: name another path, or restore a backup")
+        }
+        Code::TooBig => (ErrorKind::Invalid, "the value is larger than the database takes (1 GB)"),
         _ => (ErrorKind::Unexpected, "the database refused the operation"),
     };
     (kind, format!("{mend}: {text}"))

@@ -30,13 +30,7 @@ fn kind_of(directory: &Path) -> Result<Option<&'static str>, Failure> {
         let message = format!("the directory cannot be read: create it, or name another path: {error}");
         Failure::new(kind, message).with("path", directory.display())
     })?;
-    // The field is signed or not, 32 or 64 bits wide, by architecture; the numbers have 32 bits.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::allow_attributes,
-        reason = "cut on purpose"
-    )]
+    // The field is signed or not, of 32 or 64 bits, by architecture. The numbers have 32.
     Ok(network_name(facts.f_type as u32))
 }
 
@@ -48,10 +42,7 @@ fn kind_of(_directory: &Path) -> Result<Option<&'static str>, Failure> {
 /// Names a network file system by the number that Linux gives it in `statfs`.
 #[cfg(target_os = "linux")]
 fn network_name(magic: u32) -> Option<&'static str> {
-    NETWORK
-        .iter()
-        .find(|(number, _)| *number == magic)
-        .map(|(_, name)| *name)
+    NETWORK.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name)
 }
 
 #[cfg(target_os = "linux")]

@@ -57,12 +57,11 @@ pub(super) fn write_timeline(
     Ok(())
 }
 
-/// Stores the release last proven healthy on a target.
+/// Stores a release proven healthy, in place of an earlier proof of the same artifact.
 pub(super) fn remember_good(tx: &Tx<'_>, known_good: &KnownGood) -> Result<(), Failure> {
     tx.execute(
-        "INSERT INTO known_good (target, known_good) VALUES (?1, ?2)
-         ON CONFLICT (target) DO UPDATE SET known_good = excluded.known_good",
-        params![known_good.target.to_string(), Json(known_good)],
+        "INSERT OR REPLACE INTO known_good (target, artifact, known_good) VALUES (?1, ?2, ?3)",
+        params![known_good.target.to_string(), known_good.release.artifact.id().as_str(), Json(known_good)],
     )?;
     Ok(())
 }
@@ -74,14 +73,7 @@ pub(super) fn read(db: &Connection, id: &IncidentId) -> Result<Incident, Failure
     let incident = sql.query_row([id.as_str()], |row| {
         let (Id(issue), Id(severity)) = (row.get(0)?, row.get(2)?);
         let (Word(status), Micros(opened_at)) = (row.get(3)?, row.get(4)?);
-        Ok(Incident {
-            id: id.clone(),
-            issue,
-            title: row.get(1)?,
-            severity,
-            status,
-            opened_at,
-        })
+        Ok(Incident { id: id.clone(), issue, title: row.get(1)?, severity, status, opened_at })
     });
     incident.optional()?.ok_or_else(|| unknown(id))
 }
@@ -94,11 +86,14 @@ pub(super) fn timeline(db: &Connection, id: &IncidentId) -> Result<Vec<TimelineE
     Ok(events.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Reads the release last proven healthy on a target.
-pub(super) fn last_known_good(db: &Connection, target: &Target) -> Result<Option<KnownGood>, Failure> {
-    let mut sql = db.prepare_cached("SELECT known_good FROM known_good WHERE target = ?1")?;
-    let found = sql.query_row([target.to_string()], |row| row.get(0)).optional()?;
-    Ok(found.map(|Json(known_good)| known_good))
+/// Reads the releases proven healthy on a target, the last proof first.
+pub(super) fn known_good(db: &Connection, target: &Target, limit: usize) -> Result<Vec<KnownGood>, Failure> {
+    let mut sql = db.prepare_cached(
+        "SELECT known_good FROM known_good WHERE target = ?1 ORDER BY number DESC LIMIT ?2",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let found = sql.query_map(params![target.to_string(), limit], |row| row.get(0).map(|Json(good)| good))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
 fn unknown(id: &IncidentId) -> Failure {

@@ -34,12 +34,7 @@ where
     pub(super) fn new(operation: &'static str, work: W) -> (Self, oneshot::Receiver<Result<T>>) {
         let (reply, answer) = oneshot::channel();
         let outcome = None;
-        let request = Self {
-            operation,
-            work,
-            outcome,
-            reply,
-        };
+        let request = Self { operation, work, outcome, reply };
         (request, answer)
     }
 }
@@ -69,9 +64,5 @@ where
 
 /// The error of a call that found no thread to serve it.
 pub(super) fn stopped(operation: &'static str) -> Error {
-    Error::new(
-        ErrorKind::Unexpected,
-        operation,
-        "the store's thread stopped: open the store again",
-    )
+    Error::new(ErrorKind::Unexpected, operation, "the store's thread stopped: open the store again")
 }

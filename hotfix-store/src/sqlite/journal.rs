@@ -34,22 +34,13 @@ pub(super) fn append(tx: &mut Tx<'_>, append: &Append) -> Result<Appended, Failu
 /// Writes the next entry of a run and returns the head after it.
 pub(super) fn write_entry(tx: &Tx<'_>, head: Head, body: &str) -> Result<Head, Failure> {
     let at = tx.now();
-    let link = head.link.next(&Linked {
-        seq: head.next,
-        epoch: head.epoch,
-        at,
-        body,
-    });
+    let link = head.link.next(&Linked { seq: head.next, epoch: head.epoch, at, body });
     let entry = entry_key(head.number, head.next)?;
     tx.execute(
         "INSERT INTO journal (entry, epoch, at, body, chain) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![entry, Count(head.epoch), Micros(at), body, link],
     )?;
-    Ok(Head {
-        next: head.next + 1,
-        link,
-        ..head
-    })
+    Ok(Head { next: head.next + 1, link, ..head })
 }
 
 /// Returns the end of a run's journal.
@@ -69,20 +60,13 @@ pub(super) fn read(db: &Connection, run: &RunId, from: u64) -> Result<Vec<Journa
     let mut sql = db.prepare_cached(
         "SELECT seq, epoch, at, body, chain FROM journal WHERE entry BETWEEN ?1 AND ?2 ORDER BY entry",
     )?;
-    let mut rows = sql.query(params![
-        entry_key(number, from.min(LAST_SEQ))?,
-        entry_key(number, LAST_SEQ)?
-    ])?;
+    let mut rows =
+        sql.query(params![entry_key(number, from.min(LAST_SEQ))?, entry_key(number, LAST_SEQ)?])?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
         let seq = from + entries.len() as u64;
         let (entry, stored) = decode(row).map_err(|error| damaged(run, seq).with("cause", error))?;
-        link = link.next(&Linked {
-            seq: entry.seq,
-            epoch: entry.epoch,
-            at: entry.at,
-            body: &entry.body,
-        });
+        link = link.next(&Linked { seq: entry.seq, epoch: entry.epoch, at: entry.at, body: &entry.body });
         if entry.seq != seq || link != stored {
             return Err(damaged(run, seq));
         }
@@ -113,20 +97,16 @@ fn brings_more(append: &Append, head: &Head) -> bool {
 
 fn write_all(tx: &Tx<'_>, append: &Append, head: Head) -> Result<Head, Failure> {
     let head = write_entry(tx, head, &append.body)?;
-    incident::write_timeline(tx, &run::incident_of(tx, head.number)?, &append.timeline)?;
-    for (destination, posting) in &append.postings {
-        outbox::enqueue(tx, destination, posting)?;
-    }
+    let incident = run::incident_of(tx, head.number)?;
+    incident::write_timeline(tx, &incident, &append.timeline)?;
+    outbox::enqueue_all(tx, &incident, &append.postings)?;
     for known_good in &append.known_good {
         incident::remember_good(tx, known_good)?;
     }
     if append.state == head.state {
         return Ok(head);
     }
-    let head = Head {
-        state: append.state,
-        ..head
-    };
+    let head = Head { state: append.state, ..head };
     run::change_state(tx, &head)?;
     Ok(head)
 }
@@ -137,11 +117,7 @@ fn repeated(tx: &Tx<'_>, append: &Append, head: &Head) -> Result<Appended, Failu
     // An epoch that does not fit the column was never stored.
     let epoch = i64::try_from(append.epoch).unwrap_or(-1);
     let same = sql.exists(params![entry_key(head.number, append.seq)?, epoch, append.body])?;
-    Ok(if same {
-        Appended::Written
-    } else {
-        Appended::Lost { epoch: head.epoch }
-    })
+    Ok(if same { Appended::Written } else { Appended::Lost { epoch: head.epoch } })
 }
 
 fn load_head(db: &Connection, run: &RunId) -> Result<Head, Failure> {
@@ -154,21 +130,14 @@ fn load_head(db: &Connection, run: &RunId) -> Result<Head, Failure> {
     let mut sql = db.prepare_cached(
         "SELECT seq, chain FROM journal WHERE entry BETWEEN ?1 AND ?2 ORDER BY entry DESC LIMIT 1",
     )?;
-    let last = sql.query_row(
-        params![entry_key(number, 0)?, entry_key(number, LAST_SEQ)?],
-        |row| Ok((row.get::<_, Count>(0)?.0, row.get(1)?)),
-    );
+    let last = sql.query_row(params![entry_key(number, 0)?, entry_key(number, LAST_SEQ)?], |row| {
+        Ok((row.get::<_, Count>(0)?.0, row.get(1)?))
+    });
     let (seq, link) = last.optional()?.ok_or_else(|| damaged(run, 0))?;
     if seq + 1 < anchored {
         return Err(damaged(run, seq + 1));
     }
-    Ok(Head {
-        number,
-        state,
-        epoch,
-        next: seq + 1,
-        link,
-    })
+    Ok(Head { number, state, epoch, next: seq + 1, link })
 }
 
 /// Returns the link that the entry `from` builds on.
@@ -180,9 +149,7 @@ fn link_before(db: &Connection, run: &RunId, number: i64, from: u64) -> Result<L
     let key = entry_key(number, before.min(LAST_SEQ))?;
     let link = sql.query_row([key], |row| row.get(0)).optional();
     // Beyond the end there is nothing to check.
-    Ok(link
-        .map_err(|error| damaged(run, before).with("cause", error))?
-        .unwrap_or_else(|| Link::root(run)))
+    Ok(link.map_err(|error| damaged(run, before).with("cause", error))?.unwrap_or_else(|| Link::root(run)))
 }
 
 fn decode(row: &rusqlite::Row<'_>) -> rusqlite::Result<(JournalEntry, Link)> {
@@ -195,9 +162,7 @@ fn decode(row: &rusqlite::Row<'_>) -> rusqlite::Result<(JournalEntry, Link)> {
 fn damaged(run: &RunId, seq: u64) -> Failure {
     let message = "a journal entry is missing or was changed: restore a backup, and check the targets by hand before \
                    any new run";
-    Failure::new(ErrorKind::Corrupt, message)
-        .with("run", run)
-        .with("seq", seq)
+    Failure::new(ErrorKind::Corrupt, message).with("run", run).with("seq", seq)
 }
 
 /// The low half of the key.

@@ -19,9 +19,7 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), Failure> {
 
 /// Refuses a schema that became newer than this version while the database was open.
 pub(super) fn check_version(db: &Connection) -> Result<(), Failure> {
-    let found = db
-        .prepare_cached("PRAGMA user_version")?
-        .query_row([], |row| row.get(0))?;
+    let found = db.prepare_cached("PRAGMA user_version")?.query_row([], |row| row.get(0))?;
     refuse_newer(found, MIGRATIONS.len()).map(drop)
 }
 
@@ -85,8 +83,7 @@ mod tests {
     use super::*;
 
     fn version(db: &Connection) -> i32 {
-        db.pragma_query_value(None, "user_version", |row| row.get(0))
-            .unwrap()
+        db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
     }
 
     #[test]
@@ -94,15 +91,9 @@ mod tests {
         let mut db = Connection::open_in_memory().unwrap();
         apply(&mut db, &["CREATE TABLE a (x INTEGER) STRICT"]).unwrap();
         assert_eq!(version(&db), 1);
-        apply(
-            &mut db,
-            &["CREATE TABLE a (x INTEGER) STRICT", "INSERT INTO a VALUES (7)"],
-        )
-        .unwrap();
+        apply(&mut db, &["CREATE TABLE a (x INTEGER) STRICT", "INSERT INTO a VALUES (7)"]).unwrap();
         assert_eq!(version(&db), 2);
-        let sum: i64 = db
-            .query_row("SELECT sum(x) FROM a", [], |row| row.get(0))
-            .unwrap();
+        let sum: i64 = db.query_row("SELECT sum(x) FROM a", [], |row| row.get(0)).unwrap();
         assert_eq!(sum, 7);
     }
 

@@ -28,10 +28,7 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Connections, 
     let connections = || {
         let writer = open_writer(path, options)?;
         let readers = (0..options.readers).map(|_| open_reader(path, options));
-        Ok(Connections {
-            writer,
-            readers: readers.collect::<Result<_, Failure>>()?,
-        })
+        Ok(Connections { writer, readers: readers.collect::<Result<_, Failure>>()? })
     };
     connections().map_err(|failure: Failure| failure.with("path", path.display()))
 }
@@ -52,11 +49,7 @@ fn as_file(path: &Path) -> Result<PathBuf, Failure> {
 /// Creates the file with permissions for its owner only; SQLite gives the same to the files beside it. An existing
 /// file is not even opened: closing it would drop the locks that this process holds on it elsewhere.
 fn create_private(path: &Path) -> Result<(), Failure> {
-    let created = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
+    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match created {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -135,9 +128,7 @@ fn limit_size(db: &Connection, limit: u64) -> Result<(), Failure> {
     let page: i64 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     // SQLite answers the limit in force, which is never below the present size.
-    db.pragma_update_and_check(None, "max_page_count", (limit / page).max(1), |row| {
-        row.get::<_, i64>(0)
-    })?;
+    db.pragma_update_and_check(None, "max_page_count", (limit / page).max(1), |row| row.get::<_, i64>(0))?;
     Ok(())
 }
 

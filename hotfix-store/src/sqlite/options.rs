@@ -22,12 +22,7 @@ pub struct SqliteOptions {
 
 impl Default for SqliteOptions {
     fn default() -> Self {
-        Self {
-            busy_wait: Period::from_secs(5),
-            readers: 2,
-            queue: 1024,
-            size_limit: None,
-        }
+        Self { busy_wait: Period::from_secs(5), readers: 2, queue: 1024, size_limit: None }
     }
 }
 
@@ -54,28 +49,19 @@ mod tests {
     #[test]
     fn a_misspelt_option_is_refused_by_name() {
         let error = serde_json::from_str::<SqliteOptions>(r#"{"busy_wiat":"1s"}"#).unwrap_err();
-        assert!(
-            error.to_string().starts_with("unknown field `busy_wiat`"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("unknown field `busy_wiat`"), "{error}");
     }
 
     #[test]
     fn what_is_left_out_has_its_default() {
         let options: SqliteOptions = serde_json::from_str(r#"{"busy_wait":"1s"}"#).unwrap();
-        let expected = SqliteOptions {
-            busy_wait: Period::from_secs(1),
-            ..SqliteOptions::default()
-        };
+        let expected = SqliteOptions { busy_wait: Period::from_secs(1), ..SqliteOptions::default() };
         assert_eq!(options, expected);
     }
 
     #[test]
     fn a_store_without_readers_is_refused() {
-        let options = SqliteOptions {
-            readers: 0,
-            ..SqliteOptions::default()
-        };
+        let options = SqliteOptions { readers: 0, ..SqliteOptions::default() };
         let failure = options.check().unwrap_err();
         assert_eq!(
             failure.on("store.open").to_string(),

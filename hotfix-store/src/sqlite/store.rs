@@ -28,6 +28,7 @@ use super::{claim, incident, journal, outbox, run, signal};
 /// written and then closes the file in the background; [`SqliteStore::close`] waits for that.
 pub struct SqliteStore {
     path: PathBuf,
+    clock: Arc<dyn Clock>,
     writer: mpsc::Sender<Box<dyn Job>>,
     readers: Readers,
     /// Ends when the last thread has closed its connection.
@@ -67,12 +68,7 @@ impl SqliteStore {
 
     /// Waits until everything asked for is written and the file is closed.
     pub async fn close(self) {
-        let Self {
-            writer,
-            readers,
-            mut threads,
-            ..
-        } = self;
+        let Self { writer, readers, mut threads, .. } = self;
         drop((writer, readers));
         threads.recv().await;
     }
@@ -94,17 +90,12 @@ impl SqliteStore {
             })?;
         }
         let (writer, jobs) = mpsc::channel(options.queue);
-        let state = Writer::new(connections.writer, clock, jobs);
+        let state = Writer::new(connections.writer, Arc::clone(&clock), jobs);
         spawn("hotfix-store-write", move || {
             state.run();
             drop(alive);
         })?;
-        Ok(Self {
-            path,
-            writer,
-            readers,
-            threads,
-        })
+        Ok(Self { path, clock, writer, readers, threads })
     }
 
     async fn write<T: Send + 'static>(
@@ -113,130 +104,94 @@ impl SqliteStore {
         work: impl FnMut(&mut Tx<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T> {
         let (request, answer) = Request::new(operation, work);
-        self.writer
-            .send(Box::new(request))
-            .await
-            .map_err(|_| stopped(operation))?;
+        self.writer.send(Box::new(request)).await.map_err(|_| stopped(operation))?;
         answer.await.map_err(|_| stopped(operation))?
     }
 }
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteStore")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
+        f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
 #[async_trait]
 impl IncidentStore for SqliteStore {
     fn capabilities(&self) -> StoreCapabilities {
-        StoreCapabilities {
-            durability: Durability::Machine,
-            sharing: Sharing::Host,
-        }
+        StoreCapabilities { durability: Durability::Machine, sharing: Sharing::Host }
     }
 
     async fn open_run(&self, run: NewRun) -> Result<Opened> {
-        self.write("store.open_run", move |tx| claim::open(tx, &run))
-            .await
+        self.write("store.open_run", move |tx| claim::open(tx, &run)).await
     }
 
     async fn append(&self, append: Append) -> Result<Appended> {
-        self.write("store.append", move |tx| journal::append(tx, &append))
-            .await
+        self.write("store.append", move |tx| journal::append(tx, &append)).await
     }
 
     async fn renew(&self, run: &RunId, epoch: u64, ttl: Period) -> Result<Renewed> {
         let run = run.clone();
-        self.write("store.renew", move |tx| claim::renew(tx, &run, epoch, ttl))
-            .await
+        self.write("store.renew", move |tx| claim::renew(tx, &run, epoch, ttl)).await
     }
 
     async fn take_over(&self, run: &RunId, worker: &WorkerName, ttl: Period) -> Result<TakenOver> {
         let (run, worker) = (run.clone(), worker.clone());
-        self.write("store.take_over", move |tx| {
-            claim::take_over(tx, &run, &worker, ttl)
-        })
-        .await
+        self.write("store.take_over", move |tx| claim::take_over(tx, &run, &worker, ttl)).await
     }
 
     async fn journal(&self, run: &RunId, from: u64) -> Result<Vec<JournalEntry>> {
         let run = run.clone();
-        self.readers
-            .read("store.journal", move |db| journal::read(db, &run, from))
-            .await
+        self.readers.read("store.journal", move |db| journal::read(db, &run, from)).await
     }
 
     async fn runs(&self, filter: RunFilter) -> Result<Vec<RunSummary>> {
-        self.readers
-            .read("store.runs", move |db| run::list(db, filter))
-            .await
+        self.readers.read("store.runs", move |db| run::list(db, filter)).await
     }
 
     async fn signal(&self, run: &RunId, signal: SignalEntry) -> Result<()> {
         let run = run.clone();
-        self.write("store.signal", move |tx| signal::leave(tx, &run, &signal))
-            .await
+        self.write("store.signal", move |tx| signal::leave(tx, &run, &signal)).await
     }
 
     async fn signals(&self, run: &RunId, skip: u64) -> Result<Vec<SignalEntry>> {
         let run = run.clone();
-        self.readers
-            .read("store.signals", move |db| signal::read(db, &run, skip))
-            .await
+        self.readers.read("store.signals", move |db| signal::read(db, &run, skip)).await
     }
 
     async fn lease_outbox(&self, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {
-        self.write("store.lease_outbox", move |tx| outbox::lease(tx, ttl, limit))
-            .await
+        self.write("store.lease_outbox", move |tx| outbox::lease(tx, ttl, limit)).await
     }
 
     async fn settle_outbox(&self, id: u64, settlement: Settlement) -> Result<()> {
-        self.write("store.settle_outbox", move |tx| {
-            outbox::settle(tx, id, &settlement)
-        })
-        .await
+        self.write("store.settle_outbox", move |tx| outbox::settle(tx, id, &settlement)).await
     }
 
     async fn undelivered(&self) -> Result<Vec<OutboxItem>> {
-        self.readers.read("store.undelivered", outbox::undelivered).await
+        let now = self.clock.now();
+        self.readers.read("store.undelivered", move |db| outbox::undelivered(db, now)).await
     }
 
     async fn incident(&self, id: &IncidentId) -> Result<Incident> {
         let id = id.clone();
-        self.readers
-            .read("store.incident", move |db| incident::read(db, &id))
-            .await
+        self.readers.read("store.incident", move |db| incident::read(db, &id)).await
     }
 
     async fn timeline(&self, id: &IncidentId) -> Result<Vec<TimelineEvent>> {
         let id = id.clone();
-        self.readers
-            .read("store.timeline", move |db| incident::timeline(db, &id))
-            .await
+        self.readers.read("store.timeline", move |db| incident::timeline(db, &id)).await
     }
 
-    async fn last_known_good(&self, target: &Target) -> Result<Option<KnownGood>> {
+    async fn known_good(&self, target: &Target, limit: usize) -> Result<Vec<KnownGood>> {
         let target = target.clone();
-        self.readers
-            .read("store.last_known_good", move |db| {
-                incident::last_known_good(db, &target)
-            })
-            .await
+        self.readers.read("store.known_good", move |db| incident::known_good(db, &target, limit)).await
     }
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
     let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(work);
     spawned.map(drop).map_err(|error| {
-        Error::new(
-            ErrorKind::Unavailable,
-            OPEN,
-            "no thread could be started for the store",
-        )
-        .with_source(error)
+        Error::new(ErrorKind::Unavailable, OPEN, "no thread could be started for the store")
+            .with_source(error)
     })
 }
 

@@ -37,13 +37,7 @@ enum End {
 impl Writer {
     pub(super) fn new(db: Connection, clock: Arc<dyn Clock>, jobs: mpsc::Receiver<Box<dyn Job>>) -> Self {
         let (heads, seen) = (Heads::default(), None);
-        Self {
-            db,
-            clock,
-            jobs,
-            heads,
-            seen,
-        }
+        Self { db, clock, jobs, heads, seen }
     }
 
     /// Serves requests until the store is dropped.
@@ -106,11 +100,7 @@ impl Writer {
                 self.heads.forget();
                 return End::Undone(None);
             }
-            next = if group.len() < LARGEST_GROUP {
-                more(&mut self.jobs)
-            } else {
-                None
-            };
+            next = if group.len() < LARGEST_GROUP { more(&mut self.jobs) } else { None };
         }
         match self.commit() {
             Ok(()) => End::Committed,
@@ -120,16 +110,8 @@ impl Writer {
 
     /// Breaks when the request's failure undid the transaction, as a full disk does.
     fn serve(&mut self, job: &mut dyn Job) -> ControlFlow<()> {
-        job.run(&mut Tx {
-            db: &self.db,
-            heads: &mut self.heads,
-            clock: &*self.clock,
-        });
-        if self.db.is_autocommit() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        job.run(&mut Tx { db: &self.db, heads: &mut self.heads, clock: &*self.clock });
+        if self.db.is_autocommit() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn begin(&mut self) -> Result<(), Failure> {
@@ -144,10 +126,7 @@ impl Writer {
     /// Notices what other connections did: their commits make the remembered heads stale and may have changed the
     /// schema.
     fn check_neighbours(&mut self) -> Result<(), Failure> {
-        let version = self
-            .db
-            .prepare_cached("PRAGMA data_version")?
-            .query_row([], |row| row.get(0))?;
+        let version = self.db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
         if self.seen != Some(version) {
             self.heads.forget();
             migrate::check_version(&self.db)?;
