@@ -1,4 +1,6 @@
 //! Tools for testing backends of hotfix.
 
+pub mod clock;
 pub mod conformance;
+pub mod fault;
 pub mod http;

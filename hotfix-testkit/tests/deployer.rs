@@ -16,7 +16,7 @@ use hotfix_core::port::{
 };
 use hotfix_testkit::conformance::deployer::{self, DeployerFixture, DeployerSite};
 
-fn release(digit: char) -> Release {
+pub(crate) fn release(digit: char) -> Release {
     serde_json::from_value(serde_json::json!({
         "version": format!("1.0.{digit}"),
         "tag": format!("v1.0.{digit}"),
@@ -30,14 +30,17 @@ fn slot(name: &str) -> SlotName {
 }
 
 /// Hands out targets of one memory deployer, seen through a wrapper.
-struct Fixture {
+pub(crate) struct Fixture {
     memory: MemoryDeployer,
     seen: Arc<dyn Deployer>,
     count: AtomicU32,
 }
 
 impl Fixture {
-    fn new(memory: MemoryDeployer, wrap: impl FnOnce(MemoryDeployer) -> Arc<dyn Deployer>) -> Self {
+    pub(crate) fn new(
+        memory: MemoryDeployer,
+        wrap: impl FnOnce(MemoryDeployer) -> Arc<dyn Deployer>,
+    ) -> Self {
         let instance = "broken-1".to_owned();
         let fault = Fault::CrashLoop {
             instance,

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod deployer;
+mod fault;
 mod http;
 mod incident_store;
 mod metrics_source;

@@ -10,10 +10,21 @@ use hotfix_core::port::{HistoryQuery, MetricsSource};
 use hotfix_testkit::conformance::metrics_source::{self, MetricsSite, MetricsSourceFixture};
 use tokio::sync::Mutex;
 
-#[derive(Default)]
-struct Fixture {
+/// Makes a memory source, seen through a wrapper.
+pub(crate) struct Fixture {
     clock: ManualClock,
     memory: Mutex<Option<MemoryMetrics>>,
+    wrap: fn(Arc<dyn MetricsSource>) -> Arc<dyn MetricsSource>,
+}
+
+impl Fixture {
+    pub(crate) fn new(wrap: fn(Arc<dyn MetricsSource>) -> Arc<dyn MetricsSource>) -> Self {
+        Self {
+            clock: ManualClock::default(),
+            memory: Mutex::default(),
+            wrap,
+        }
+    }
 }
 
 #[async_trait]
@@ -22,7 +33,7 @@ impl MetricsSourceFixture for Fixture {
         let memory = MemoryMetrics::new(Arc::new(self.clock.clone()), Period::from_secs(15));
         *self.memory.lock().await = Some(memory.clone());
         MetricsSite {
-            source: Arc::new(memory),
+            source: (self.wrap)(Arc::new(memory)),
             target: "production/shop".parse().unwrap(),
             busy: "blue".parse().unwrap(),
             idle: "green".parse().unwrap(),
@@ -38,12 +49,12 @@ impl MetricsSourceFixture for Fixture {
 
 #[tokio::test]
 async fn the_reference_metrics_source_keeps_every_case() {
-    metrics_source::all(&Fixture::default()).await;
+    metrics_source::all(&Fixture::new(|inner| inner)).await;
 }
 
 #[tokio::test]
 async fn the_history_has_the_errors_of_each_whole_interval() {
-    let fixture = Fixture::default();
+    let fixture = Fixture::new(|inner| inner);
     let site = fixture.site().await;
     for errors in [1, 0, 4, 2] {
         fixture.serve(&site, &site.busy, 10, errors).await;

@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hotfix_core::memory::MemoryNotifier;
-use hotfix_core::port::{NotifierCapabilities, Offered};
+use hotfix_core::port::{Notifier, NotifierCapabilities, Offered};
 use hotfix_testkit::conformance::notifier::{self, Board, NotifierFixture, NotifierSite, Repeats, Seen};
 
-struct Fixture(NotifierCapabilities);
+/// Makes a memory destination, seen through a wrapper.
+pub(crate) struct Fixture {
+    capabilities: NotifierCapabilities,
+    wrap: fn(Arc<dyn Notifier>) -> Arc<dyn Notifier>,
+}
 
 #[derive(Debug)]
 struct MemoryBoard(MemoryNotifier);
@@ -27,26 +31,28 @@ impl Board for MemoryBoard {
 #[async_trait]
 impl NotifierFixture for Fixture {
     async fn site(&self) -> NotifierSite {
-        let notifier = MemoryNotifier::new("memory:incidents").with_capabilities(self.0);
+        let notifier = MemoryNotifier::new("memory:incidents").with_capabilities(self.capabilities);
         NotifierSite {
             board: Arc::new(MemoryBoard(notifier.clone())),
-            notifier: Arc::new(notifier),
+            notifier: (self.wrap)(Arc::new(notifier)),
             repeats: Repeats::Dropped,
         }
     }
 }
 
-fn offering(all: Offered) -> Fixture {
-    Fixture(NotifierCapabilities {
+/// A fixture whose destination offers everything, or nothing that can be left out.
+pub(crate) fn offering(all: Offered, wrap: fn(Arc<dyn Notifier>) -> Arc<dyn Notifier>) -> Fixture {
+    let capabilities = NotifierCapabilities {
         threads: all,
         updates: all,
         probe: all,
-    })
+    };
+    Fixture { capabilities, wrap }
 }
 
 #[tokio::test]
 async fn the_reference_notifier_keeps_every_case() {
-    let report = notifier::report(&offering(Offered::Yes)).await;
+    let report = notifier::report(&offering(Offered::Yes, |inner| inner)).await;
     report.assert_kept();
     let skipped = [
         "cases::a_reply_without_threads_stands_alone",
@@ -57,7 +63,7 @@ async fn the_reference_notifier_keeps_every_case() {
 
 #[tokio::test]
 async fn a_destination_that_only_posts_keeps_what_it_offers() {
-    let report = notifier::report(&offering(Offered::No)).await;
+    let report = notifier::report(&offering(Offered::No, |inner| inner)).await;
     report.assert_kept();
     assert_eq!(
         report.skipped(),
