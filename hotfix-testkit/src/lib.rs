@@ -1,4 +1,4 @@
-//! Tools for testing backends of hotfix.
+#![doc = include_str!("../README.md")]
 
 pub mod clock;
 pub mod conformance;
