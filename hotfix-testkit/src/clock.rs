@@ -34,10 +34,7 @@ impl SimulatedTime {
     /// Starts at the moment that [`ManualClock`] starts at.
     #[must_use]
     pub fn start() -> Self {
-        Self {
-            base: ManualClock::default(),
-            origin: Instant::now(),
-        }
+        Self { base: ManualClock::default(), origin: Instant::now() }
     }
 
     /// Lets time pass for timers and timestamps alike. Takes paused tokio time.

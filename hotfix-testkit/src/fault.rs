@@ -67,10 +67,7 @@ impl Faults {
     /// Mishaps happen by chance. The same seed and the same calls give the same mishaps.
     #[must_use]
     pub fn seeded(seed: u64, rates: Rates) -> Self {
-        let state = State {
-            plan: Plan::seeded(seed, rates),
-            ..State::default()
-        };
+        let state = State { plan: Plan::seeded(seed, rates), ..State::default() };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -174,28 +171,21 @@ fn failure<T>(operation: &'static str) -> impl FnOnce(Unheard) -> Result<T> {
 /// What the caller of a mutation is told.
 fn reply(unheard: Unheard) -> Reply {
     match unheard {
-        Unheard::Silence => Reply::Ambiguous(Ambiguity::Interrupted {
-            cause: SILENCE.to_owned(),
-        }),
-        Unheard::Busy => Reply::Rejected(Rejection::Busy {
-            reason: BUSY.to_owned(),
-            retry_after: Some(WAIT),
-        }),
+        Unheard::Silence => Reply::Ambiguous(Ambiguity::Interrupted { cause: SILENCE.to_owned() }),
+        Unheard::Busy => {
+            Reply::Rejected(Rejection::Busy { reason: BUSY.to_owned(), retry_after: Some(WAIT) })
+        }
     }
 }
 
 /// What the caller of a seal is told.
 fn seal(unheard: Unheard) -> Seal {
-    Seal::Unreachable {
-        cause: text(unheard).to_owned(),
-    }
+    Seal::Unreachable { cause: text(unheard).to_owned() }
 }
 
 /// What the caller of a probe is told.
 fn probe(unheard: Unheard) -> Probe {
-    Probe::Unreadable {
-        cause: text(unheard).to_owned(),
-    }
+    Probe::Unreadable { cause: text(unheard).to_owned() }
 }
 
 const fn text(unheard: Unheard) -> &'static str {

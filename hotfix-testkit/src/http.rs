@@ -79,17 +79,11 @@ impl ScriptedServer {
     /// # Panics
     /// Outside a tokio runtime with I/O, or when no port is free.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .expect("a free loopback port");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free loopback port");
         let address = listener.local_addr().expect("a bound listener has an address");
         let shared = Arc::new(Shared::default());
         let accept = tokio::spawn(accept(listener, Arc::clone(&shared))).abort_handle();
-        Self {
-            address,
-            shared,
-            accept,
-        }
+        Self { address, shared, accept }
     }
 
     /// Returns where it listens.
@@ -112,11 +106,7 @@ impl ScriptedServer {
     /// Queues an answer for the next request to the path.
     pub fn respond_on(&self, path: &str, answer: Answer) {
         let mut state = self.shared.lock();
-        state
-            .by_path
-            .entry(path.to_owned())
-            .or_default()
-            .push_back(answer);
+        state.by_path.entry(path.to_owned()).or_default().push_back(answer);
     }
 
     /// Sets the answer to every request for which nothing is queued.
@@ -195,9 +185,7 @@ impl Shared {
 impl State {
     fn answer(&mut self, request: &Recorded) -> Answer {
         let own = self.by_path.get_mut(&request.path).and_then(VecDeque::pop_front);
-        let scripted = own
-            .or_else(|| self.queue.pop_front())
-            .or_else(|| self.otherwise.clone());
+        let scripted = own.or_else(|| self.queue.pop_front()).or_else(|| self.otherwise.clone());
         scripted.unwrap_or_else(|| {
             let line = format!("{} {}", request.method, request.path);
             let answer = Answer::status(500).text(format!("no answer is scripted for {line}"));

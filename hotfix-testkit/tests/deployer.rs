@@ -42,16 +42,9 @@ impl Fixture {
         wrap: impl FnOnce(MemoryDeployer) -> Arc<dyn Deployer>,
     ) -> Self {
         let instance = "broken-1".to_owned();
-        let fault = Fault::CrashLoop {
-            instance,
-            restarts: 3,
-        };
+        let fault = Fault::CrashLoop { instance, restarts: 3 };
         memory.behave(release('3').artifact.id(), Behaviour::Broken(fault));
-        Self {
-            seen: wrap(memory.clone()),
-            memory,
-            count: AtomicU32::new(0),
-        }
+        Self { seen: wrap(memory.clone()), memory, count: AtomicU32::new(0) }
     }
 }
 
@@ -61,8 +54,7 @@ impl DeployerFixture for Fixture {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let target: Target = format!("staging/shop-{number}").parse().unwrap();
         self.memory.add_target(&target, [slot("blue"), slot("green")]);
-        self.memory
-            .install(&target, &slot("blue"), &release('1'), NonZeroU16::new(2).unwrap());
+        self.memory.install(&target, &slot("blue"), &release('1'), NonZeroU16::new(2).unwrap());
         DeployerSite {
             deployer: Arc::clone(&self.seen),
             target,
@@ -82,10 +74,7 @@ async fn the_reference_deployer_keeps_every_case() {
     let fixture = Fixture::new(MemoryDeployer::new(), |memory| Arc::new(memory));
     deployer::all(&fixture).await;
     let skipped = deployer::report(&fixture).await.skipped();
-    assert_eq!(
-        skipped,
-        ["traffic::a_split_is_refused_where_traffic_only_switches"]
-    );
+    assert_eq!(skipped, ["traffic::a_split_is_refused_where_traffic_only_switches"]);
 }
 
 #[tokio::test]
@@ -141,15 +130,8 @@ struct Defective {
 
 impl Defective {
     async fn above(&self, call: &Call, target: &Target) -> Call {
-        let stamp = self
-            .inner
-            .observe(target)
-            .await
-            .map_or(call.stamp, |workload| workload.stamp.next());
-        Call {
-            stamp,
-            ..call.clone()
-        }
+        let stamp = self.inner.observe(target).await.map_or(call.stamp, |workload| workload.stamp.next());
+        Call { stamp, ..call.clone() }
     }
 }
 
@@ -204,9 +186,7 @@ impl Deployer for Defective {
 
     async fn seal(&self, target: &Target, stamp: Stamp) -> Seal {
         match (self.defect, self.inner.observe(target).await) {
-            (Defect::IdleSeal, Ok(workload)) => Seal::Sealed(Sealed {
-                previous: workload.stamp,
-            }),
+            (Defect::IdleSeal, Ok(workload)) => Seal::Sealed(Sealed { previous: workload.stamp }),
             _ => self.inner.seal(target, stamp).await,
         }
     }
@@ -222,11 +202,7 @@ impl Deployer for Defective {
 
 async fn broken_by(defect: Defect) -> Vec<&'static str> {
     let fixture = Fixture::new(MemoryDeployer::new(), |inner| {
-        Arc::new(Defective {
-            inner,
-            defect,
-            count: AtomicU32::new(0),
-        })
+        Arc::new(Defective { inner, defect, count: AtomicU32::new(0) })
     });
     deployer::report(&fixture).await.broken()
 }
@@ -245,10 +221,7 @@ async fn each_defect_breaks_the_cases_that_are_about_it() {
     );
     assert_eq!(
         broken_by(Defect::ForgetsKeys).await,
-        [
-            "fence::a_repeated_key_is_not_applied_again",
-            "fence::a_probe_tells_applied_from_not_applied"
-        ]
+        ["fence::a_repeated_key_is_not_applied_again", "fence::a_probe_tells_applied_from_not_applied"]
     );
     assert_eq!(
         broken_by(Defect::NoPrecondition).await,
@@ -265,16 +238,7 @@ async fn each_defect_breaks_the_cases_that_are_about_it() {
             "fence::nothing_older_passes_a_seal",
         ]
     );
-    assert_eq!(
-        broken_by(Defect::ProbesOnlyNow).await,
-        ["fence::a_probe_tells_applied_from_not_applied"]
-    );
-    assert_eq!(
-        broken_by(Defect::TimidRestore).await,
-        ["restore::a_dead_baseline_does_not_block_it"]
-    );
-    assert_eq!(
-        broken_by(Defect::LateWatch).await,
-        ["observe::a_watch_gives_the_present_state_first"]
-    );
+    assert_eq!(broken_by(Defect::ProbesOnlyNow).await, ["fence::a_probe_tells_applied_from_not_applied"]);
+    assert_eq!(broken_by(Defect::TimidRestore).await, ["restore::a_dead_baseline_does_not_block_it"]);
+    assert_eq!(broken_by(Defect::LateWatch).await, ["observe::a_watch_gives_the_present_state_first"]);
 }

@@ -29,16 +29,12 @@ async fn every_wrapper_keeps_the_contract_of_its_port_when_nothing_is_scripted()
         Arc::new(FaultyDeployer::new(Arc::new(inner), Faults::none()))
     });
     deployer::all(&deployers).await;
-    let repositories = Repositories {
-        wrap: |inner| Arc::new(FaultyVersionControl::new(inner, Faults::none())),
-    };
+    let repositories =
+        Repositories { wrap: |inner| Arc::new(FaultyVersionControl::new(inner, Faults::none())) };
     version_control::all(&repositories).await;
     let clock = ManualClock::default();
-    incident_store::all(&Stores {
-        clock,
-        wrap: |inner| Arc::new(FaultyStore::new(inner, Faults::none())),
-    })
-    .await;
+    incident_store::all(&Stores { clock, wrap: |inner| Arc::new(FaultyStore::new(inner, Faults::none())) })
+        .await;
     let wrap: fn(Arc<dyn Notifier>) -> Arc<dyn Notifier> =
         |inner| Arc::new(FaultyNotifier::new(inner, Faults::none()));
     notifier::all(&offering(Offered::Yes, wrap)).await;
@@ -59,11 +55,7 @@ fn green() -> SlotName {
 }
 
 fn stage() -> Verb {
-    Verb::Stage {
-        slot: green(),
-        release: release('2'),
-        replicas: NonZeroU16::MIN,
-    }
+    Verb::Stage { slot: green(), release: release('2'), replicas: NonZeroU16::MIN }
 }
 
 fn retire() -> Verb {
@@ -71,11 +63,7 @@ fn retire() -> Verb {
 }
 
 fn call(key: &str, seq: u32) -> Call {
-    Call {
-        key: key.parse().unwrap(),
-        stamp: Stamp::new(1, seq),
-        deadline: Timestamp::UNIX_EPOCH,
-    }
+    Call { key: key.parse().unwrap(), stamp: Stamp::new(1, seq), deadline: Timestamp::UNIX_EPOCH }
 }
 
 impl Bench {
@@ -85,18 +73,11 @@ impl Bench {
         memory.add_target(&target, ["blue".parse().unwrap(), green()]);
         memory.install(&target, &"blue".parse().unwrap(), &release('1'), NonZeroU16::MIN);
         let deployer = FaultyDeployer::new(Arc::new(memory.clone()), faults.clone());
-        Self {
-            memory,
-            faults,
-            deployer,
-            target,
-        }
+        Self { memory, faults, deployer, target }
     }
 
     async fn apply(&self, call: &Call, verb: &Verb) -> Reply {
-        self.deployer
-            .apply(call, &self.target, verb, &Precondition::default())
-            .await
+        self.deployer.apply(call, &self.target, verb, &Precondition::default()).await
     }
 
     fn accepted(&self) -> Vec<String> {
@@ -106,9 +87,7 @@ impl Bench {
 }
 
 fn silence() -> Reply {
-    Reply::Ambiguous(Ambiguity::Interrupted {
-        cause: "no answer (injected)".to_owned(),
-    })
+    Reply::Ambiguous(Ambiguity::Interrupted { cause: "no answer (injected)".to_owned() })
 }
 
 #[tokio::test]
@@ -122,16 +101,7 @@ async fn a_lost_request_never_arrives_and_a_lost_reply_did() {
     assert_eq!(bench.apply(&call("b", 2), &stage()).await, silence());
     assert_eq!(bench.accepted(), ["b"]);
     let busy = bench.apply(&call("c", 3), &stage()).await;
-    assert!(
-        matches!(
-            busy,
-            Reply::Rejected(Rejection::Busy {
-                retry_after: Some(_),
-                ..
-            })
-        ),
-        "{busy:?}"
-    );
+    assert!(matches!(busy, Reply::Rejected(Rejection::Busy { retry_after: Some(_), .. })), "{busy:?}");
     assert_eq!(bench.accepted(), ["b"]);
     assert_eq!(
         bench.faults.happened(),
@@ -150,24 +120,12 @@ async fn a_held_request_arrives_after_its_caller_gave_up_and_finds_the_seal() {
     let late = call("late", 1);
     let verb = stage();
     let patience = Duration::from_secs(30);
-    assert!(
-        tokio::time::timeout(patience, bench.apply(&late, &verb))
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(patience, bench.apply(&late, &verb)).await.is_err());
     let sealed = bench.deployer.seal(&bench.target, Stamp::new(1, 2)).await;
-    assert_eq!(
-        sealed,
-        Seal::Sealed(Sealed {
-            previous: Stamp::ZERO
-        })
-    );
+    assert_eq!(sealed, Seal::Sealed(Sealed { previous: Stamp::ZERO }));
     assert_eq!(bench.faults.release().await, 1);
     assert_eq!(bench.accepted(), [""; 0]);
-    assert_eq!(
-        bench.deployer.probe(&bench.target, &late.key).await,
-        Probe::NotApplied
-    );
+    assert_eq!(bench.deployer.probe(&bench.target, &late.key).await, Probe::NotApplied);
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,16 +154,8 @@ async fn a_duplicate_of_a_deploy_does_not_come_back_after_its_rollback() {
     assert_eq!(bench.faults.release().await, 1);
     assert_eq!(bench.accepted(), ["deploy", "rollback"]);
     let refused = bench.apply(&call("deploy", 1), &stage()).await;
-    assert_eq!(
-        refused,
-        Reply::Conflict(Conflict::Fenced {
-            current: Stamp::new(1, 2)
-        })
-    );
-    assert_eq!(
-        bench.memory.observe(&bench.target).await.unwrap().slot(&green()),
-        None
-    );
+    assert_eq!(refused, Reply::Conflict(Conflict::Fenced { current: Stamp::new(1, 2) }));
+    assert_eq!(bench.memory.observe(&bench.target).await.unwrap().slot(&green()), None);
 }
 
 #[tokio::test]
@@ -214,15 +164,9 @@ async fn a_store_that_does_not_answer_may_have_written() {
     let faults = Faults::none();
     let store = FaultyStore::new(Arc::new(memory.clone()), faults.clone());
     faults.add(Operation::Runs, Mishap::Busy);
-    assert_eq!(
-        store.runs(RunFilter::All).await.unwrap_err().kind(),
-        ErrorKind::Unavailable
-    );
+    assert_eq!(store.runs(RunFilter::All).await.unwrap_err().kind(), ErrorKind::Unavailable);
     faults.add(Operation::Runs, Mishap::ReplyLost);
-    assert_eq!(
-        store.runs(RunFilter::All).await.unwrap_err().kind(),
-        ErrorKind::Timeout
-    );
+    assert_eq!(store.runs(RunFilter::All).await.unwrap_err().kind(), ErrorKind::Timeout);
     assert_eq!(store.runs(RunFilter::All).await.unwrap(), []);
 }
 
@@ -230,10 +174,7 @@ async fn a_store_that_does_not_answer_may_have_written() {
 async fn persist(bench: &Bench, stamp: &mut Stamp, key: &str, verb: &Verb) {
     loop {
         *stamp = stamp.next();
-        let call = Call {
-            stamp: *stamp,
-            ..call(key, 0)
-        };
+        let call = Call { stamp: *stamp, ..call(key, 0) };
         match bench.apply(&call, verb).await {
             Reply::Applied(_) => return,
             Reply::Rejected(Rejection::Busy { .. }) => {}
@@ -256,12 +197,7 @@ async fn persist(bench: &Bench, stamp: &mut Stamp, key: &str, verb: &Verb) {
 #[tokio::test]
 async fn under_any_seed_every_step_is_applied_exactly_once() {
     for seed in 0..200 {
-        let rates = Rates {
-            duplicated: 200,
-            request_lost: 200,
-            reply_lost: 200,
-            ..Rates::default()
-        };
+        let rates = Rates { duplicated: 200, request_lost: 200, reply_lost: 200, ..Rates::default() };
         let bench = Bench::new(Faults::seeded(seed, rates));
         let mut stamp = Stamp::new(1, 0);
         let mut expected = Vec::new();

@@ -45,10 +45,7 @@ async fn answers_in_order_and_records_what_came() {
 
     let requests = server.requests();
     assert_eq!(requests.len(), 3);
-    assert_eq!(
-        (requests[0].method.as_str(), requests[0].path.as_str()),
-        ("POST", "/post")
-    );
+    assert_eq!((requests[0].method.as_str(), requests[0].path.as_str()), ("POST", "/post"));
     assert_eq!(requests[0].query, "a=1");
     assert_eq!(requests[0].header("x-key"), Some("k1"));
     assert_eq!(requests[0].json(), json!({"n": 1}));

@@ -18,10 +18,7 @@ pub(crate) struct Fixture {
 impl IncidentStoreFixture for Fixture {
     async fn site(&self) -> StoreSite {
         let store = MemoryStore::new(Arc::new(self.clock.clone()));
-        StoreSite {
-            second: (self.wrap)(Arc::new(store.clone())),
-            store: (self.wrap)(Arc::new(store)),
-        }
+        StoreSite { second: (self.wrap)(Arc::new(store.clone())), store: (self.wrap)(Arc::new(store)) }
     }
 
     async fn pass(&self, _: &StoreSite, period: Period) {
@@ -31,9 +28,5 @@ impl IncidentStoreFixture for Fixture {
 
 #[tokio::test]
 async fn the_reference_store_keeps_every_case() {
-    incident_store::all(&Fixture {
-        clock: ManualClock::default(),
-        wrap: |inner| inner,
-    })
-    .await;
+    incident_store::all(&Fixture { clock: ManualClock::default(), wrap: |inner| inner }).await;
 }

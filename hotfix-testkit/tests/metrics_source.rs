@@ -19,11 +19,7 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn new(wrap: fn(Arc<dyn MetricsSource>) -> Arc<dyn MetricsSource>) -> Self {
-        Self {
-            clock: ManualClock::default(),
-            memory: Mutex::default(),
-            wrap,
-        }
+        Self { clock: ManualClock::default(), memory: Mutex::default(), wrap }
     }
 }
 
@@ -67,15 +63,6 @@ async fn the_history_has_the_errors_of_each_whole_interval() {
     };
     assert_eq!(site.source.history(&query(10)).await.unwrap(), [1, 0, 4, 2]);
     assert_eq!(site.source.history(&query(2)).await.unwrap(), [4, 2]);
-    fixture
-        .memory
-        .lock()
-        .await
-        .as_ref()
-        .unwrap()
-        .fail(ErrorKind::Timeout);
-    assert_eq!(
-        site.source.history(&query(2)).await.unwrap_err().kind(),
-        ErrorKind::Timeout
-    );
+    fixture.memory.lock().await.as_ref().unwrap().fail(ErrorKind::Timeout);
+    assert_eq!(site.source.history(&query(2)).await.unwrap_err().kind(), ErrorKind::Timeout);
 }

@@ -20,11 +20,7 @@ struct MemoryBoard(MemoryNotifier);
 impl Board for MemoryBoard {
     async fn shown(&self) -> Vec<Seen> {
         let seen = self.0.shown().into_iter();
-        seen.map(|shown| Seen {
-            text: shown.message.plain_title(),
-            under: shown.under,
-        })
-        .collect()
+        seen.map(|shown| Seen { text: shown.message.plain_title(), under: shown.under }).collect()
     }
 }
 
@@ -42,11 +38,7 @@ impl NotifierFixture for Fixture {
 
 /// A fixture whose destination offers everything, or nothing that can be left out.
 pub(crate) fn offering(all: Offered, wrap: fn(Arc<dyn Notifier>) -> Arc<dyn Notifier>) -> Fixture {
-    let capabilities = NotifierCapabilities {
-        threads: all,
-        updates: all,
-        probe: all,
-    };
+    let capabilities = NotifierCapabilities { threads: all, updates: all, probe: all };
     Fixture { capabilities, wrap }
 }
 
@@ -67,9 +59,6 @@ async fn a_destination_that_only_posts_keeps_what_it_offers() {
     report.assert_kept();
     assert_eq!(
         report.skipped(),
-        [
-            "cases::a_reply_stands_below_its_root",
-            "cases::an_update_changes_the_root"
-        ]
+        ["cases::a_reply_stands_below_its_root", "cases::an_update_changes_the_root"]
     );
 }

@@ -29,10 +29,7 @@ impl VersionControlFixture for Fixture {
         for (name, commit) in history.tags {
             git.set_tag(&name.parse().unwrap(), &commits[commit]);
         }
-        Repository {
-            control: (self.wrap)(Arc::new(git)),
-            commits,
-        }
+        Repository { control: (self.wrap)(Arc::new(git)), commits }
     }
 }
 

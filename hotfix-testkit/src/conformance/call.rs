@@ -17,9 +17,7 @@ pub(super) struct Caller {
 impl Caller {
     /// Begins an epoch above a fence.
     pub(super) const fn above(fence: Stamp) -> Self {
-        Self {
-            stamp: Stamp::new(fence.epoch + 1, 0),
-        }
+        Self { stamp: Stamp::new(fence.epoch + 1, 0) }
     }
 
     pub(super) const fn stamp(&mut self) -> Stamp {
@@ -36,11 +34,7 @@ impl Caller {
 
 /// Makes a call.
 pub(super) fn call(key: &str, stamp: Stamp) -> Call {
-    Call {
-        key: IdempotencyKey::new(key).expect("keys of cases are valid"),
-        stamp,
-        deadline: soon(),
-    }
+    Call { key: IdempotencyKey::new(key).expect("keys of cases are valid"), stamp, deadline: soon() }
 }
 
 #[expect(

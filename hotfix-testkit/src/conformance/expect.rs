@@ -9,27 +9,17 @@ use super::report::{Outcome, Unmet};
 
 /// Ends a case as broken.
 pub(super) fn broken(finding: impl Into<String>) -> Unmet {
-    Unmet::Broken {
-        finding: finding.into(),
-    }
+    Unmet::Broken { finding: finding.into() }
 }
 
 /// Goes on only if the backend offers what the rest of the case is about.
 pub(super) const fn offered(is_offered: bool, what: &'static str) -> Outcome {
-    if is_offered {
-        Ok(())
-    } else {
-        Err(Unmet::NotOffered { what })
-    }
+    if is_offered { Ok(()) } else { Err(Unmet::NotOffered { what }) }
 }
 
 /// Expects that a statement holds.
 pub(super) fn holds(statement: bool, what: &str) -> Outcome {
-    if statement {
-        Ok(())
-    } else {
-        Err(broken(format!("it does not hold that {what}")))
-    }
+    if statement { Ok(()) } else { Err(broken(format!("it does not hold that {what}"))) }
 }
 
 /// Expects two values to be equal.
@@ -49,12 +39,8 @@ pub(super) fn succeeds<T>(what: &str, result: Result<T, Error>) -> Result<T, Unm
 pub(super) fn fails<T: Debug>(what: &str, result: Result<T, Error>, kind: ErrorKind) -> Outcome {
     match result {
         Err(error) if error.kind() == kind => Ok(()),
-        Err(error) => Err(broken(format!(
-            "{what}: expected the error kind {kind:?}, found {error}"
-        ))),
-        Ok(value) => Err(broken(format!(
-            "{what}: expected the error kind {kind:?}, found {value:?}"
-        ))),
+        Err(error) => Err(broken(format!("{what}: expected the error kind {kind:?}, found {error}"))),
+        Ok(value) => Err(broken(format!("{what}: expected the error kind {kind:?}, found {value:?}"))),
     }
 }
 
@@ -70,9 +56,7 @@ pub(super) fn applied(what: &str, reply: &Reply) -> Outcome {
 pub(super) fn refused(what: &str, reply: &Reply) -> Outcome {
     match reply {
         Reply::Rejected(Rejection::Permanent { .. }) => Ok(()),
-        other => Err(broken(format!(
-            "{what}: expected Rejected(Permanent), found {other:?}"
-        ))),
+        other => Err(broken(format!("{what}: expected Rejected(Permanent), found {other:?}"))),
     }
 }
 
@@ -80,9 +64,7 @@ pub(super) fn refused(what: &str, reply: &Reply) -> Outcome {
 pub(super) fn drifted(what: &str, reply: &Reply) -> Outcome {
     match reply {
         Reply::Conflict(Conflict::Drifted { .. }) => Ok(()),
-        other => Err(broken(format!(
-            "{what}: expected Conflict(Drifted), found {other:?}"
-        ))),
+        other => Err(broken(format!("{what}: expected Conflict(Drifted), found {other:?}"))),
     }
 }
 

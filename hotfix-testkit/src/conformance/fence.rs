@@ -38,22 +38,10 @@ pub(super) async fn stale_and_equal_stamps_are_refused(gate: &dyn Gate) -> Outco
     applied("the first change", &gate.change(&call("first", high), 0).await)?;
     equal("the fence after it", &gate.stamp().await?, &high)?;
     let before = gate.picture().await?;
-    fenced(
-        "another key with the same stamp",
-        &gate.change(&call("second", high), 1).await,
-        high,
-    )?;
-    fenced(
-        "another key with a lower stamp",
-        &gate.change(&call("third", low), 1).await,
-        high,
-    )?;
+    fenced("another key with the same stamp", &gate.change(&call("second", high), 1).await, high)?;
+    fenced("another key with a lower stamp", &gate.change(&call("third", low), 1).await, high)?;
     let older = Stamp::new(high.epoch - 1, u32::MAX);
-    fenced(
-        "another key of an earlier epoch",
-        &gate.change(&call("fourth", older), 1).await,
-        high,
-    )?;
+    fenced("another key of an earlier epoch", &gate.change(&call("fourth", older), 1).await, high)?;
     equal("what is there", &gate.picture().await?, &before)
 }
 
@@ -69,15 +57,8 @@ pub(super) async fn a_repeated_key_is_not_applied_again(gate: &dyn Gate) -> Outc
     applied("undoing it", &gate.undo(&caller.call("undo")).await)?;
     let undone = gate.picture().await?;
     holds(undone != after, "undoing changes what is there")?;
-    applied(
-        "the same key with a newer stamp",
-        &gate.change(&caller.call("first"), 0).await,
-    )?;
-    equal(
-        "what is there after the repetition of a key that was undone",
-        &gate.picture().await?,
-        &undone,
-    )
+    applied("the same key with a newer stamp", &gate.change(&caller.call("first"), 0).await)?;
+    equal("what is there after the repetition of a key that was undone", &gate.picture().await?, &undone)
 }
 
 pub(super) async fn a_late_duplicate_is_refused(gate: &dyn Gate) -> Outcome {
@@ -87,11 +68,7 @@ pub(super) async fn a_late_duplicate_is_refused(gate: &dyn Gate) -> Outcome {
     let undo = caller.call("undo");
     applied("undoing it", &gate.undo(&undo).await)?;
     let undone = gate.picture().await?;
-    fenced(
-        "the duplicate of the first call",
-        &gate.change(&first, 0).await,
-        undo.stamp,
-    )?;
+    fenced("the duplicate of the first call", &gate.change(&first, 0).await, undo.stamp)?;
     equal("what is there", &gate.picture().await?, &undone)
 }
 
@@ -102,13 +79,7 @@ pub(super) async fn a_seal_raises_the_fence_and_nothing_else(gate: &dyn Gate) ->
     let before = gate.picture().await?;
     let stamp = caller.stamp();
     let found = sealed("the seal", gate.seal(stamp).await)?;
-    equal(
-        "the stamp that the seal found",
-        &found,
-        &Sealed {
-            previous: first.stamp,
-        },
-    )?;
+    equal("the stamp that the seal found", &found, &Sealed { previous: first.stamp })?;
     equal("the fence", &gate.stamp().await?, &stamp)?;
     equal("what is there", &gate.picture().await?, &before)
 }
@@ -118,16 +89,9 @@ pub(super) async fn a_seal_can_be_repeated_and_overtaken(gate: &dyn Gate) -> Out
     let (low, high) = (caller.stamp(), caller.stamp());
     sealed("the seal", gate.seal(high).await)?;
     sealed("the same seal again", gate.seal(high).await)?;
-    equal(
-        "a lower seal",
-        &gate.seal(low).await,
-        &Seal::Overtaken { current: high },
-    )?;
+    equal("a lower seal", &gate.seal(low).await, &Seal::Overtaken { current: high })?;
     equal("the fence", &gate.stamp().await?, &high)?;
-    applied(
-        "a change above the seal",
-        &gate.change(&caller.call("first"), 0).await,
-    )
+    applied("a change above the seal", &gate.change(&caller.call("first"), 0).await)
 }
 
 pub(super) async fn nothing_older_passes_a_seal(gate: &dyn Gate) -> Outcome {
@@ -136,38 +100,18 @@ pub(super) async fn nothing_older_passes_a_seal(gate: &dyn Gate) -> Outcome {
     let before = gate.picture().await?;
     let stamp = caller.stamp();
     sealed("the seal", gate.seal(stamp).await)?;
-    fenced(
-        "a call that was made before the seal",
-        &gate.change(&late, 0).await,
-        stamp,
-    )?;
-    fenced(
-        "a call with the stamp of the seal",
-        &gate.change(&call("equal", stamp), 0).await,
-        stamp,
-    )?;
+    fenced("a call that was made before the seal", &gate.change(&late, 0).await, stamp)?;
+    fenced("a call with the stamp of the seal", &gate.change(&call("equal", stamp), 0).await, stamp)?;
     equal("what is there", &gate.picture().await?, &before)?;
-    equal(
-        "the probe of the late key",
-        &gate.probe(&key("late")).await,
-        &Probe::NotApplied,
-    )
+    equal("the probe of the late key", &gate.probe(&key("late")).await, &Probe::NotApplied)
 }
 
 pub(super) async fn a_probe_tells_applied_from_not_applied(gate: &dyn Gate) -> Outcome {
     let mut caller = Caller::above(gate.stamp().await?);
-    equal(
-        "the probe of an unused key",
-        &gate.probe(&key("first")).await,
-        &Probe::NotApplied,
-    )?;
+    equal("the probe of an unused key", &gate.probe(&key("first")).await, &Probe::NotApplied)?;
     applied("a change", &gate.change(&caller.call("first"), 0).await)?;
     probe_finds(gate, "first", "right after it").await?;
-    equal(
-        "the probe of another key",
-        &gate.probe(&key("second")).await,
-        &Probe::NotApplied,
-    )?;
+    equal("the probe of another key", &gate.probe(&key("second")).await, &Probe::NotApplied)?;
     applied("a second change", &gate.change(&caller.call("second"), 1).await)?;
     applied("undoing", &gate.undo(&caller.call("undo")).await)?;
     sealed("a seal", gate.seal(caller.stamp()).await)?;
@@ -178,9 +122,7 @@ pub(super) async fn a_probe_tells_applied_from_not_applied(gate: &dyn Gate) -> O
 async fn probe_finds(gate: &dyn Gate, name: &str, when: &str) -> Outcome {
     match gate.probe(&key(name)).await {
         Probe::Applied(_) => Ok(()),
-        other => Err(broken(format!(
-            "the probe of key {name} {when}: expected Applied, found {other:?}"
-        ))),
+        other => Err(broken(format!("the probe of key {name} {when}: expected Applied, found {other:?}"))),
     }
 }
 
@@ -191,8 +133,6 @@ pub(super) async fn of_two_equal_stamps_one_wins(gate: &dyn Gate) -> Outcome {
     let (first, second) = tokio::join!(gate.change(&one, 0), gate.change(&two, 1));
     match (&first, &second) {
         (Reply::Applied(_), loser) | (loser, Reply::Applied(_)) => fenced("the loser", loser, stamp),
-        _ => Err(broken(format!(
-            "expected one of two to be applied, found {first:?} and {second:?}"
-        ))),
+        _ => Err(broken(format!("expected one of two to be applied, found {first:?} and {second:?}"))),
     }
 }

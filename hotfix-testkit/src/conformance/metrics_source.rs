@@ -70,17 +70,9 @@ pub mod cases {
     pub async fn requests_and_errors_are_counted_raw(fixture: &dyn MetricsSourceFixture) -> Outcome {
         let site = fixture.site().await;
         fixture.serve(&site, &site.busy, 7, 0).await;
-        equal(
-            "after the first requests",
-            &totals(&site.scrape(&[&site.busy]).await?),
-            &(7.0, 0.0),
-        )?;
+        equal("after the first requests", &totals(&site.scrape(&[&site.busy]).await?), &(7.0, 0.0))?;
         fixture.serve(&site, &site.busy, 13, 5).await;
-        equal(
-            "after some errors",
-            &totals(&site.scrape(&[&site.busy]).await?),
-            &(20.0, 5.0),
-        )
+        equal("after some errors", &totals(&site.scrape(&[&site.busy]).await?), &(20.0, 5.0))
     }
 
     /// Without a restart no counter falls, no series disappears, and no reading is older than one before.
@@ -98,10 +90,7 @@ pub mod cases {
                 let rose = new.is_some_and(|new| {
                     new.requests >= old.requests && new.errors >= old.errors && new.at >= old.at
                 });
-                holds(
-                    rose,
-                    &format!("{old:?} is followed by a later reading that is not lower: {new:?}"),
-                )?;
+                holds(rose, &format!("{old:?} is followed by a later reading that is not lower: {new:?}"))?;
             }
             before = after;
         }
@@ -114,10 +103,7 @@ pub mod cases {
         fixture.serve(&site, &site.busy, 5, 1).await;
         let series = site.scrape(&[&site.busy, &site.idle]).await?;
         let (busy, idle): (Vec<_>, Vec<_>) = series.into_iter().partition(|series| series.slot == site.busy);
-        holds(
-            idle.iter().all(|series| series.slot == site.idle),
-            "every series belongs to an asked slot",
-        )?;
+        holds(idle.iter().all(|series| series.slot == site.idle), "every series belongs to an asked slot")?;
         equal("the busy slot", &totals(&busy), &(5.0, 1.0))?;
         equal("the idle slot", &totals(&idle), &(0.0, 0.0))
     }
@@ -126,11 +112,7 @@ pub mod cases {
     pub async fn only_the_asked_slots_are_told(fixture: &dyn MetricsSourceFixture) -> Outcome {
         let site = fixture.site().await;
         fixture.serve(&site, &site.busy, 5, 1).await;
-        equal(
-            "the idle slot alone",
-            &totals(&site.scrape(&[&site.idle]).await?),
-            &(0.0, 0.0),
-        )?;
+        equal("the idle slot alone", &totals(&site.scrape(&[&site.idle]).await?), &(0.0, 0.0))?;
         equal("no slot", &site.scrape(&[]).await?, &Vec::new())
     }
 
@@ -140,14 +122,7 @@ pub mod cases {
         fixture.serve(&site, &site.busy, 5, 1).await;
         site.target = elsewhere(&site.target);
         let slots = vec![site.busy.clone()];
-        match site
-            .source
-            .scrape(&MetricsQuery {
-                target: site.target.clone(),
-                slots,
-            })
-            .await
-        {
+        match site.source.scrape(&MetricsQuery { target: site.target.clone(), slots }).await {
             Ok(scrape) => equal("its series", &scrape.series, &Vec::new()),
             Err(_) => Ok(()),
         }
@@ -159,26 +134,17 @@ pub mod cases {
         fixture.serve(&site, &site.busy, 5, 1).await;
         for points in [0, 1, 3] {
             let busy = site.history(&site.busy, points).await?;
-            holds(
-                busy.len() <= points,
-                &format!("{busy:?} has at most {points} points"),
-            )?;
+            holds(busy.len() <= points, &format!("{busy:?} has at most {points} points"))?;
         }
         let idle = site.history(&site.idle, 10).await?;
-        holds(
-            idle.iter().all(|errors| *errors == 0),
-            &format!("{idle:?} has no errors"),
-        )
+        holds(idle.iter().all(|errors| *errors == 0), &format!("{idle:?} has no errors"))
     }
 }
 
 impl MetricsSite {
     async fn scrape(&self, slots: &[&SlotName]) -> Result<Vec<CounterSeries>, Unmet> {
         let slots = slots.iter().map(|slot| (*slot).clone()).collect();
-        let query = MetricsQuery {
-            target: self.target.clone(),
-            slots,
-        };
+        let query = MetricsQuery { target: self.target.clone(), slots };
         let scrape = succeeds("scrape", self.source.scrape(&query).await)?;
         equal("the warnings", &scrape.warnings, &Vec::new())?;
         Ok(scrape.series)
@@ -198,10 +164,7 @@ impl MetricsSite {
 /// Returns requests and errors of all series; no error series means no errors.
 fn totals(series: &[CounterSeries]) -> (f64, f64) {
     let errors = |series: &CounterSeries| series.errors.unwrap_or(0.0);
-    (
-        series.iter().map(|series| series.requests).sum(),
-        series.iter().map(errors).sum(),
-    )
+    (series.iter().map(|series| series.requests).sum(), series.iter().map(errors).sum())
 }
 
 /// The service of a target in an environment that no fixture has.

@@ -92,11 +92,7 @@ pub mod cases {
         let is_token = !name.is_empty() && !name.chars().any(char::is_whitespace);
         holds(is_token, &format!("{name:?} is a name without blanks"))?;
         deliver(&site, &posting("root", PostingKind::Root, None)).await?;
-        equal(
-            "the name afterwards",
-            &site.notifier.destination(),
-            &name.as_str(),
-        )
+        equal("the name afterwards", &site.notifier.destination(), &name.as_str())
     }
 
     /// A root is shown as a message of its own.
@@ -136,10 +132,7 @@ pub mod cases {
     /// Where threads are not offered, a reply is a message of its own.
     pub async fn a_reply_without_threads_stands_alone(fixture: &dyn NotifierFixture) -> Outcome {
         let site = fixture.site().await;
-        offered(
-            site.notifier.capabilities().threads == Offered::No,
-            "a destination without threads",
-        )?;
+        offered(site.notifier.capabilities().threads == Offered::No, "a destination without threads")?;
         let root = deliver(&site, &posting("root", PostingKind::Root, None)).await?;
         deliver(&site, &posting("reply", PostingKind::Reply, Some(&root))).await?;
         shows(&site, &[("root", None), ("reply", None)]).await
@@ -157,10 +150,7 @@ pub mod cases {
     /// Where updates are not offered, an update counts as delivered and shows nothing.
     pub async fn an_update_is_skipped_where_it_is_not_offered(fixture: &dyn NotifierFixture) -> Outcome {
         let site = fixture.site().await;
-        offered(
-            site.notifier.capabilities().updates == Offered::No,
-            "a destination without updates",
-        )?;
+        offered(site.notifier.capabilities().updates == Offered::No, "a destination without updates")?;
         let root = deliver(&site, &posting("root", PostingKind::Root, None)).await?;
         deliver(&site, &posting("changed", PostingKind::Update, Some(&root))).await?;
         shows(&site, &[("root", None)]).await
@@ -183,30 +173,19 @@ pub mod cases {
         if site.notifier.capabilities().probe == Offered::No {
             return fails("find", site.notifier.find(&root).await, ErrorKind::Unsupported);
         }
-        equal(
-            "before",
-            &succeeds("find", site.notifier.find(&root).await)?,
-            &PostingProbe::Absent,
-        )?;
+        equal("before", &succeeds("find", site.notifier.find(&root).await)?, &PostingProbe::Absent)?;
         let receipt = deliver(&site, &root).await?;
         let found = succeeds("find", site.notifier.find(&root).await)?;
         equal("afterwards", &found, &PostingProbe::Found(receipt))?;
         let other = posting("other", PostingKind::Root, None);
-        equal(
-            "another one",
-            &succeeds("find", site.notifier.find(&other).await)?,
-            &PostingProbe::Absent,
-        )
+        equal("another one", &succeeds("find", site.notifier.find(&other).await)?, &PostingProbe::Absent)
     }
 }
 
 async fn deliver(site: &NotifierSite, posting: &Posting) -> Result<Delivered, Unmet> {
     match site.notifier.deliver(posting).await {
         DeliveryOutcome::Delivered(receipt) => Ok(receipt),
-        other => Err(broken(format!(
-            "delivering {}: expected Delivered, found {other:?}",
-            posting.dedup
-        ))),
+        other => Err(broken(format!("delivering {}: expected Delivered, found {other:?}", posting.dedup))),
     }
 }
 
@@ -220,9 +199,7 @@ async fn shows(site: &NotifierSite, expected: &[(&str, Option<&Delivered>)]) -> 
     if as_expected {
         Ok(())
     } else {
-        Err(broken(format!(
-            "expected {expected:?} to be shown, found {shown:?}"
-        )))
+        Err(broken(format!("expected {expected:?} to be shown, found {shown:?}")))
     }
 }
 

@@ -60,10 +60,7 @@ pub enum CaseResult {
 
 impl Report {
     pub(super) const fn new(port: &'static str) -> Self {
-        Self {
-            port,
-            cases: Vec::new(),
-        }
+        Self { port, cases: Vec::new() }
     }
 
     pub(super) async fn run(&mut self, name: &'static str, case: impl Future<Output = Outcome>) {
@@ -119,19 +116,16 @@ impl fmt::Display for Report {
 /// Drives a future and turns a panic into its message, so that one broken case does not hide the others.
 async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
     let mut future = pin!(future);
-    std::future::poll_fn(
-        |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(poll) => poll.map(Ok),
-            Err(panic) => Poll::Ready(Err(message_of(panic.as_ref()))),
-        },
-    )
+    std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => Poll::Ready(Err(message_of(panic.as_ref()))),
+    })
     .await
 }
 
 fn message_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }
 
 #[cfg(test)]
@@ -143,11 +137,7 @@ mod tests {
         let mut report = Report::new("port");
         report.run("hangs", std::future::pending()).await;
         report.run("panics", async { panic!("oh {}", "no") }).await;
-        report
-            .run("not offered", async {
-                Err(Unmet::NotOffered { what: "time travel" })
-            })
-            .await;
+        report.run("not offered", async { Err(Unmet::NotOffered { what: "time travel" }) }).await;
         report.run("fine", async { Ok(()) }).await;
         assert_eq!(report.broken(), ["hangs", "panics"]);
         assert_eq!(

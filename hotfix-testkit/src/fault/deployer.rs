@@ -32,30 +32,15 @@ impl Deployer for FaultyDeployer {
     }
 
     async fn observe(&self, target: &Target) -> Result<Workload> {
-        through!(
-            self,
-            Observe,
-            |inner, target| inner.observe(&target),
-            failure("deployer.observe")
-        )
+        through!(self, Observe, |inner, target| inner.observe(&target), failure("deployer.observe"))
     }
 
     async fn watch(&self, target: &Target) -> Result<WorkloadWatch> {
-        through!(
-            self,
-            Watch,
-            |inner, target| inner.watch(&target),
-            failure("deployer.watch")
-        )
+        through!(self, Watch, |inner, target| inner.watch(&target), failure("deployer.watch"))
     }
 
     async fn snapshot(&self, target: &Target) -> Result<WorkloadSnapshot> {
-        through!(
-            self,
-            Snapshot,
-            |inner, target| inner.snapshot(&target),
-            failure("deployer.snapshot")
-        )
+        through!(self, Snapshot, |inner, target| inner.snapshot(&target), failure("deployer.snapshot"))
     }
 
     async fn apply(&self, call: &Call, target: &Target, verb: &Verb, precondition: &Precondition) -> Reply {
@@ -68,20 +53,10 @@ impl Deployer for FaultyDeployer {
     }
 
     async fn seal(&self, target: &Target, stamp: Stamp) -> Seal {
-        through!(
-            self,
-            Seal,
-            |inner, target, stamp| inner.seal(&target, stamp),
-            seal
-        )
+        through!(self, Seal, |inner, target, stamp| inner.seal(&target, stamp), seal)
     }
 
     async fn probe(&self, target: &Target, key: &IdempotencyKey) -> Probe {
-        through!(
-            self,
-            Probe,
-            |inner, target, key| inner.probe(&target, &key),
-            probe
-        )
+        through!(self, Probe, |inner, target, key| inner.probe(&target, &key), probe)
     }
 }

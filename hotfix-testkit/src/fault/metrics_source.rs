@@ -31,20 +31,10 @@ impl MetricsSource for FaultyMetricsSource {
     }
 
     async fn scrape(&self, query: &MetricsQuery) -> Result<Scrape> {
-        through!(
-            self,
-            Scrape,
-            |inner, query| inner.scrape(&query),
-            failure("metrics.scrape")
-        )
+        through!(self, Scrape, |inner, query| inner.scrape(&query), failure("metrics.scrape"))
     }
 
     async fn history(&self, query: &HistoryQuery) -> Result<Vec<u64>> {
-        through!(
-            self,
-            History,
-            |inner, query| inner.history(&query),
-            failure("metrics.history")
-        )
+        through!(self, History, |inner, query| inner.history(&query), failure("metrics.history"))
     }
 }

@@ -39,20 +39,13 @@ impl Notifier for FaultyNotifier {
     }
 
     async fn find(&self, posting: &Posting) -> Result<PostingProbe> {
-        through!(
-            self,
-            Find,
-            |inner, posting| inner.find(&posting),
-            failure("notifier.find")
-        )
+        through!(self, Find, |inner, posting| inner.find(&posting), failure("notifier.find"))
     }
 }
 
 fn outcome(unheard: Unheard) -> DeliveryOutcome {
     match unheard {
-        Unheard::Silence => DeliveryOutcome::Ambiguous {
-            cause: text(unheard).to_owned(),
-        },
+        Unheard::Silence => DeliveryOutcome::Ambiguous { cause: text(unheard).to_owned() },
         Unheard::Busy => DeliveryOutcome::Throttled { wait: Some(WAIT) },
     }
 }

@@ -72,13 +72,7 @@ pub struct Rates {
 impl Default for Rates {
     /// A bad day: one call in five goes wrong. None is held.
     fn default() -> Self {
-        Self {
-            request_lost: 50,
-            reply_lost: 50,
-            held: 0,
-            duplicated: 50,
-            busy: 50,
-        }
+        Self { request_lost: 50, reply_lost: 50, held: 0, duplicated: 50, busy: 50 }
     }
 }
 
@@ -90,10 +84,7 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn seeded(seed: u64, rates: Rates) -> Self {
-        Self {
-            script: BTreeMap::new(),
-            chance: Some(Chance { state: seed, rates }),
-        }
+        Self { script: BTreeMap::new(), chance: Some(Chance { state: seed, rates }) }
     }
 
     pub(super) fn add(&mut self, operation: Operation, mishap: Mishap) {
@@ -117,13 +108,7 @@ struct Chance {
 impl Chance {
     fn next(&mut self) -> Option<Mishap> {
         let mut dice = self.random() % 1000;
-        let Rates {
-            request_lost,
-            reply_lost,
-            held,
-            duplicated,
-            busy,
-        } = self.rates;
+        let Rates { request_lost, reply_lost, held, duplicated, busy } = self.rates;
         let sides = [
             (request_lost, Mishap::RequestLost),
             (reply_lost, Mishap::ReplyLost),

@@ -35,132 +35,62 @@ impl IncidentStore for FaultyStore {
     }
 
     async fn open_run(&self, run: NewRun) -> Result<Opened> {
-        through!(
-            self,
-            OpenRun,
-            |inner, run| inner.open_run(run),
-            failure("store.open_run")
-        )
+        through!(self, OpenRun, |inner, run| inner.open_run(run), failure("store.open_run"))
     }
 
     async fn append(&self, append: Append) -> Result<Appended> {
-        through!(
-            self,
-            Append,
-            |inner, append| inner.append(append),
-            failure("store.append")
-        )
+        through!(self, Append, |inner, append| inner.append(append), failure("store.append"))
     }
 
     async fn renew(&self, run: &RunId, epoch: u64, ttl: Period) -> Result<Renewed> {
-        through!(
-            self,
-            Renew,
-            |inner, run, epoch, ttl| inner.renew(&run, epoch, ttl),
-            failure("store.renew")
-        )
+        through!(self, Renew, |inner, run, epoch, ttl| inner.renew(&run, epoch, ttl), failure("store.renew"))
     }
 
     async fn take_over(&self, run: &RunId, worker: &WorkerName, ttl: Period) -> Result<TakenOver> {
         let failed = failure("store.take_over");
-        through!(
-            self,
-            TakeOver,
-            |inner, run, worker, ttl| inner.take_over(&run, &worker, ttl),
-            failed
-        )
+        through!(self, TakeOver, |inner, run, worker, ttl| inner.take_over(&run, &worker, ttl), failed)
     }
 
     async fn journal(&self, run: &RunId, from: u64) -> Result<Vec<JournalEntry>> {
-        through!(
-            self,
-            Journal,
-            |inner, run, from| inner.journal(&run, from),
-            failure("store.journal")
-        )
+        through!(self, Journal, |inner, run, from| inner.journal(&run, from), failure("store.journal"))
     }
 
     async fn runs(&self, filter: RunFilter) -> Result<Vec<RunSummary>> {
-        through!(
-            self,
-            Runs,
-            |inner, filter| inner.runs(filter),
-            failure("store.runs")
-        )
+        through!(self, Runs, |inner, filter| inner.runs(filter), failure("store.runs"))
     }
 
     async fn signal(&self, run: &RunId, signal: SignalEntry) -> Result<()> {
-        through!(
-            self,
-            Signal,
-            |inner, run, signal| inner.signal(&run, signal),
-            failure("store.signal")
-        )
+        through!(self, Signal, |inner, run, signal| inner.signal(&run, signal), failure("store.signal"))
     }
 
     async fn signals(&self, run: &RunId, skip: u64) -> Result<Vec<SignalEntry>> {
-        through!(
-            self,
-            Signals,
-            |inner, run, skip| inner.signals(&run, skip),
-            failure("store.signals")
-        )
+        through!(self, Signals, |inner, run, skip| inner.signals(&run, skip), failure("store.signals"))
     }
 
     async fn lease_outbox(&self, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {
         let failed = failure("store.lease_outbox");
-        through!(
-            self,
-            LeaseOutbox,
-            |inner, ttl, limit| inner.lease_outbox(ttl, limit),
-            failed
-        )
+        through!(self, LeaseOutbox, |inner, ttl, limit| inner.lease_outbox(ttl, limit), failed)
     }
 
     async fn settle_outbox(&self, id: u64, settlement: Settlement) -> Result<()> {
         let failed = failure("store.settle_outbox");
-        through!(
-            self,
-            SettleOutbox,
-            |inner, id, settlement| inner.settle_outbox(id, settlement),
-            failed
-        )
+        through!(self, SettleOutbox, |inner, id, settlement| inner.settle_outbox(id, settlement), failed)
     }
 
     async fn undelivered(&self) -> Result<Vec<OutboxItem>> {
-        through!(
-            self,
-            Undelivered,
-            |inner| inner.undelivered(),
-            failure("store.undelivered")
-        )
+        through!(self, Undelivered, |inner| inner.undelivered(), failure("store.undelivered"))
     }
 
     async fn incident(&self, id: &IncidentId) -> Result<Incident> {
-        through!(
-            self,
-            Incident,
-            |inner, id| inner.incident(&id),
-            failure("store.incident")
-        )
+        through!(self, Incident, |inner, id| inner.incident(&id), failure("store.incident"))
     }
 
     async fn timeline(&self, id: &IncidentId) -> Result<Vec<TimelineEvent>> {
-        through!(
-            self,
-            Timeline,
-            |inner, id| inner.timeline(&id),
-            failure("store.timeline")
-        )
+        through!(self, Timeline, |inner, id| inner.timeline(&id), failure("store.timeline"))
     }
 
     async fn last_known_good(&self, target: &Target) -> Result<Option<KnownGood>> {
         let failed = failure("store.last_known_good");
-        through!(
-            self,
-            LastKnownGood,
-            |inner, target| inner.last_known_good(&target),
-            failed
-        )
+        through!(self, LastKnownGood, |inner, target| inner.last_known_good(&target), failed)
     }
 }

@@ -35,47 +35,22 @@ impl VersionControl for FaultyVersionControl {
     }
 
     async fn observe(&self, query: &SourceQuery) -> Result<SourceFacts> {
-        through!(
-            self,
-            Observe,
-            |inner, query| inner.observe(&query),
-            failure("version_control.observe")
-        )
+        through!(self, Observe, |inner, query| inner.observe(&query), failure("version_control.observe"))
     }
 
     async fn compose(&self, recipe: &Recipe) -> Result<Vec<Composed>> {
-        through!(
-            self,
-            Compose,
-            |inner, recipe| inner.compose(&recipe),
-            failure("version_control.compose")
-        )
+        through!(self, Compose, |inner, recipe| inner.compose(&recipe), failure("version_control.compose"))
     }
 
     async fn apply(&self, call: &Call, service: &ServiceName, batch: &RefBatch) -> Reply {
-        through!(
-            self,
-            Apply,
-            |inner, call, service, batch| inner.apply(&call, &service, &batch),
-            reply
-        )
+        through!(self, Apply, |inner, call, service, batch| inner.apply(&call, &service, &batch), reply)
     }
 
     async fn seal(&self, service: &ServiceName, stamp: Stamp) -> Seal {
-        through!(
-            self,
-            Seal,
-            |inner, service, stamp| inner.seal(&service, stamp),
-            seal
-        )
+        through!(self, Seal, |inner, service, stamp| inner.seal(&service, stamp), seal)
     }
 
     async fn probe(&self, service: &ServiceName, key: &IdempotencyKey) -> Probe {
-        through!(
-            self,
-            Probe,
-            |inner, service, key| inner.probe(&service, &key),
-            probe
-        )
+        through!(self, Probe, |inner, service, key| inner.probe(&service, &key), probe)
     }
 }

@@ -45,13 +45,7 @@ enum End {
 
 impl Answer {
     const fn new(head: Head) -> Self {
-        Self {
-            delay: Duration::ZERO,
-            head,
-            headers: Vec::new(),
-            body: Bytes::new(),
-            end: End::Whole,
-        }
+        Self { delay: Duration::ZERO, head, headers: Vec::new(), body: Bytes::new(), end: End::Whole }
     }
 
     /// Answers with a status and an empty body.
@@ -146,12 +140,7 @@ impl ScriptedBody {
             }
             End::HangAfter(bytes) | End::CutAfter(bytes) => (bytes, body.len()),
         };
-        Self {
-            promised: promised as u64,
-            rest: (sent > 0).then(|| body.slice(..sent)),
-            end,
-            flushed: false,
-        }
+        Self { promised: promised as u64, rest: (sent > 0).then(|| body.slice(..sent)), end, flushed: false }
     }
 }
 

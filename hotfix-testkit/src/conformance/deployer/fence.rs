@@ -47,19 +47,10 @@ pub async fn a_precondition_on_the_live_release_is_checked(fixture: &dyn Deploye
     let (live, next) = (visit.site.live.artifact.id(), visit.site.next.artifact.id());
     let before = visit.shape().await?;
     let stage = visit.stage(&visit.site.next.clone());
-    let wrong = Precondition {
-        live: vec![next.clone()],
-        holds: None,
-    };
-    drifted(
-        "with another release live",
-        &visit.apply_if(stage.clone(), wrong).await,
-    )?;
+    let wrong = Precondition { live: vec![next.clone()], holds: None };
+    drifted("with another release live", &visit.apply_if(stage.clone(), wrong).await)?;
     equal("the workload", &visit.shape().await?, &before)?;
-    let right = Precondition {
-        live: vec![next, live],
-        holds: None,
-    };
+    let right = Precondition { live: vec![next, live], holds: None };
     applied("with one of the two live", &visit.apply_if(stage, right).await)
 }
 
@@ -68,37 +59,23 @@ pub async fn a_precondition_on_a_slot_is_checked(fixture: &dyn DeployerFixture) 
     let mut visit = visit(fixture).await?;
     visit.needs(&[VerbName::Retire])?;
     let (live, next) = (visit.site.live.artifact.id(), visit.site.next.artifact.id());
-    let retire = Verb::Retire {
-        slot: visit.spare.clone(),
-    };
+    let retire = Verb::Retire { slot: visit.spare.clone() };
     let spare = visit.spare.clone();
     let holds = |artifact: &ArtifactId| Precondition {
         live: Vec::new(),
         holds: Some((spare.clone(), artifact.clone())),
     };
-    drifted(
-        "with the slot empty",
-        &visit.apply_if(retire.clone(), holds(&next)).await,
-    )?;
+    drifted("with the slot empty", &visit.apply_if(retire.clone(), holds(&next)).await)?;
     visit.stage_next().await?;
     let before = visit.shape().await?;
-    drifted(
-        "with another artifact there",
-        &visit.apply_if(retire.clone(), holds(&live)).await,
-    )?;
+    drifted("with another artifact there", &visit.apply_if(retire.clone(), holds(&live)).await)?;
     equal("the workload", &visit.shape().await?, &before)?;
-    applied(
-        "with the artifact there",
-        &visit.apply_if(retire, holds(&next)).await,
-    )
+    applied("with the artifact there", &visit.apply_if(retire, holds(&next)).await)
 }
 
 async fn visit(fixture: &dyn DeployerFixture) -> Result<Visit, Unmet> {
     let visit = Visit::begin(fixture.site().await).await?;
-    offered(
-        visit.site.deployer.capabilities().fence == Fence::Checked,
-        "a checked fence",
-    )?;
+    offered(visit.site.deployer.capabilities().fence == Fence::Checked, "a checked fence")?;
     visit.needs(&[VerbName::Stage, VerbName::Retire])?;
     Ok(visit)
 }
@@ -111,20 +88,12 @@ impl Gate for Visit {
             release: self.site.next.clone(),
             replicas: NonZeroU16::MIN.saturating_add(number),
         };
-        self.site
-            .deployer
-            .apply(call, &self.site.target, &verb, &Precondition::default())
-            .await
+        self.site.deployer.apply(call, &self.site.target, &verb, &Precondition::default()).await
     }
 
     async fn undo(&self, call: &Call) -> Reply {
-        let verb = Verb::Retire {
-            slot: self.spare.clone(),
-        };
-        self.site
-            .deployer
-            .apply(call, &self.site.target, &verb, &Precondition::default())
-            .await
+        let verb = Verb::Retire { slot: self.spare.clone() };
+        self.site.deployer.apply(call, &self.site.target, &verb, &Precondition::default()).await
     }
 
     async fn seal(&self, stamp: Stamp) -> Seal {

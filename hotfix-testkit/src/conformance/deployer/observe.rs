@@ -14,17 +14,9 @@ pub async fn the_live_release_is_seen(fixture: &dyn DeployerFixture) -> Outcome 
     let visit = Visit::begin(fixture.site().await).await?;
     let workload = visit.workload().await?;
     let live = workload.slot(&visit.live);
-    equal(
-        "the live release",
-        &live.map(|held| &held.release),
-        &Some(&visit.site.live),
-    )?;
+    equal("the live release", &live.map(|held| &held.release), &Some(&visit.site.live))?;
     holds(workload.is_healthy(), "the live release is healthy")?;
-    equal(
-        "the traffic",
-        &workload.weights,
-        &Some(Weights::all(visit.live.clone())),
-    )?;
+    equal("the traffic", &workload.weights, &Some(Weights::all(visit.live.clone())))?;
     equal("the rollout", &workload.rollout, &Rollout::Active)?;
     equal("the spare slot", &workload.slot(&visit.spare), &None)
 }
@@ -33,21 +25,9 @@ pub async fn the_live_release_is_seen(fixture: &dyn DeployerFixture) -> Outcome 
 pub async fn an_unknown_target_is_not_found(fixture: &dyn DeployerFixture) -> Outcome {
     let site = fixture.site().await;
     let nowhere = unknown(&site.target);
-    fails(
-        "observe",
-        site.deployer.observe(&nowhere).await,
-        ErrorKind::NotFound,
-    )?;
-    fails(
-        "snapshot",
-        site.deployer.snapshot(&nowhere).await,
-        ErrorKind::NotFound,
-    )?;
-    fails(
-        "watch",
-        site.deployer.watch(&nowhere).await.map(|_| "a watch"),
-        ErrorKind::NotFound,
-    )
+    fails("observe", site.deployer.observe(&nowhere).await, ErrorKind::NotFound)?;
+    fails("snapshot", site.deployer.snapshot(&nowhere).await, ErrorKind::NotFound)?;
+    fails("watch", site.deployer.watch(&nowhere).await.map(|_| "a watch"), ErrorKind::NotFound)
 }
 
 /// A target in an environment that no fixture has.
@@ -63,19 +43,10 @@ pub async fn a_snapshot_is_deterministic_and_changes_nothing(fixture: &dyn Deplo
     let snapshot = visit.snapshot().await?;
     equal("the second snapshot", &visit.snapshot().await?, &snapshot)?;
     equal("the workload", &visit.workload().await?, &before)?;
-    let WorkloadSnapshot {
-        slot,
-        release,
-        replicas,
-        ..
-    } = snapshot;
+    let WorkloadSnapshot { slot, release, replicas, .. } = snapshot;
     equal("the slot of the snapshot", &slot, &visit.live)?;
     equal("the release of the snapshot", &release, &visit.site.live)?;
-    equal(
-        "its replicas",
-        &Some(replicas),
-        &before.live_state().map(|held| held.replicas),
-    )
+    equal("its replicas", &Some(replicas), &before.live_state().map(|held| held.replicas))
 }
 
 /// The first items of a watch are the present state of every filled slot.
@@ -90,11 +61,7 @@ pub async fn a_watch_gives_the_present_state_first(fixture: &dyn DeployerFixture
     for (slot, held) in &workload.slots {
         if let Some(held) = held {
             let (replicas, ready, slot) = (held.replicas.get(), held.ready, slot.clone());
-            expected.push(WorkloadChange::Instances {
-                slot,
-                replicas,
-                ready,
-            });
+            expected.push(WorkloadChange::Instances { slot, replicas, ready });
             found.push(next_change(&mut watch).await?);
         }
     }
@@ -111,11 +78,7 @@ pub async fn a_watch_tells_when_a_staged_release_is_ready(fixture: &dyn Deployer
     let verb = visit.stage(&visit.site.next.clone());
     applied("stage", &visit.apply(verb).await)?;
     let (replicas, ready, slot) = (1, 1, visit.spare.clone());
-    let expected = WorkloadChange::Instances {
-        slot,
-        replicas,
-        ready,
-    };
+    let expected = WorkloadChange::Instances { slot, replicas, ready };
     while next_change(&mut watch).await? != expected {}
     Ok(())
 }

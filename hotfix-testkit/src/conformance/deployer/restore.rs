@@ -7,12 +7,7 @@ use super::super::report::Outcome;
 use super::DeployerFixture;
 use super::site::{Shape, Visit};
 
-const VERBS: [VerbName; 4] = [
-    VerbName::Stage,
-    VerbName::Shift,
-    VerbName::Promote,
-    VerbName::Restore,
-];
+const VERBS: [VerbName; 4] = [VerbName::Stage, VerbName::Shift, VerbName::Promote, VerbName::Restore];
 
 /// `restore` takes back a release that already has all the traffic but is not live.
 pub async fn it_takes_a_half_done_change_back(fixture: &dyn DeployerFixture) -> Outcome {
@@ -31,22 +26,8 @@ pub async fn it_takes_a_promoted_release_back(fixture: &dyn DeployerFixture) -> 
     visit.needs(&[VerbName::Retire])?;
     let (before, restore) = (visit.shape().await?, restore(&visit).await?);
     visit.move_to_next().await?;
-    applied(
-        "promote",
-        &visit
-            .apply(Verb::Promote {
-                slot: visit.spare.clone(),
-            })
-            .await,
-    )?;
-    applied(
-        "retire",
-        &visit
-            .apply(Verb::Retire {
-                slot: visit.live.clone(),
-            })
-            .await,
-    )?;
+    applied("promote", &visit.apply(Verb::Promote { slot: visit.spare.clone() }).await)?;
+    applied("retire", &visit.apply(Verb::Retire { slot: visit.live.clone() }).await)?;
     applied("restore", &visit.apply(restore).await)?;
     is_back(&visit, &before).await
 }
@@ -99,13 +80,6 @@ async fn is_back(visit: &Visit, before: &Shape) -> Outcome {
     equal("what the slots hold", &slots, &before.0)?;
     equal("the live slot", &live, &before.1)?;
     equal("the weights", &weights, &Some(Weights::all(visit.live.clone())))?;
-    let faults = visit
-        .workload()
-        .await?
-        .live_state()
-        .map(|held| held.faults.clone());
-    holds(
-        faults.is_some_and(|faults| faults.is_empty()),
-        "the restored release has no faults",
-    )
+    let faults = visit.workload().await?.live_state().map(|held| held.faults.clone());
+    holds(faults.is_some_and(|faults| faults.is_empty()), "the restored release has no faults")
 }

@@ -33,12 +33,8 @@ pub struct DeployerSite {
 pub(super) const ONE: NonZeroU16 = NonZeroU16::MIN;
 
 /// What verbs determine; readiness, faults and the fence are left out.
-pub(super) type Shape = (
-    BTreeMap<SlotName, Option<(Release, NonZeroU16)>>,
-    Option<SlotName>,
-    Option<Weights>,
-    Rollout,
-);
+pub(super) type Shape =
+    (BTreeMap<SlotName, Option<(Release, NonZeroU16)>>, Option<SlotName>, Option<Weights>, Rollout);
 
 /// A site with the workload as it was at the beginning, and a caller for it.
 pub(super) struct Visit {
@@ -51,10 +47,7 @@ pub(super) struct Visit {
 impl Visit {
     pub(super) async fn begin(site: DeployerSite) -> Result<Self, Unmet> {
         let workload = succeeds("observe", site.deployer.observe(&site.target).await)?;
-        let live = workload
-            .live
-            .clone()
-            .ok_or_else(|| broken("the fixture's target has no live slot"))?;
+        let live = workload.live.clone().ok_or_else(|| broken("the fixture's target has no live slot"))?;
         let spare = workload.spare().cloned();
         Ok(Self {
             live,
@@ -69,16 +62,9 @@ impl Visit {
     }
 
     pub(super) async fn shape(&self) -> Result<Shape, Unmet> {
-        let Workload {
-            slots,
-            live,
-            weights,
-            rollout,
-            ..
-        } = self.workload().await?;
-        let held = slots
-            .into_iter()
-            .map(|(slot, held)| (slot, held.map(|held| (held.release, held.replicas))));
+        let Workload { slots, live, weights, rollout, .. } = self.workload().await?;
+        let held =
+            slots.into_iter().map(|(slot, held)| (slot, held.map(|held| (held.release, held.replicas))));
         Ok((held.collect(), live, weights, rollout))
     }
 
@@ -98,27 +84,17 @@ impl Visit {
     pub(super) async fn apply_if(&mut self, verb: Verb, precondition: Precondition) -> Reply {
         let stamp = self.caller.stamp();
         let call = super::super::call::call(&format!("{}-{stamp}", verb.name()), stamp);
-        self.site
-            .deployer
-            .apply(&call, &self.site.target, &verb, &precondition)
-            .await
+        self.site.deployer.apply(&call, &self.site.target, &verb, &precondition).await
     }
 
     /// Goes on only if the verbs are offered.
     pub(super) fn needs(&self, verbs: &[VerbName]) -> Outcome {
         let offers = self.site.deployer.capabilities().verbs;
-        offered(
-            verbs.iter().all(|verb| offers.contains(verb)),
-            "a verb of the case",
-        )
+        offered(verbs.iter().all(|verb| offers.contains(verb)), "a verb of the case")
     }
 
     pub(super) fn stage(&self, release: &Release) -> Verb {
-        Verb::Stage {
-            slot: self.spare.clone(),
-            release: release.clone(),
-            replicas: ONE,
-        }
+        Verb::Stage { slot: self.spare.clone(), release: release.clone(), replicas: ONE }
     }
 
     /// Stages the next release in the spare slot and waits until it is ready.

@@ -17,21 +17,11 @@ fn split(visit: &Visit, percent: u8) -> Result<Weights, Unmet> {
 pub async fn shift_splits_the_traffic(fixture: &dyn DeployerFixture) -> Outcome {
     let mut visit = Visit::begin(fixture.site().await).await?;
     visit.needs(&[VerbName::Stage, VerbName::Shift])?;
-    offered(
-        visit.site.deployer.capabilities().split == TrafficSplit::Percent,
-        "a split by percent",
-    )?;
+    offered(visit.site.deployer.capabilities().split == TrafficSplit::Percent, "a split by percent")?;
     visit.stage_next().await?;
     for percent in [10, 55, 55, 0] {
         let weights = split(&visit, percent)?;
-        applied(
-            "shift",
-            &visit
-                .apply(Verb::Shift {
-                    weights: weights.clone(),
-                })
-                .await,
-        )?;
+        applied("shift", &visit.apply(Verb::Shift { weights: weights.clone() }).await)?;
         let workload = visit.workload().await?;
         equal("the weights", &workload.weights, &Some(weights))?;
         equal("the live slot", &workload.live, &Some(visit.live.clone()))?;
@@ -44,20 +34,9 @@ pub async fn shift_moves_all_the_traffic(fixture: &dyn DeployerFixture) -> Outco
     let mut visit = Visit::begin(fixture.site().await).await?;
     visit.needs(&[VerbName::Stage, VerbName::Shift])?;
     visit.move_to_next().await?;
-    equal(
-        "the weights",
-        &visit.workload().await?.weights,
-        &Some(Weights::all(visit.spare.clone())),
-    )?;
+    equal("the weights", &visit.workload().await?.weights, &Some(Weights::all(visit.spare.clone())))?;
     let weights = Weights::all(visit.live.clone());
-    applied(
-        "shift back",
-        &visit
-            .apply(Verb::Shift {
-                weights: weights.clone(),
-            })
-            .await,
-    )?;
+    applied("shift back", &visit.apply(Verb::Shift { weights: weights.clone() }).await)?;
     equal("the weights", &visit.workload().await?.weights, &Some(weights))
 }
 
@@ -65,10 +44,7 @@ pub async fn shift_moves_all_the_traffic(fixture: &dyn DeployerFixture) -> Outco
 pub async fn a_split_is_refused_where_traffic_only_switches(fixture: &dyn DeployerFixture) -> Outcome {
     let mut visit = Visit::begin(fixture.site().await).await?;
     visit.needs(&[VerbName::Stage, VerbName::Shift])?;
-    offered(
-        visit.site.deployer.capabilities().split == TrafficSplit::Switch,
-        "traffic that only switches",
-    )?;
+    offered(visit.site.deployer.capabilities().split == TrafficSplit::Switch, "traffic that only switches")?;
     visit.stage_next().await?;
     let before = visit.shape().await?;
     let weights = split(&visit, 10)?;
@@ -82,10 +58,7 @@ pub async fn an_empty_slot_gets_no_traffic(fixture: &dyn DeployerFixture) -> Out
     visit.needs(&[VerbName::Shift])?;
     let before = visit.shape().await?;
     let weights = Weights::all(visit.spare.clone());
-    refused(
-        "shift to an empty slot",
-        &visit.apply(Verb::Shift { weights }).await,
-    )?;
+    refused("shift to an empty slot", &visit.apply(Verb::Shift { weights }).await)?;
     equal("the workload", &visit.shape().await?, &before)
 }
 
@@ -100,10 +73,7 @@ pub async fn a_slot_without_a_ready_instance_gets_no_traffic(fixture: &dyn Deplo
     applied("stage", &visit.apply(verb).await)?;
     let before = visit.shape().await?;
     let weights = Weights::all(visit.spare.clone());
-    refused(
-        "shift to a slot without a ready instance",
-        &visit.apply(Verb::Shift { weights }).await,
-    )?;
+    refused("shift to a slot without a ready instance", &visit.apply(Verb::Shift { weights }).await)?;
     equal("the workload", &visit.shape().await?, &before)
 }
 
@@ -114,11 +84,7 @@ pub async fn a_slot_with_traffic_keeps_its_release(fixture: &dyn DeployerFixture
     visit.move_to_next().await?;
     let before = visit.shape().await?;
     let (slot, release) = (visit.spare.clone(), visit.site.live.clone());
-    let verb = Verb::Stage {
-        slot,
-        release,
-        replicas: ONE,
-    };
+    let verb = Verb::Stage { slot, release, replicas: ONE };
     refused("stage over a release that has traffic", &visit.apply(verb).await)?;
     equal("the workload", &visit.shape().await?, &before)
 }

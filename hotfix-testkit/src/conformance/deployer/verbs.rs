@@ -13,9 +13,7 @@ pub async fn stage_fills_a_slot_and_sends_no_traffic(fixture: &dyn DeployerFixtu
     let mut visit = Visit::begin(fixture.site().await).await?;
     visit.needs(&[VerbName::Stage])?;
     let mut expected = visit.shape().await?;
-    expected
-        .0
-        .insert(visit.spare.clone(), Some((visit.site.next.clone(), ONE)));
+    expected.0.insert(visit.spare.clone(), Some((visit.site.next.clone(), ONE)));
     visit.stage_next().await?;
     equal("the workload", &visit.shape().await?, &expected)
 }
@@ -30,15 +28,8 @@ pub async fn stage_of_what_is_there_changes_nothing(fixture: &dyn DeployerFixtur
     applied("the same stage with another key", &visit.apply(again).await)?;
     let snapshot = visit.snapshot().await?;
     let (slot, release, replicas) = (snapshot.slot, snapshot.release, snapshot.replicas);
-    let live = Verb::Stage {
-        slot,
-        release,
-        replicas,
-    };
-    applied(
-        "stage of the live release on the live slot",
-        &visit.apply(live).await,
-    )?;
+    let live = Verb::Stage { slot, release, replicas };
+    applied("stage of the live release on the live slot", &visit.apply(live).await)?;
     equal("the workload", &visit.shape().await?, &before)
 }
 
@@ -48,15 +39,8 @@ pub async fn stage_keeps_the_live_release(fixture: &dyn DeployerFixture) -> Outc
     visit.needs(&[VerbName::Stage])?;
     let before = visit.shape().await?;
     let (slot, release) = (visit.live.clone(), visit.site.next.clone());
-    let verb = Verb::Stage {
-        slot,
-        release,
-        replicas: ONE,
-    };
-    refused(
-        "stage of another release on the live slot",
-        &visit.apply(verb).await,
-    )?;
+    let verb = Verb::Stage { slot, release, replicas: ONE };
+    refused("stage of another release on the live slot", &visit.apply(verb).await)?;
     equal("the workload", &visit.shape().await?, &before)
 }
 
@@ -64,33 +48,16 @@ pub async fn stage_keeps_the_live_release(fixture: &dyn DeployerFixture) -> Outc
 pub async fn promote_takes_all_the_traffic(fixture: &dyn DeployerFixture) -> Outcome {
     let mut visit = Visit::begin(fixture.site().await).await?;
     visit.needs(&[VerbName::Stage, VerbName::Shift, VerbName::Promote])?;
-    let promote = Verb::Promote {
-        slot: visit.spare.clone(),
-    };
+    let promote = Verb::Promote { slot: visit.spare.clone() };
     refused("promote of an empty slot", &visit.apply(promote.clone()).await)?;
     visit.stage_next().await?;
-    refused(
-        "promote of a slot without traffic",
-        &visit.apply(promote.clone()).await,
-    )?;
-    equal(
-        "the live slot",
-        &visit.workload().await?.live,
-        &Some(visit.live.clone()),
-    )?;
+    refused("promote of a slot without traffic", &visit.apply(promote.clone()).await)?;
+    equal("the live slot", &visit.workload().await?.live, &Some(visit.live.clone()))?;
     let weights = Weights::all(visit.spare.clone());
     applied("shift", &visit.apply(Verb::Shift { weights }).await)?;
-    equal(
-        "the live slot before promote",
-        &visit.workload().await?.live,
-        &Some(visit.live.clone()),
-    )?;
+    equal("the live slot before promote", &visit.workload().await?.live, &Some(visit.live.clone()))?;
     applied("promote", &visit.apply(promote.clone()).await)?;
-    equal(
-        "the live slot after promote",
-        &visit.workload().await?.live,
-        &Some(visit.spare.clone()),
-    )?;
+    equal("the live slot after promote", &visit.workload().await?.live, &Some(visit.spare.clone()))?;
     applied("promote again", &visit.apply(promote).await)
 }
 
@@ -102,14 +69,8 @@ pub async fn retire_empties_an_idle_slot_only(fixture: &dyn DeployerFixture) -> 
     let retire = |slot: &SlotName| Verb::Retire { slot: slot.clone() };
     applied("retire of an empty slot", &visit.apply(retire(&spare)).await)?;
     visit.move_to_next().await?;
-    refused(
-        "retire of the live slot without traffic",
-        &visit.apply(retire(&live)).await,
-    )?;
-    refused(
-        "retire of a slot with traffic",
-        &visit.apply(retire(&spare)).await,
-    )?;
+    refused("retire of the live slot without traffic", &visit.apply(retire(&live)).await)?;
+    refused("retire of a slot with traffic", &visit.apply(retire(&spare)).await)?;
     let weights = Weights::all(live.clone());
     applied("shift back", &visit.apply(Verb::Shift { weights }).await)?;
     let mut expected = visit.shape().await?;
@@ -142,14 +103,10 @@ pub async fn what_is_not_offered_is_refused(fixture: &dyn DeployerFixture) -> Ou
     let (live, spare) = (visit.live.clone(), visit.spare.clone());
     let verbs = [
         visit.stage(&visit.site.next.clone()),
-        Verb::Shift {
-            weights: Weights::all(live.clone()),
-        },
+        Verb::Shift { weights: Weights::all(live.clone()) },
         Verb::Promote { slot: live },
         Verb::Retire { slot: spare },
-        Verb::Restore {
-            snapshot: visit.snapshot().await?,
-        },
+        Verb::Restore { snapshot: visit.snapshot().await? },
         Verb::Pause,
         Verb::Resume,
     ];
@@ -166,24 +123,13 @@ pub async fn an_unknown_slot_or_target_is_refused(fixture: &dyn DeployerFixture)
     visit.needs(&[VerbName::Stage])?;
     let slots = visit.workload().await?.slots;
     let slot = missing_slot();
-    holds(
-        !slots.contains_key(&slot),
-        "no target has a slot named no-such-slot",
-    )?;
+    holds(!slots.contains_key(&slot), "no target has a slot named no-such-slot")?;
     let release = visit.site.next.clone();
-    let verb = Verb::Stage {
-        slot,
-        release,
-        replicas: ONE,
-    };
+    let verb = Verb::Stage { slot, release, replicas: ONE };
     refused("stage in a slot that does not exist", &visit.apply(verb).await)?;
     let (call, nowhere) = (visit.caller.call("nowhere"), unknown(&visit.site.target));
     let stage = visit.stage(&visit.site.next);
-    let reply = visit
-        .site
-        .deployer
-        .apply(&call, &nowhere, &stage, &Precondition::default())
-        .await;
+    let reply = visit.site.deployer.apply(&call, &nowhere, &stage, &Precondition::default()).await;
     refused("stage on a target that does not exist", &reply)
 }
 

@@ -23,10 +23,7 @@ pub(super) fn release(version: &str) -> Release {
 }
 
 fn on_staging(run: &str) -> NewRun {
-    NewRun {
-        claims: vec![target("staging/shop")],
-        ..new_run(run)
-    }
+    NewRun { claims: vec![target("staging/shop")], ..new_run(run) }
 }
 
 /// The first run for an issue opens the incident it brings.
@@ -46,11 +43,7 @@ pub async fn the_first_run_opens_an_incident(fixture: &dyn IncidentStoreFixture)
         opened_at: found.opened_at,
     };
     equal("the incident", &found, &expected)?;
-    equal(
-        "its timeline",
-        &succeeds("timeline", ledger.site.second.timeline(&id).await)?,
-        &run.timeline,
-    )
+    equal("its timeline", &succeeds("timeline", ledger.site.second.timeline(&id).await)?, &run.timeline)
 }
 
 /// Another run for the same issue joins the open incident, and its postings go to that incident's thread.
@@ -60,16 +53,10 @@ pub async fn a_second_run_joins_it(fixture: &dyn IncidentStoreFixture) -> Outcom
     ledger.write(end(&first, 1)).await?;
     let mut second = new_run("r2");
     second.timeline.push(event("r2", "again", None));
-    second
-        .postings
-        .push((SLACK.to_owned(), posting("r2", PostingKind::Root, "root")));
+    second.postings.push((SLACK.to_owned(), posting("r2", PostingKind::Root, "root")));
     let (lease, joined) = ledger.open(second).await?;
     equal("the incident of the second run", &joined, &incident)?;
-    fails(
-        "its own",
-        ledger.site.second.incident(&incident_id("inc-r2")).await,
-        ErrorKind::NotFound,
-    )?;
+    fails("its own", ledger.site.second.incident(&incident_id("inc-r2")).await, ErrorKind::NotFound)?;
     let timeline = succeeds("timeline", ledger.site.second.timeline(&incident).await)?;
     equal("the timeline", &timeline, &vec![event("r2", "again", None)])?;
     let mut more = entry(&lease, 1, "more");
@@ -77,18 +64,9 @@ pub async fn a_second_run_joins_it(fixture: &dyn IncidentStoreFixture) -> Outcom
     other.thread.incident = incident.clone();
     more.postings.push(("email:oncall".to_owned(), other));
     ledger.write(more).await?;
-    let items = ledger
-        .take_exactly(&[(SLACK, "root"), ("email:oncall", "elsewhere")])
-        .await?;
-    let threads: Vec<_> = items
-        .iter()
-        .map(|item| item.posting.thread.incident.clone())
-        .collect();
-    equal(
-        "the incident of the threads",
-        &threads,
-        &vec![incident.clone(), incident],
-    )
+    let items = ledger.take_exactly(&[(SLACK, "root"), ("email:oncall", "elsewhere")]).await?;
+    let threads: Vec<_> = items.iter().map(|item| item.posting.thread.incident.clone()).collect();
+    equal("the incident of the threads", &threads, &vec![incident.clone(), incident])
 }
 
 /// A resolved incident is over: the next run for the issue opens its own.
@@ -96,8 +74,7 @@ pub async fn a_resolved_incident_is_not_joined(fixture: &dyn IncidentStoreFixtur
     let ledger = Ledger::begin(fixture).await;
     let (lease, first) = ledger.open(new_run("r1")).await?;
     let mut last = end(&lease, 1);
-    last.timeline
-        .push(event("r1", "over", Some(IncidentStatus::Resolved)));
+    last.timeline.push(event("r1", "over", Some(IncidentStatus::Resolved)));
     ledger.write(last).await?;
     let (_, second) = ledger.open(new_run("r2")).await?;
     equal("the incident of the second run", &second, &incident_id("inc-r2"))?;
@@ -113,23 +90,15 @@ pub async fn a_resolved_incident_is_not_joined(fixture: &dyn IncidentStoreFixtur
 pub async fn the_timeline_moves_the_status(fixture: &dyn IncidentStoreFixture) -> Outcome {
     let ledger = Ledger::begin(fixture).await;
     let mut run = new_run("r1");
-    run.timeline
-        .push(event("r1", "z", Some(IncidentStatus::Mitigating)));
+    run.timeline.push(event("r1", "z", Some(IncidentStatus::Mitigating)));
     let (lease, id) = ledger.open(run).await?;
     let status = || async {
         let incident = succeeds("incident", ledger.site.second.incident(&id).await)?;
         Ok::<_, super::super::Unmet>(incident.status)
     };
-    equal(
-        "after the first event",
-        &status().await?,
-        &IncidentStatus::Mitigating,
-    )?;
+    equal("after the first event", &status().await?, &IncidentStatus::Mitigating)?;
     let mut one = entry(&lease, 1, "one");
-    one.timeline = vec![
-        event("r1", "y", Some(IncidentStatus::Mitigated)),
-        event("r1", "x", None),
-    ];
+    one.timeline = vec![event("r1", "y", Some(IncidentStatus::Mitigated)), event("r1", "x", None)];
     ledger.write(one).await?;
     equal("after two more", &status().await?, &IncidentStatus::Mitigated)?;
     let timeline = succeeds("timeline", ledger.site.second.timeline(&id).await)?;
@@ -141,16 +110,8 @@ pub async fn the_timeline_moves_the_status(fixture: &dyn IncidentStoreFixture) -
 pub async fn an_unknown_incident_is_not_found(fixture: &dyn IncidentStoreFixture) -> Outcome {
     let ledger = Ledger::begin(fixture).await;
     let id = incident_id("inc-r9");
-    fails(
-        "incident",
-        ledger.site.store.incident(&id).await,
-        ErrorKind::NotFound,
-    )?;
-    fails(
-        "timeline",
-        ledger.site.store.timeline(&id).await,
-        ErrorKind::NotFound,
-    )
+    fails("incident", ledger.site.store.incident(&id).await, ErrorKind::NotFound)?;
+    fails("timeline", ledger.site.store.timeline(&id).await, ErrorKind::NotFound)
 }
 
 /// The release that was proven last on a target is remembered beyond the run, for that target only.

@@ -79,10 +79,7 @@ pub(super) fn entry(lease: &Lease, seq: u64, body: &str) -> Append {
 
 /// A last entry.
 pub(super) fn end(lease: &Lease, seq: u64) -> Append {
-    Append {
-        state: RunState::Ended,
-        ..entry(lease, seq, "end")
-    }
+    Append { state: RunState::Ended, ..entry(lease, seq, "end") }
 }
 
 pub(super) fn event(run: &str, text: &str, status: Option<IncidentStatus>) -> TimelineEvent {
@@ -99,10 +96,7 @@ pub(super) fn event(run: &str, text: &str, status: Option<IncidentStatus>) -> Ti
 pub(super) fn posting(run: &str, kind: PostingKind, text: &str) -> Posting {
     Posting {
         dedup: format!("{run}:{text}"),
-        thread: ThreadKey {
-            incident: incident_id(&format!("inc-{run}")),
-            run: run_id(run),
-        },
+        thread: ThreadKey { incident: incident_id(&format!("inc-{run}")), run: run_id(run) },
         kind,
         message: Message {
             tone: Tone::Neutral,
@@ -116,19 +110,13 @@ pub(super) fn posting(run: &str, kind: PostingKind, text: &str) -> Posting {
 }
 
 pub(super) fn receipt(id: &str) -> Delivered {
-    Delivered {
-        channel: "C1".to_owned(),
-        id: id.to_owned(),
-    }
+    Delivered { channel: "C1".to_owned(), id: id.to_owned() }
 }
 
 /// What identifies a handed out posting to a case: destination and text.
 pub(super) fn names(items: &[OutboxItem]) -> Vec<(&str, String)> {
     let name = |item: &OutboxItem| item.posting.message.plain_title();
-    items
-        .iter()
-        .map(|item| (item.destination.as_str(), name(item)))
-        .collect()
+    items.iter().map(|item| (item.destination.as_str(), name(item))).collect()
 }
 
 impl<'a> Ledger<'a> {
@@ -145,9 +133,9 @@ impl<'a> Ledger<'a> {
     pub(super) async fn open(&self, run: NewRun) -> Result<(Lease, IncidentId), Unmet> {
         match succeeds("open_run", self.site.store.open_run(run).await)? {
             Opened::Claimed { lease, incident } => Ok((lease, incident)),
-            Opened::Busy(claim) => Err(broken(format!(
-                "open_run: expected Claimed, found Busy by {claim:?}"
-            ))),
+            Opened::Busy(claim) => {
+                Err(broken(format!("open_run: expected Claimed, found Busy by {claim:?}")))
+            }
         }
     }
 
@@ -173,19 +161,13 @@ impl<'a> Ledger<'a> {
     }
 
     pub(super) async fn settle(&self, item: &OutboxItem, settlement: Settlement) -> Outcome {
-        succeeds(
-            "settle_outbox",
-            self.site.store.settle_outbox(item.id, settlement).await,
-        )
+        succeeds("settle_outbox", self.site.store.settle_outbox(item.id, settlement).await)
     }
 
     /// Takes what is due, which must be exactly this, in this order.
     pub(super) async fn take_exactly(&self, expected: &[(&str, &str)]) -> Result<Vec<OutboxItem>, Unmet> {
         let items = self.take().await?;
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(place, text)| (*place, (*text).to_owned()))
-            .collect();
+        let expected: Vec<_> = expected.iter().map(|(place, text)| (*place, (*text).to_owned())).collect();
         equal("what is due in the outbox", &names(&items), &expected)?;
         Ok(items)
     }

@@ -18,9 +18,7 @@ async fn told<'a>(
 ) -> Result<Ledger<'a>, Unmet> {
     let ledger = Ledger::begin(fixture).await;
     let mut run = new_run("r1");
-    let told = postings
-        .iter()
-        .map(|(place, kind, text)| ((*place).to_owned(), posting("r1", *kind, text)));
+    let told = postings.iter().map(|(place, kind, text)| ((*place).to_owned(), posting("r1", *kind, text)));
     run.postings = told.collect();
     ledger.open(run).await?;
     Ok(ledger)
@@ -43,11 +41,7 @@ pub async fn the_root_goes_first_and_its_receipt_reaches_the_replies(
     ledger.settle(&root, Settlement::Delivered(receipt("1"))).await?;
     for (text, own) in [("reply", "2"), ("update", "1")] {
         let item = ledger.take_exactly(&[(SLACK, text)]).await?.remove(0);
-        equal(
-            "the root of what follows",
-            &item.posting.root,
-            &Some(receipt("1")),
-        )?;
+        equal("the root of what follows", &item.posting.root, &Some(receipt("1")))?;
         ledger.settle(&item, Settlement::Delivered(receipt(own))).await?;
     }
     ledger.take_exactly(&[]).await.map(drop)
@@ -57,47 +51,26 @@ pub async fn the_root_goes_first_and_its_receipt_reaches_the_replies(
 pub async fn threads_and_destinations_do_not_wait_for_each_other(
     fixture: &dyn IncidentStoreFixture,
 ) -> Outcome {
-    let mail = [
-        (MAIL, PostingKind::Root, "mail"),
-        (MAIL, PostingKind::Reply, "more mail"),
-    ];
+    let mail = [(MAIL, PostingKind::Root, "mail"), (MAIL, PostingKind::Reply, "more mail")];
     let ledger = told(fixture, &[&THREAD[..], &mail].concat()).await?;
     let mut second = new_run("r2");
     second.claims = vec![target("staging/shop")];
-    second
-        .postings
-        .push((SLACK.to_owned(), posting("r2", PostingKind::Root, "second root")));
+    second.postings.push((SLACK.to_owned(), posting("r2", PostingKind::Root, "second root")));
     ledger.open(second).await?;
     let due = [(SLACK, "root"), (MAIL, "mail"), (SLACK, "second root")];
     let items = ledger.take_exactly(&due).await?;
-    ledger
-        .settle(&items[1], Settlement::Delivered(receipt("m1")))
-        .await?;
+    ledger.settle(&items[1], Settlement::Delivered(receipt("m1"))).await?;
     let item = ledger.take_exactly(&[(MAIL, "more mail")]).await?.remove(0);
-    equal(
-        "the root at the other destination",
-        &item.posting.root,
-        &Some(receipt("m1")),
-    )
+    equal("the root at the other destination", &item.posting.root, &Some(receipt("m1")))
 }
 
 /// What was handed out is not handed out again before its lease has run out, through any handle.
 pub async fn a_leased_posting_is_not_handed_out_again(fixture: &dyn IncidentStoreFixture) -> Outcome {
     let ledger = told(fixture, &THREAD[..1]).await?;
-    let (first, second) = tokio::join!(
-        ledger.site.store.lease_outbox(TTL, 10),
-        ledger.site.second.lease_outbox(TTL, 10)
-    );
-    let taken = [
-        succeeds("lease_outbox", first)?,
-        succeeds("lease_outbox", second)?,
-    ]
-    .concat();
-    equal(
-        "what two takers got together",
-        &names(&taken),
-        &vec![(SLACK, "root".to_owned())],
-    )?;
+    let (first, second) =
+        tokio::join!(ledger.site.store.lease_outbox(TTL, 10), ledger.site.second.lease_outbox(TTL, 10));
+    let taken = [succeeds("lease_outbox", first)?, succeeds("lease_outbox", second)?].concat();
+    equal("what two takers got together", &names(&taken), &vec![(SLACK, "root".to_owned())])?;
     ledger.pass(Period::from_secs(14)).await;
     ledger.take_exactly(&[]).await.map(drop)
 }
@@ -106,19 +79,11 @@ pub async fn a_leased_posting_is_not_handed_out_again(fixture: &dyn IncidentStor
 pub async fn a_lease_that_ran_out_is_uncertain(fixture: &dyn IncidentStoreFixture) -> Outcome {
     let ledger = told(fixture, &THREAD).await?;
     let first = ledger.take_exactly(&[(SLACK, "root")]).await?.remove(0);
-    equal(
-        "at first",
-        &(first.state, first.attempts),
-        &(OutboxState::Waiting, 0),
-    )?;
+    equal("at first", &(first.state, first.attempts), &(OutboxState::Waiting, 0))?;
     ledger.pass(Period::from_secs(16)).await;
     let again = ledger.take_exactly(&[(SLACK, "root")]).await?.remove(0);
     equal("the number", &again.id, &first.id)?;
-    equal(
-        "afterwards",
-        &(&again.state, again.attempts),
-        &(&OutboxState::Uncertain, 1),
-    )?;
+    equal("afterwards", &(&again.state, again.attempts), &(&OutboxState::Uncertain, 1))?;
     ledger.settle(&again, Settlement::Delivered(receipt("1"))).await?;
     ledger.take_exactly(&[(SLACK, "reply")]).await.map(drop)
 }
@@ -128,11 +93,7 @@ pub async fn a_retry_waits_and_is_counted(fixture: &dyn IncidentStoreFixture) ->
     let ledger = told(fixture, &THREAD).await?;
     for attempts in 0..3 {
         let item = ledger.take_exactly(&[(SLACK, "root")]).await?.remove(0);
-        equal(
-            "state and attempts",
-            &(&item.state, item.attempts),
-            &(&OutboxState::Waiting, attempts),
-        )?;
+        equal("state and attempts", &(&item.state, item.attempts), &(&OutboxState::Waiting, attempts))?;
         let (after, cause) = (Period::from_secs(30), "status 503".to_owned());
         ledger.settle(&item, Settlement::Retry { after, cause }).await?;
         ledger.take_exactly(&[]).await?;
@@ -148,9 +109,7 @@ pub async fn an_uncertain_posting_comes_back_as_such(fixture: &dyn IncidentStore
     let ledger = told(fixture, &THREAD).await?;
     let item = ledger.take_exactly(&[(SLACK, "root")]).await?.remove(0);
     let (after, cause) = (Period::from_secs(5), "no answer".to_owned());
-    ledger
-        .settle(&item, Settlement::Uncertain { after, cause })
-        .await?;
+    ledger.settle(&item, Settlement::Uncertain { after, cause }).await?;
     ledger.take_exactly(&[]).await?;
     ledger.pass(Period::from_secs(6)).await;
     let again = ledger.take_exactly(&[(SLACK, "root")]).await?.remove(0);
@@ -159,11 +118,7 @@ pub async fn an_uncertain_posting_comes_back_as_such(fixture: &dyn IncidentStore
     ledger.settle(&again, Settlement::Retry { after, cause }).await?;
     ledger.pass(Period::from_secs(2)).await;
     let third = ledger.take_exactly(&[(SLACK, "root")]).await?.remove(0);
-    equal(
-        "its state once it is known not to have arrived",
-        &third.state,
-        &OutboxState::Waiting,
-    )
+    equal("its state once it is known not to have arrived", &third.state, &OutboxState::Waiting)
 }
 
 /// A posting that was given up is not handed out again, and what follows it in the thread is.
@@ -183,18 +138,12 @@ pub async fn what_was_not_delivered_is_listed(fixture: &dyn IncidentStoreFixture
     ledger.settle(&root, Settlement::Delivered(receipt("1"))).await?;
     let reply = ledger.take_exactly(&[(SLACK, "reply")]).await?.remove(0);
     let cause = "msg_too_long".to_owned();
-    ledger
-        .settle(&reply, Settlement::Dead { cause: cause.clone() })
-        .await?;
+    ledger.settle(&reply, Settlement::Dead { cause: cause.clone() }).await?;
     let listed = succeeds("undelivered", ledger.site.second.undelivered().await)?;
     let expected = vec![(SLACK, "reply".to_owned()), (SLACK, "update".to_owned())];
     equal("what was not delivered", &names(&listed), &expected)?;
     let states: Vec<_> = listed.into_iter().map(|item| item.state).collect();
-    equal(
-        "where it stands",
-        &states,
-        &vec![OutboxState::Dead { cause }, OutboxState::Waiting],
-    )
+    equal("where it stands", &states, &vec![OutboxState::Dead { cause }, OutboxState::Waiting])
 }
 
 /// No more postings are handed out than asked for, and the end of a run does not take the rest away.
@@ -207,21 +156,13 @@ pub async fn the_limit_is_kept(fixture: &dyn IncidentStoreFixture) -> Outcome {
     ledger.write(one).await?;
     ledger.write(end(&lease, 2)).await?;
     let first = succeeds("lease_outbox", ledger.site.store.lease_outbox(TTL, 2).await)?;
-    equal(
-        "the first two",
-        &names(&first),
-        &vec![("a", "a".to_owned()), ("b", "b".to_owned())],
-    )?;
+    equal("the first two", &names(&first), &vec![("a", "a".to_owned()), ("b", "b".to_owned())])?;
     ledger.take_exactly(&[("c", "c")]).await.map(drop)
 }
 
 /// Settling a posting that does not exist is an error.
 pub async fn an_unknown_posting_is_not_found(fixture: &dyn IncidentStoreFixture) -> Outcome {
     let ledger = Ledger::begin(fixture).await;
-    let settled = ledger
-        .site
-        .store
-        .settle_outbox(999_999, Settlement::Delivered(receipt("1")))
-        .await;
+    let settled = ledger.site.store.settle_outbox(999_999, Settlement::Delivered(receipt("1"))).await;
     fails("settle_outbox", settled, ErrorKind::NotFound)
 }

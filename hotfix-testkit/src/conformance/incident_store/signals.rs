@@ -12,9 +12,7 @@ use super::ledger::{Ledger, end, new_run, run_id};
 pub(super) fn cancel(id: &str) -> SignalEntry {
     SignalEntry {
         id: id.to_owned(),
-        signal: Signal::Cancel {
-            reason: format!("because of {id}"),
-        },
+        signal: Signal::Cancel { reason: format!("because of {id}") },
         by: "alice".to_owned(),
         at: Timestamp::from_timestamp(1_760_000_000, 0).expect("a constant within range"),
     }
@@ -25,30 +23,18 @@ pub async fn signals_are_read_in_order(fixture: &dyn IncidentStoreFixture) -> Ou
     let ledger = Ledger::begin(fixture).await;
     ledger.open(new_run("r1")).await?;
     let run = run_id("r1");
-    equal(
-        "before any",
-        &succeeds("signals", ledger.site.second.signals(&run, 0).await)?,
-        &Vec::new(),
-    )?;
+    equal("before any", &succeeds("signals", ledger.site.second.signals(&run, 0).await)?, &Vec::new())?;
     let left = vec![cancel("s2"), cancel("s1"), cancel("s3")];
     for signal in &left {
         succeeds("signal", ledger.site.store.signal(&run, signal.clone()).await)?;
     }
-    equal(
-        "all",
-        &succeeds("signals", ledger.site.second.signals(&run, 0).await)?,
-        &left,
-    )?;
+    equal("all", &succeeds("signals", ledger.site.second.signals(&run, 0).await)?, &left)?;
     equal(
         "after two",
         &succeeds("signals", ledger.site.second.signals(&run, 2).await)?,
         &left[2..].to_vec(),
     )?;
-    equal(
-        "after all",
-        &succeeds("signals", ledger.site.second.signals(&run, 3).await)?,
-        &Vec::new(),
-    )
+    equal("after all", &succeeds("signals", ledger.site.second.signals(&run, 3).await)?, &Vec::new())
 }
 
 /// A signal id that is there is not stored again, whatever it says now.
@@ -75,9 +61,5 @@ pub async fn an_ended_run_takes_no_signal(fixture: &dyn IncidentStoreFixture) ->
     ledger.write(end(&lease, 1)).await?;
     let left = ledger.site.store.signal(&lease.run, cancel("s1")).await;
     fails("a signal after the end", left, ErrorKind::Conflict)?;
-    equal(
-        "the signals",
-        &succeeds("signals", ledger.site.second.signals(&lease.run, 0).await)?,
-        &Vec::new(),
-    )
+    equal("the signals", &succeeds("signals", ledger.site.second.signals(&lease.run, 0).await)?, &Vec::new())
 }

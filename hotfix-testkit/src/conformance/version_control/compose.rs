@@ -21,19 +21,11 @@ pub async fn the_same_recipe_gives_the_same_ids(fixture: &dyn VersionControlFixt
         repository.merge("clash", "rival")?,
     ];
     let first = repository.compose(instructions.clone()).await?;
-    equal(
-        "the second time",
-        &repository.compose(instructions.clone()).await?,
-        &first,
-    )?;
+    equal("the second time", &repository.compose(instructions.clone()).await?, &first)?;
     let mut later = recipe(instructions);
     later.at += hotfix_core::model::Period::from_secs(1).to_delta();
     let later = succeeds("compose", repository.control.compose(&later).await)?;
-    let same = first
-        .iter()
-        .zip(&later)
-        .filter(|(one, other)| one == other)
-        .count();
+    let same = first.iter().zip(&later).filter(|(one, other)| one == other).count();
     equal("answers that are equal a second later", &same, &0)
 }
 
@@ -44,15 +36,9 @@ pub async fn no_reference_moves(fixture: &dyn VersionControlFixture) -> Outcome 
     let before = repository.observe(&asked, &[]).await?;
     let (name, on, message) = (tag_name("v2.1.1"), Point::Made(0), "release".to_owned());
     let pick = repository.pick(repository.at("base")?, &["fix"])?;
-    let made = repository
-        .compose(vec![pick, Instruction::Tag { name, on, message }])
-        .await?;
+    let made = repository.compose(vec![pick, Instruction::Tag { name, on, message }]).await?;
     commit(made.first())?;
-    equal(
-        "references, tags and fence",
-        &repository.observe(&asked, &[]).await?,
-        &before,
-    )
+    equal("references, tags and fence", &repository.observe(&asked, &[]).await?, &before)
 }
 
 /// A pick brings the change of a commit and nothing else that its branch contains.
@@ -60,11 +46,7 @@ pub async fn a_pick_brings_the_change_and_nothing_else(fixture: &dyn VersionCont
     let repository = fixture.repository(&HISTORY).await;
     let pick = repository.pick(repository.at("base")?, &["fix"])?;
     let size = size_of(&repository, pick, "base").await?;
-    equal(
-        "the difference to the base",
-        &size,
-        &vec![changed("src/auth.txt", 2, 1)],
-    )
+    equal("the difference to the base", &size, &vec![changed("src/auth.txt", 2, 1)])
 }
 
 /// Several commits are picked in order, and a pick can build on another one.
@@ -89,9 +71,7 @@ pub async fn picks_follow_each_other(fixture: &dyn VersionControlFixture) -> Out
 pub async fn a_pick_of_what_is_there_makes_nothing(fixture: &dyn VersionControlFixture) -> Outcome {
     let repository = fixture.repository(&HISTORY).await;
     let second = repository.id("second")?;
-    let made = repository
-        .compose(vec![repository.pick(repository.at("second")?, &["fix"])?])
-        .await?;
+    let made = repository.compose(vec![repository.pick(repository.at("second")?, &["fix"])?]).await?;
     match made.first() {
         Some(Composed::Unchanged { id, .. }) => equal("the commit that has the change", id, &second),
         other => Err(broken(format!("expected Unchanged, found {other:?}"))),
@@ -103,26 +83,10 @@ pub async fn a_merge_has_two_parents_even_if_it_could_be_forwarded(
     fixture: &dyn VersionControlFixture,
 ) -> Outcome {
     let repository = fixture.repository(&HISTORY).await;
-    let (id, tree) = commit(
-        repository
-            .compose(vec![repository.merge("base", "feature")?])
-            .await?
-            .first(),
-    )?;
-    holds(
-        id != repository.id("feature")?,
-        "the merge is a commit of its own",
-    )?;
-    let released = repository
-        .observe(&[], &[])
-        .await?
-        .tags
-        .remove(&tag_name("v2.2.0"));
-    equal(
-        "the tree of the merge",
-        &Some(tree),
-        &released.map(|fact| fact.tree),
-    )?;
+    let (id, tree) = commit(repository.compose(vec![repository.merge("base", "feature")?]).await?.first())?;
+    holds(id != repository.id("feature")?, "the merge is a commit of its own")?;
+    let released = repository.observe(&[], &[]).await?.tags.remove(&tag_name("v2.2.0"));
+    equal("the tree of the merge", &Some(tree), &released.map(|fact| fact.tree))?;
     let contains = [Instruction::Merge {
         into: Point::Commit(id.clone()),
         from: repository.at("feature")?,
@@ -130,18 +94,14 @@ pub async fn a_merge_has_two_parents_even_if_it_could_be_forwarded(
     }];
     match repository.compose(contains.into()).await?.first() {
         Some(Composed::Unchanged { id: there, .. }) => equal("the commit that contains both", there, &id),
-        other => Err(broken(format!(
-            "expected the merge to contain its second parent, found {other:?}"
-        ))),
+        other => Err(broken(format!("expected the merge to contain its second parent, found {other:?}"))),
     }
 }
 
 /// A merge of something that is contained makes nothing and answers the commit that contains it.
 pub async fn a_merge_of_what_is_contained_makes_nothing(fixture: &dyn VersionControlFixture) -> Outcome {
     let repository = fixture.repository(&HISTORY).await;
-    let made = repository
-        .compose(vec![repository.merge("second", "base")?])
-        .await?;
+    let made = repository.compose(vec![repository.merge("second", "base")?]).await?;
     match made.first() {
         Some(Composed::Unchanged { id, .. }) => equal("the commit", id, &repository.id("second")?),
         other => Err(broken(format!("expected Unchanged, found {other:?}"))),
@@ -152,30 +112,16 @@ pub async fn a_merge_of_what_is_contained_makes_nothing(fixture: &dyn VersionCon
 pub async fn a_difference_counts_lines_by_path(fixture: &dyn VersionControlFixture) -> Outcome {
     let repository = fixture.repository(&HISTORY).await;
     let diff = |from: &str, to: &str| -> Result<Instruction, Unmet> {
-        Ok(Instruction::Diff {
-            from: repository.at(from)?,
-            to: repository.at(to)?,
-        })
+        Ok(Instruction::Diff { from: repository.at(from)?, to: repository.at(to)? })
     };
-    let instructions = vec![
-        diff("base", "second")?,
-        diff("base", "removal")?,
-        diff("base", "base")?,
-    ];
+    let instructions = vec![diff("base", "second")?, diff("base", "removal")?, diff("base", "base")?];
     let expected = [
-        vec![
-            changed("src/auth.txt", 2, 1),
-            changed("src/new.txt", 1, 0),
-            changed("src/pay.txt", 1, 1),
-        ],
+        vec![changed("src/auth.txt", 2, 1), changed("src/new.txt", 1, 0), changed("src/pay.txt", 1, 1)],
         vec![changed("src/auth.txt", 0, 3)],
         vec![],
     ];
     let found = repository.compose(instructions).await?;
-    let expected: Vec<_> = expected
-        .into_iter()
-        .map(|paths| Composed::Diff(DiffSize { paths }))
-        .collect();
+    let expected: Vec<_> = expected.into_iter().map(|paths| Composed::Diff(DiffSize { paths })).collect();
     equal("the differences", &found, &expected)
 }
 
@@ -184,9 +130,7 @@ pub async fn a_tag_object_names_a_commit_that_was_just_made(fixture: &dyn Versio
     let repository = fixture.repository(&HISTORY).await;
     let (name, on, message) = (tag_name("v2.1.1"), Point::Made(0), "release".to_owned());
     let pick = repository.pick(repository.at("base")?, &["fix"])?;
-    let made = repository
-        .compose(vec![pick, Instruction::Tag { name, on, message }])
-        .await?;
+    let made = repository.compose(vec![pick, Instruction::Tag { name, on, message }]).await?;
     let (picked, tree) = commit(made.first())?;
     let Some(Composed::Tag { id }) = made.get(1) else {
         return Err(broken(format!("expected Tag, found {:?}", made.get(1))));
@@ -194,20 +138,10 @@ pub async fn a_tag_object_names_a_commit_that_was_just_made(fixture: &dyn Versio
     holds(*id != picked, "the tag is an object of its own")?;
     let mut caller = Caller::above(repository.observe(&[], &[]).await?.stamp);
     let create = RefUpdate::create(tag("v2.1.1"), id.clone());
-    applied(
-        "creating the tag",
-        &repository.apply(&caller.call("tag"), vec![create]).await,
-    )?;
+    applied("creating the tag", &repository.apply(&caller.call("tag"), vec![create]).await)?;
     let facts = repository.observe(&[tag("v2.1.1")], &[]).await?;
-    equal(
-        "the tag, peeled",
-        &facts.refs.get(&tag("v2.1.1")).cloned().flatten(),
-        &Some(picked.clone()),
-    )?;
-    let fact = facts
-        .tags
-        .get(&tag_name("v2.1.1"))
-        .map(|fact| (&fact.commit, &fact.tree));
+    equal("the tag, peeled", &facts.refs.get(&tag("v2.1.1")).cloned().flatten(), &Some(picked.clone()))?;
+    let fact = facts.tags.get(&tag_name("v2.1.1")).map(|fact| (&fact.commit, &fact.tree));
     equal("the tag in the list", &fact, &Some((&picked, &tree)))
 }
 
@@ -216,36 +150,14 @@ pub async fn what_makes_no_sense_is_an_error(fixture: &dyn VersionControlFixture
     let repository = fixture.repository(&HISTORY).await;
     let missing = missing_id();
     let onto = repository.at("base")?;
-    let unknown = Instruction::Pick {
-        onto: onto.clone(),
-        commits: vec![missing.clone()],
-    };
-    fails(
-        "picking an unknown commit",
-        compose(&repository, unknown).await,
-        ErrorKind::NotFound,
-    )?;
-    let unknown = Instruction::Diff {
-        from: Point::Commit(missing),
-        to: onto,
-    };
-    fails(
-        "measuring from an unknown commit",
-        compose(&repository, unknown).await,
-        ErrorKind::NotFound,
-    )?;
+    let unknown = Instruction::Pick { onto: onto.clone(), commits: vec![missing.clone()] };
+    fails("picking an unknown commit", compose(&repository, unknown).await, ErrorKind::NotFound)?;
+    let unknown = Instruction::Diff { from: Point::Commit(missing), to: onto };
+    fails("measuring from an unknown commit", compose(&repository, unknown).await, ErrorKind::NotFound)?;
     let merge = repository.pick(repository.at("base")?, &["merged"])?;
-    fails(
-        "picking a merge",
-        compose(&repository, merge).await,
-        ErrorKind::Invalid,
-    )?;
+    fails("picking a merge", compose(&repository, merge).await, ErrorKind::Invalid)?;
     let early = repository.pick(Point::Made(0), &["fix"])?;
-    fails(
-        "building on itself",
-        compose(&repository, early).await,
-        ErrorKind::Invalid,
-    )
+    fails("building on itself", compose(&repository, early).await, ErrorKind::Invalid)
 }
 
 async fn compose(repository: &Repository, one: Instruction) -> hotfix_core::Result<Vec<Composed>> {
@@ -262,10 +174,7 @@ fn commit(answer: Option<&Composed>) -> Result<(ObjectId, ObjectId), Unmet> {
 
 /// Returns how much the commit that an instruction makes differs from one of the script.
 async fn size_of(repository: &Repository, make: Instruction, from: &str) -> Result<Vec<ChangedPath>, Unmet> {
-    let diff = Instruction::Diff {
-        from: repository.at(from)?,
-        to: Point::Made(0),
-    };
+    let diff = Instruction::Diff { from: repository.at(from)?, to: Point::Made(0) };
     match repository.compose(vec![make, diff]).await?.pop() {
         Some(Composed::Diff(size)) => Ok(size.paths),
         other => Err(broken(format!("expected a difference, found {other:?}"))),
@@ -273,9 +182,5 @@ async fn size_of(repository: &Repository, make: Instruction, from: &str) -> Resu
 }
 
 fn changed(path: &str, added: u32, removed: u32) -> ChangedPath {
-    ChangedPath {
-        path: path.to_owned(),
-        added,
-        removed,
-    }
+    ChangedPath { path: path.to_owned(), added, removed }
 }

@@ -44,12 +44,7 @@ const fn commit(
     changes: &'static [(&'static str, Option<&'static str>)],
     message: &'static str,
 ) -> CommitScript {
-    CommitScript {
-        name,
-        parents,
-        changes,
-        message,
-    }
+    CommitScript { name, parents, changes, message }
 }
 
 /// The history of every case: `base` is released as v2.1.0 and is what `main` holds; `develop` went on from there and
@@ -66,48 +61,13 @@ pub const HISTORY: History = History {
             ],
             "begin",
         ),
-        commit(
-            "feature",
-            &["base"],
-            &[("src/new.txt", Some("feature\n"))],
-            "add a feature",
-        ),
-        commit(
-            "fix",
-            &["feature"],
-            &[("src/auth.txt", Some("one\nTWO\nthree\nfour\n"))],
-            "fix the login",
-        ),
-        commit(
-            "second",
-            &["fix"],
-            &[("src/pay.txt", Some("two\n"))],
-            "fix the payment",
-        ),
-        commit(
-            "clash",
-            &["base"],
-            &[("src/auth.txt", Some("one\n2\nthree\n"))],
-            "rewrite the login",
-        ),
-        commit(
-            "removal",
-            &["base"],
-            &[("src/auth.txt", None)],
-            "remove the login",
-        ),
-        commit(
-            "rival",
-            &["base"],
-            &[("src/new.txt", Some("rival\n"))],
-            "add another feature",
-        ),
-        commit(
-            "merged",
-            &["second", "removal"],
-            &[("src/auth.txt", None)],
-            "merge the removal",
-        ),
+        commit("feature", &["base"], &[("src/new.txt", Some("feature\n"))], "add a feature"),
+        commit("fix", &["feature"], &[("src/auth.txt", Some("one\nTWO\nthree\nfour\n"))], "fix the login"),
+        commit("second", &["fix"], &[("src/pay.txt", Some("two\n"))], "fix the payment"),
+        commit("clash", &["base"], &[("src/auth.txt", Some("one\n2\nthree\n"))], "rewrite the login"),
+        commit("removal", &["base"], &[("src/auth.txt", None)], "remove the login"),
+        commit("rival", &["base"], &[("src/new.txt", Some("rival\n"))], "add another feature"),
+        commit("merged", &["second", "removal"], &[("src/auth.txt", None)], "merge the removal"),
     ],
     branches: &[
         ("main", "base"),
@@ -163,10 +123,7 @@ impl Repository {
     }
 
     pub(super) fn pick(&self, onto: Point, commits: &[&str]) -> Result<Instruction, Unmet> {
-        let commits = commits
-            .iter()
-            .map(|name| self.id(name))
-            .collect::<Result<_, _>>()?;
+        let commits = commits.iter().map(|name| self.id(name)).collect::<Result<_, _>>()?;
         Ok(Instruction::Pick { onto, commits })
     }
 
@@ -182,10 +139,7 @@ impl Repository {
         if made.len() == count {
             return Ok(made);
         }
-        Err(broken(format!(
-            "{count} instruction(s) gave {} answer(s)",
-            made.len()
-        )))
+        Err(broken(format!("{count} instruction(s) gave {} answer(s)", made.len())))
     }
 
     pub(super) async fn observe(&self, refs: &[RefName], revisions: &[&str]) -> Result<SourceFacts, Unmet> {
@@ -205,9 +159,7 @@ impl Repository {
     }
 
     pub(super) async fn apply(&self, call: &Call, updates: Vec<RefUpdate>) -> Reply {
-        self.control
-            .apply(call, &service(SHOP), &RefBatch { updates })
-            .await
+        self.control.apply(call, &service(SHOP), &RefBatch { updates }).await
     }
 }
 
@@ -215,10 +167,7 @@ impl Repository {
 pub(super) fn recipe(instructions: Vec<Instruction>) -> Recipe {
     const SOME_DAY: i64 = 1_760_000_000;
     Recipe {
-        identity: Identity {
-            name: "Hotfix".to_owned(),
-            email: "hotfix@example.com".to_owned(),
-        },
+        identity: Identity { name: "Hotfix".to_owned(), email: "hotfix@example.com".to_owned() },
         at: Timestamp::from_timestamp(SOME_DAY, 0).expect("a constant within range"),
         instructions,
     }
