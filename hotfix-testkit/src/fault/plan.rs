@@ -51,7 +51,7 @@ pub enum Operation {
     Undelivered,
     Incident,
     Timeline,
-    LastKnownGood,
+    KnownGood,
 }
 
 /// How many calls in a thousand meet each mishap.

@@ -89,8 +89,8 @@ impl IncidentStore for FaultyStore {
         through!(self, Timeline, |inner, id| inner.timeline(&id), failure("store.timeline"))
     }
 
-    async fn last_known_good(&self, target: &Target) -> Result<Option<KnownGood>> {
-        let failed = failure("store.last_known_good");
-        through!(self, LastKnownGood, |inner, target| inner.last_known_good(&target), failed)
+    async fn known_good(&self, target: &Target, limit: usize) -> Result<Vec<KnownGood>> {
+        let failed = failure("store.known_good");
+        through!(self, KnownGood, |inner, target, limit| inner.known_good(&target, limit), failed)
     }
 }

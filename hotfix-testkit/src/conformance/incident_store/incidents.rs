@@ -4,7 +4,7 @@ use hotfix_core::ErrorKind;
 use hotfix_core::model::{Artifact, Incident, IncidentStatus, Period, Release, Severity, Target, Version};
 use hotfix_core::port::{KnownGood, NewRun, PostingKind};
 
-use super::super::expect::{equal, fails, holds, succeeds};
+use super::super::expect::{equal, fails, succeeds};
 use super::super::report::Outcome;
 use super::IncidentStoreFixture;
 use super::ledger::{Ledger, SLACK, end, entry, event, incident_id, issue, new_run, posting, target};
@@ -13,8 +13,9 @@ pub(super) fn workload(text: &str) -> Target {
     text.parse().expect("targets of cases are valid")
 }
 
+/// A release whose artifact is determined by the last digit of its version.
 pub(super) fn release(version: &str) -> Release {
-    let tree = "0123456789".repeat(4).parse().expect("forty digits");
+    let tree = version[version.len() - 1..].repeat(40).parse().expect("forty digits");
     Release {
         version: Version::parse(version).expect("versions of cases are valid"),
         tag: format!("v{version}").parse().expect("tags of cases are valid"),
@@ -114,8 +115,9 @@ pub async fn an_unknown_incident_is_not_found(fixture: &dyn IncidentStoreFixture
     fails("timeline", ledger.site.store.timeline(&id).await, ErrorKind::NotFound)
 }
 
-/// The release that was proven last on a target is remembered beyond the run, for that target only.
-pub async fn the_last_known_good_release_is_kept(fixture: &dyn IncidentStoreFixture) -> Outcome {
+/// The releases that were proven on a target are remembered beyond the run: the last proof first, each artifact once,
+/// no more than asked for, and for that target only.
+pub async fn the_known_good_releases_are_kept(fixture: &dyn IncidentStoreFixture) -> Outcome {
     let ledger = Ledger::begin(fixture).await;
     let (lease, _) = ledger.open(new_run("r1")).await?;
     let (production, staging) = (workload("production/shop"), workload("staging/shop"));
@@ -125,19 +127,17 @@ pub async fn the_last_known_good_release_is_kept(fixture: &dyn IncidentStoreFixt
         at: lease.expires_at + Period::from_secs(seconds).to_delta(),
     };
     let store = &ledger.site.second;
-    equal(
-        "before any proof",
-        &succeeds("known_good", store.known_good(&production, 1).await)?.into_iter().next(),
-        &None,
-    )?;
+    let known = async |target, limit| succeeds("known_good", store.known_good(target, limit).await);
+    equal("before any proof", &known(&production, 5).await?, &Vec::new())?;
     let mut one = entry(&lease, 1, "one");
-    one.known_good.push(good("2.1.0", 0));
+    one.known_good = vec![good("2.1.0", 0), good("2.1.1", 1)];
     ledger.write(one).await?;
+    equal("after two", &known(&production, 5).await?, &vec![good("2.1.1", 1), good("2.1.0", 0)])?;
     let mut two = end(&lease, 2);
-    two.known_good.push(good("2.1.1", 5));
+    two.known_good.push(good("2.1.0", 5));
     ledger.write(two).await?;
-    let found = succeeds("known_good", store.known_good(&production, 1).await)?.into_iter().next();
-    equal("the last proof", &found, &Some(good("2.1.1", 5)))?;
-    let other = succeeds("known_good", store.known_good(&staging, 1).await)?.into_iter().next();
-    holds(other.is_none(), "another target has no known good release")
+    let expected = vec![good("2.1.0", 5), good("2.1.1", 1)];
+    equal("after the first was proven again", &known(&production, 5).await?, &expected)?;
+    equal("the last alone", &known(&production, 1).await?, &expected[..1].to_vec())?;
+    equal("another target", &known(&staging, 5).await?, &Vec::new())
 }

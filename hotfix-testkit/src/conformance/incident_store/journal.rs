@@ -100,7 +100,7 @@ pub async fn a_lost_append_leaves_nothing(fixture: &dyn IncidentStoreFixture) ->
     equal("the timeline", &succeeds("timeline", store.timeline(&incident).await)?, &Vec::new())?;
     let status = succeeds("incident", store.incident(&incident).await)?.status;
     equal("the status", &status, &IncidentStatus::Declared)?;
-    equal("the known good", &succeeds("last_known_good", store.last_known_good(&good.target).await)?, &None)?;
+    equal("the known good", &succeeds("known_good", store.known_good(&good.target, 5).await)?, &Vec::new())?;
     ledger.take_exactly(&[]).await?;
     ledger.write(entry(&lease, 1, "the run goes on")).await
 }

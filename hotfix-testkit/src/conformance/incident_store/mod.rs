@@ -87,7 +87,7 @@ pub async fn report(fixture: &dyn IncidentStoreFixture) -> Report {
             a_resolved_incident_is_not_joined,
             the_timeline_moves_the_status,
             an_unknown_incident_is_not_found,
-            the_last_known_good_release_is_kept,
+            the_known_good_releases_are_kept,
         },
         outbox::{
             the_root_goes_first_and_its_receipt_reaches_the_replies,
