@@ -48,11 +48,7 @@ impl MemoryMetrics {
     /// Builds a source without any series.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, interval: Period) -> Self {
-        Self {
-            clock,
-            interval,
-            book: Arc::default(),
-        }
+        Self { clock, interval, book: Arc::default() }
     }
 
     /// Counts requests of one instance, some of which ended in an error.
@@ -148,23 +144,16 @@ impl fmt::Debug for MemoryMetrics {
 #[async_trait]
 impl MetricsSource for MemoryMetrics {
     fn capabilities(&self) -> MetricsCapabilities {
-        MetricsCapabilities {
-            interval: self.interval,
-        }
+        MetricsCapabilities { interval: self.interval }
     }
 
     async fn scrape(&self, query: &MetricsQuery) -> Result<Scrape> {
         let now = self.clock.now();
         self.read("metrics.scrape", |book| {
             let counters = |slot: &SlotName| book.slots.get(&(query.target.clone(), slot.clone()));
-            let found = query
-                .slots
-                .iter()
-                .filter_map(|slot| Some((slot, counters(slot)?)));
+            let found = query.slots.iter().filter_map(|slot| Some((slot, counters(slot)?)));
             Scrape {
-                series: found
-                    .flat_map(|(slot, counters)| counters.scrape(slot, now))
-                    .collect(),
+                series: found.flat_map(|(slot, counters)| counters.scrape(slot, now)).collect(),
                 warnings: std::mem::take(&mut book.warnings),
             }
         })
@@ -174,9 +163,7 @@ impl MetricsSource for MemoryMetrics {
         let now = self.clock.now();
         self.read("metrics.history", |book| {
             let counters = book.slots.get(&(query.target.clone(), query.slot.clone()));
-            counters.map_or_else(Vec::new, |counters| {
-                counters.history(query.interval, query.points, now)
-            })
+            counters.map_or_else(Vec::new, |counters| counters.history(query.interval, query.points, now))
         })
     }
 }

@@ -133,7 +133,9 @@ impl Board {
                 }
                 self.show(posting, Some(root.clone()), place)
             }
-            (PostingKind::Reply | PostingKind::Broadcast | PostingKind::Root, _) => self.show(posting, None, place),
+            (PostingKind::Reply | PostingKind::Broadcast | PostingKind::Root, _) => {
+                self.show(posting, None, place)
+            }
         };
         self.receipts.insert(posting.dedup.clone(), receipt.clone());
         DeliveryOutcome::Delivered(receipt)
