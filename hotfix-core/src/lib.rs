@@ -6,6 +6,8 @@ mod error;
 pub mod execute;
 pub mod judge;
 pub mod memory;
+#[cfg(feature = "mock")]
+pub mod mock;
 pub mod model;
 pub mod observe;
 pub mod plan;

@@ -19,6 +19,7 @@ use crate::model::{
 /// slots. Verbs are "ensure" operations: applied to a target that already is as they ask, they change nothing and
 /// answer [`Reply::Applied`]. A backend keeps the weight rules by itself, however it is called: no traffic to a slot
 /// without a ready instance, no traffic to a slot that is being emptied, never an empty live slot.
+#[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Deployer: Debug + Send + Sync {
     /// Returns what this backend can do.

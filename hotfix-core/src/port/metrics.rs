@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::model::{Period, SlotName, Target, Timestamp};
 
 /// Reads what the traffic of a workload looks like.
+#[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait MetricsSource: Debug + Send + Sync {
     /// Returns what this backend can do.

@@ -41,3 +41,14 @@ pub use version_control::{
 
 /// A stream that can be stored and sent between tasks.
 pub type BoxStream<T> = std::pin::Pin<Box<dyn futures_core::Stream<Item = T> + Send>>;
+
+/// The mocks that are made of the traits, gathered for [`crate::mock`].
+#[cfg(feature = "mock")]
+pub(crate) mod mocks {
+    pub use super::clock::{MockClock, MockIdSource};
+    pub use super::deployer::MockDeployer;
+    pub use super::metrics::MockMetricsSource;
+    pub use super::notifier::MockNotifier;
+    pub use super::store::MockIncidentStore;
+    pub use super::version_control::MockVersionControl;
+}

@@ -14,6 +14,7 @@ use crate::model::{IncidentId, Message, Period, RunId};
 /// Called only by the outbox, never on the path of a deploy or a rollback. The outbox keeps the order within a
 /// thread, waits for the root's receipt before replies, and calls again after a transient outcome. A notifier does
 /// not retry by itself.
+#[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Notifier: Debug + Send + Sync {
     /// Returns what this destination can do.

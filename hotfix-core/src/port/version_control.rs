@@ -17,6 +17,7 @@ use crate::model::{IdempotencyKey, ObjectId, RefBatch, RefName, ServiceName, Sta
 /// reference names yet; the one way to change what others see is [`VersionControl::apply`], which moves a batch of
 /// references together or not at all, on the remote first where there is one.
 /// Everything is fenced per service (see [`Fenced::Source`](crate::model::Fenced::Source)).
+#[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait VersionControl: Debug + Send + Sync {
     /// Returns what this backend can do.

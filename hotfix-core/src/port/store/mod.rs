@@ -26,6 +26,7 @@ use crate::model::{Incident, IncidentId, Period, RunId, Target, TimelineEvent, W
 /// the *same* run, never start a different one. Expiry is judged by the store's own clock.
 /// What a method acknowledged survives the death of the process and, where the medium allows, of the machine.
 /// An append whose answer was lost may have been written: read the journal again.
+#[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait IncidentStore: Debug + Send + Sync {
     /// Returns what this backend can do.
