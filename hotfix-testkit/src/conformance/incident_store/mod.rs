@@ -1,4 +1,4 @@
-//! The contract of [`IncidentStore`](hotfix_core::port::IncidentStore).
+//! The contract of [`IncidentStore`].
 
 pub mod claims;
 pub mod incidents;
