@@ -72,6 +72,7 @@ pub async fn report(fixture: &dyn NotifierFixture) -> Report {
         a_root_is_shown,
         words_from_outside_are_shown_literally,
         a_reply_stands_below_its_root,
+            a_broadcast_is_a_reply,
         a_reply_without_threads_stands_alone,
         an_update_changes_the_root,
         an_update_is_skipped_where_it_is_not_offered,
@@ -127,6 +128,15 @@ pub mod cases {
         let root = deliver(&site, &posting("root", PostingKind::Root, None)).await?;
         deliver(&site, &posting("reply", PostingKind::Reply, Some(&root))).await?;
         shows(&site, &[("root", None), ("reply", Some(&root))]).await
+    }
+
+    /// A reply that asks for everybody's attention stands below its root too, or alone where threads are not offered.
+    pub async fn a_broadcast_is_a_reply(fixture: &dyn NotifierFixture) -> Outcome {
+        let site = fixture.site().await;
+        let root = deliver(&site, &posting("root", PostingKind::Root, None)).await?;
+        deliver(&site, &posting("news", PostingKind::Broadcast, Some(&root))).await?;
+        let threads = site.notifier.capabilities().threads == Offered::Yes;
+        shows(&site, &[("root", None), ("news", threads.then_some(&root))]).await
     }
 
     /// Where threads are not offered, a reply is a message of its own.
