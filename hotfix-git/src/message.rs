@@ -6,7 +6,7 @@ const PICKED: &str = "(cherry picked from commit ";
 const SIGNED_OFF: &str = "Signed-off-by: ";
 
 /// Returns `message` with the line that names the picked commit: directly below the trailers when the message ends in
-/// some, otherwise in a paragraph of its own.
+/// some, otherwise in a paragraph of its own. Excess blanks go, as they do in git.
 #[must_use]
 pub fn with_origin(message: &str, origin: Oid) -> String {
     let mut text = message.to_owned();
@@ -17,7 +17,28 @@ pub fn with_origin(message: &str, origin: Oid) -> String {
         text.push('\n');
     }
     text.push_str(&format!("{PICKED}{origin})\n"));
-    text
+    without_excess_space(&text)
+}
+
+/// Takes away blanks at the ends of lines, blank lines at the start, and all but one of several blank lines.
+fn without_excess_space(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut blank_before = false;
+    for line in text
+        .lines()
+        .map(|line| line.trim_end_matches(|c: char| c.is_ascii_whitespace()))
+    {
+        if line.is_empty() {
+            blank_before = !clean.is_empty();
+            continue;
+        }
+        if std::mem::take(&mut blank_before) {
+            clean.push('\n');
+        }
+        clean.push_str(line);
+        clean.push('\n');
+    }
+    clean
 }
 
 /// Returns whether the last paragraph is a block of trailers. The first paragraph is the title and never is.
