@@ -65,28 +65,15 @@ fn attempt(
             if current(&marks) == call.stamp {
                 return Ok(Some(Reply::Applied(receipt(mark))));
             }
-            (
-                Act::Repeat {
-                    key: call.key.clone(),
-                },
-                receipt(mark),
-            )
+            (Act::Repeat { key: call.key.clone() }, receipt(mark))
         }
         Admission::Fresh => {
-            let drift = moves
-                .iter()
-                .find_map(|step| drift(step, refs.get(step.name.as_str()).copied()));
+            let drift = moves.iter().find_map(|step| drift(step, refs.get(step.name.as_str()).copied()));
             if let Some(conflict) = drift {
                 return Ok(Some(Reply::Conflict(conflict)));
             }
-            let act = Act::Apply {
-                key: call.key.clone(),
-                moves: moves.to_vec(),
-            };
-            (
-                act,
-                Receipt(format!("{} reference(s) at {}", moves.len(), call.stamp)),
-            )
+            let act = Act::Apply { key: call.key.clone(), moves: moves.to_vec() };
+            (act, Receipt(format!("{} reference(s) at {}", moves.len(), call.stamp)))
         }
     };
     let tip = marks.first().map(|mark| mark.id);
@@ -112,15 +99,9 @@ fn admit<'m>(call: &Call, marks: &'m [Mark]) -> Admission<'m> {
     let current = current(marks);
     let newer = call.stamp > current;
     let Some(applied) = find(&call.key, marks) else {
-        return if newer {
-            Admission::Fresh
-        } else {
-            Admission::Fenced(current)
-        };
+        return if newer { Admission::Fresh } else { Admission::Fenced(current) };
     };
-    let newest_is_ours = marks
-        .first()
-        .is_some_and(|mark| mark.act.key() == Some(&call.key));
+    let newest_is_ours = marks.first().is_some_and(|mark| mark.act.key() == Some(&call.key));
     if newer || (newest_is_ours && call.stamp == current) {
         Admission::Repeated(applied)
     } else {
@@ -130,9 +111,7 @@ fn admit<'m>(call: &Call, marks: &'m [Mark]) -> Admission<'m> {
 
 /// Finds the mark that moved the references of the key, not one that only repeated it.
 fn find<'m>(key: &IdempotencyKey, marks: &'m [Mark]) -> Option<&'m Mark> {
-    marks
-        .iter()
-        .find(|mark| matches!(&mark.act, Act::Apply { key: applied, .. } if applied == key))
+    marks.iter().find(|mark| matches!(&mark.act, Act::Apply { key: applied, .. } if applied == key))
 }
 
 fn current(marks: &[Mark]) -> Stamp {
@@ -140,11 +119,7 @@ fn current(marks: &[Mark]) -> Stamp {
 }
 
 fn receipt(mark: &Mark) -> Receipt {
-    Receipt(format!(
-        "{} reference(s) at {}",
-        mark.act.moves().len(),
-        mark.stamp
-    ))
+    Receipt(format!("{} reference(s) at {}", mark.act.moves().len(), mark.stamp))
 }
 
 pub(crate) fn seal(truth: &Truth<'_>, limit: &Limit, service: &ServiceName, stamp: Stamp) -> Seal {
@@ -153,15 +128,11 @@ pub(crate) fn seal(truth: &Truth<'_>, limit: &Limit, service: &ServiceName, stam
             Ok(Some(seal)) => return seal,
             Ok(None) => {}
             Err(error) => {
-                return Seal::Unreachable {
-                    cause: error.to_string(),
-                };
+                return Seal::Unreachable { cause: error.to_string() };
             }
         }
     }
-    Seal::Unreachable {
-        cause: format!("the fence of {service} moved {ATTEMPTS} times in a row"),
-    }
+    Seal::Unreachable { cause: format!("the fence of {service} moved {ATTEMPTS} times in a row") }
 }
 
 fn attempt_seal(
@@ -178,11 +149,7 @@ fn attempt_seal(
     }
     if stamp == current && !marks.is_empty() {
         let sealed = matches!(marks[0].act, Act::Seal);
-        let previous = if sealed {
-            marks.get(1).map_or(Stamp::ZERO, |mark| mark.stamp)
-        } else {
-            current
-        };
+        let previous = if sealed { marks.get(1).map_or(Stamp::ZERO, |mark| mark.stamp) } else { current };
         return Ok(Some(Seal::Sealed(Sealed { previous })));
     }
     let tip = marks.first().map(|mark| mark.id);
@@ -191,9 +158,7 @@ fn attempt_seal(
         Published::Done => Some(Seal::Sealed(Sealed { previous: current })),
         Published::Stale => None,
         Published::Refused(cause) | Published::Unavailable(cause) => Some(Seal::Unreachable { cause }),
-        Published::Unknown(error) => Some(Seal::Unreachable {
-            cause: error.to_string(),
-        }),
+        Published::Unknown(error) => Some(Seal::Unreachable { cause: error.to_string() }),
     })
 }
 
@@ -209,9 +174,7 @@ pub(crate) fn probe(truth: &Truth<'_>, service: &ServiceName, key: &IdempotencyK
     match looked {
         Ok(Some(receipt)) => Probe::Applied(receipt),
         Ok(None) => Probe::NotApplied,
-        Err(error) => Probe::Unreadable {
-            cause: error.to_string(),
-        },
+        Err(error) => Probe::Unreadable { cause: error.to_string() },
     }
 }
 
@@ -226,75 +189,45 @@ fn check(truth: &Truth<'_>, batch: &RefBatch) -> Result<Vec<Move>, Reply> {
     if names.is_empty() {
         return Err(refused("the batch is empty".to_owned()));
     }
-    batch
-        .updates
-        .iter()
-        .map(|update| check_update(truth, update))
-        .collect()
+    batch.updates.iter().map(|update| check_update(truth, update)).collect()
 }
 
 fn check_update(truth: &Truth<'_>, update: &RefUpdate) -> Result<Move, Reply> {
     let RefUpdate { name, old, new } = update;
     if name.is_tag() && old.is_some() {
-        return Err(refused(format!(
-            "{name} is a tag; tags are never moved and never deleted"
-        )));
+        return Err(refused(format!("{name} is a tag; tags are never moved and never deleted")));
     }
     if name.as_str().starts_with("refs/hotfix/") {
-        return Err(refused(format!(
-            "{name} belongs to the fence and is not moved by a batch"
-        )));
+        return Err(refused(format!("{name} belongs to the fence and is not moved by a batch")));
     }
     if old != new
-        && let Some(worktree) = truth
-            .repo()
-            .checked_out_at(name.as_str())
-            .map_err(|error| not_done(&error))?
+        && let Some(worktree) =
+            truth.repo().checked_out_at(name.as_str()).map_err(|error| not_done(&error))?
     {
-        return Err(refused(
-            Error::CheckedOut {
-                name: name.to_string(),
-                worktree,
-            }
-            .to_string(),
-        ));
+        return Err(refused(Error::CheckedOut { name: name.to_string(), worktree }.to_string()));
     }
     let parse = |id: &Option<_>| match id {
         None => Ok(None),
-        Some(id) => oid(id)
-            .map(Some)
-            .ok_or_else(|| refused(format!("{id} is no object id of this repository"))),
+        Some(id) => {
+            oid(id).map(Some).ok_or_else(|| refused(format!("{id} is no object id of this repository")))
+        }
     };
     let (old, new) = (parse(old)?, parse(new)?);
     if let Some(id) = new {
         check_object(truth, update, id)?;
     }
-    Ok(Move {
-        name: name.clone(),
-        old,
-        new,
-    })
+    Ok(Move { name: name.clone(), old, new })
 }
 
 fn check_object(truth: &Truth<'_>, update: &RefUpdate, id: Oid) -> Result<(), Reply> {
-    let kind = truth
-        .repo()
-        .git()
-        .find_object(id, None)
-        .ok()
-        .and_then(|object| object.kind());
+    let kind = truth.repo().git().find_object(id, None).ok().and_then(|object| object.kind());
     match kind {
         Some(ObjectType::Commit) => Ok(()),
         Some(ObjectType::Tag) if update.name.is_tag() => Ok(()),
-        Some(ObjectType::Tag) => Err(refused(format!(
-            "{id} is a tag object; {} must hold a commit",
-            update.name
-        ))),
-        Some(kind) => Err(refused(format!(
-            "{id} is a {}; {} must hold a commit",
-            kind.str(),
-            update.name
-        ))),
+        Some(ObjectType::Tag) => {
+            Err(refused(format!("{id} is a tag object; {} must hold a commit", update.name)))
+        }
+        Some(kind) => Err(refused(format!("{id} is a {}; {} must hold a commit", kind.str(), update.name))),
         None => Err(refused(format!("object {id} does not exist"))),
     }
 }
@@ -304,10 +237,7 @@ fn drift(step: &Move, found: Option<Oid>) -> Option<Conflict> {
         Some(id) => format!("{} at {id}", step.name),
         None => format!("no {}", step.name),
     };
-    (found != step.old).then(|| Conflict::Drifted {
-        expected: show(step.old),
-        found: show(found),
-    })
+    (found != step.old).then(|| Conflict::Drifted { expected: show(step.old), found: show(found) })
 }
 
 fn refused(reason: String) -> Reply {
@@ -315,19 +245,18 @@ fn refused(reason: String) -> Reply {
 }
 
 fn busy(reason: String) -> Reply {
-    Reply::Rejected(Rejection::Busy {
-        reason,
-        retry_after: None,
-    })
+    Reply::Rejected(Rejection::Busy { reason, retry_after: None })
 }
 
 /// Classifies a failure before anything was published.
 pub(crate) fn not_done(error: &Error) -> Reply {
     let reason = error.to_string();
     match error {
-        Error::Unreachable { .. } | Error::Timeout { .. } | Error::Stopped { .. } | Error::Locked { .. } => {
-            busy(reason)
-        }
+        Error::Unreachable { .. }
+        | Error::Timeout { .. }
+        | Error::Stopped { .. }
+        | Error::Locked { .. }
+        | Error::Busy { .. } => busy(reason),
         _ => refused(reason),
     }
 }
@@ -336,8 +265,6 @@ fn ambiguity(error: &Error) -> Ambiguity {
     match error {
         Error::Timeout { .. } => Ambiguity::Timeout,
         Error::Program { text, .. } => Ambiguity::Unclear { answer: text.clone() },
-        other => Ambiguity::Interrupted {
-            cause: other.to_string(),
-        },
+        other => Ambiguity::Interrupted { cause: other.to_string() },
     }
 }

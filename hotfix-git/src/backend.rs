@@ -36,15 +36,8 @@ impl GitVersionControl {
     /// # Errors
     /// See [`Repo::open`]; [`Error::NoRemote`] and [`Error::SplitRemote`] for the remote.
     pub fn new(config: GitConfig, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let program = GitProgram {
-            path: config.program.clone(),
-            env: Vec::new(),
-        };
-        let backend = Self {
-            config: Arc::new(config),
-            program,
-            clock,
-        };
+        let program = GitProgram { path: config.program.clone(), env: Vec::new() };
+        let backend = Self { config: Arc::new(config), program, clock };
         let limit = backend.limit(None);
         let repo = Repo::open(&backend.config.path)?;
         if let Some(name) = &backend.config.remote {
@@ -61,11 +54,7 @@ impl GitVersionControl {
     }
 
     fn limit(&self, deadline: Option<Timestamp>) -> Limit {
-        Limit::new(
-            Arc::clone(&self.clock),
-            deadline,
-            self.config.timeout.to_duration(),
-        )
+        Limit::new(Arc::clone(&self.clock), deadline, self.config.timeout.to_duration())
     }
 
     /// Opens the repository and does the work on it.
@@ -114,18 +103,13 @@ const LOST: &str = "the work on the repository ended without an answer";
 #[async_trait]
 impl VersionControl for GitVersionControl {
     fn capabilities(&self) -> VersionControlCapabilities {
-        VersionControlCapabilities {
-            atomic: Atomicity::AllOrNothing,
-            remote: self.config.remote.clone(),
-        }
+        VersionControlCapabilities { atomic: Atomicity::AllOrNothing, remote: self.config.remote.clone() }
     }
 
     async fn observe(&self, query: &SourceQuery) -> hotfix_core::Result<SourceFacts> {
         let query = query.clone();
         let facts = self.blocking(None, move |backend, limit| {
-            backend
-                .with_truth(&limit, query.fetch, |truth| observe::observe(truth, &query))
-                .flatten()
+            backend.with_truth(&limit, query.fetch, |truth| observe::observe(truth, &query)).flatten()
         });
         answer(facts.await, "version_control.observe")
     }
@@ -134,9 +118,7 @@ impl VersionControl for GitVersionControl {
         let recipe = recipe.clone();
         let composed = self.blocking(None, move |backend, limit| {
             backend
-                .with_truth(&limit, FetchMode::Local, |truth| {
-                    compose::compose(truth.repo(), &recipe)
-                })
+                .with_truth(&limit, FetchMode::Local, |truth| compose::compose(truth.repo(), &recipe))
                 .flatten()
         });
         answer(composed.await, "version_control.compose")
@@ -150,11 +132,7 @@ impl VersionControl for GitVersionControl {
                 .with_truth(&limit, FetchMode::Remote, work)
                 .unwrap_or_else(|error| apply::not_done(&error))
         });
-        reply.await.unwrap_or_else(|| {
-            Reply::Ambiguous(Ambiguity::Interrupted {
-                cause: LOST.to_owned(),
-            })
-        })
+        reply.await.unwrap_or_else(|| Reply::Ambiguous(Ambiguity::Interrupted { cause: LOST.to_owned() }))
     }
 
     async fn seal(&self, service: &ServiceName, stamp: Stamp) -> Seal {
@@ -185,18 +163,12 @@ impl VersionControl for GitVersionControl {
 fn answer<T>(done: Option<Result<T, Error>>, operation: &'static str) -> hotfix_core::Result<T> {
     match done {
         Some(result) => result.map_err(|error| error.into_port(operation)),
-        None => Err(hotfix_core::Error::new(
-            hotfix_core::ErrorKind::Unexpected,
-            operation,
-            LOST,
-        )),
+        None => Err(hotfix_core::Error::new(hotfix_core::ErrorKind::Unexpected, operation, LOST)),
     }
 }
 
 impl fmt::Debug for GitVersionControl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GitVersionControl")
-            .field("config", &self.config)
-            .finish_non_exhaustive()
+        f.debug_struct("GitVersionControl").field("config", &self.config).finish_non_exhaustive()
     }
 }

@@ -20,11 +20,7 @@ pub(crate) fn compose(repo: &Repo, recipe: &Recipe) -> Result<Vec<Composed>, Err
         seconds: recipe.at.timestamp(),
         offset_minutes: 0,
     };
-    let mut cook = Cook {
-        repo,
-        who,
-        stands: Vec::new(),
-    };
+    let mut cook = Cook { repo, who, stands: Vec::new() };
     let mut answers = Vec::new();
     for instruction in &recipe.instructions {
         let (answer, stand) = cook.follow(instruction)?;
@@ -59,12 +55,9 @@ impl Cook<'_> {
     fn follow(&self, instruction: &Instruction) -> Result<Dish, Error> {
         match instruction {
             Instruction::Pick { onto, commits } => {
-                let fixes = commits
-                    .iter()
-                    .map(|id| self.repo.read_fix(self.commit(id)?, Mainline::Only));
+                let fixes = commits.iter().map(|id| self.repo.read_fix(self.commit(id)?, Mainline::Only));
                 let fixes = fixes.collect::<Result<Vec<_>, _>>()?;
-                self.find(onto)?
-                    .map_or(Ok(SKIPPED), |onto| self.pick(onto, &fixes))
+                self.find(onto)?.map_or(Ok(SKIPPED), |onto| self.pick(onto, &fixes))
             }
             Instruction::Merge { into, from, message } => {
                 let sides = self.find(into)?.zip(self.find(from)?);
@@ -81,12 +74,7 @@ impl Cook<'_> {
                 let Some((from, to)) = self.find(from)?.zip(self.find(to)?) else {
                     return Ok((Composed::Skipped, Stand::Measure));
                 };
-                let paths = self
-                    .repo
-                    .change_size(from, to)?
-                    .iter()
-                    .map(changed_path)
-                    .collect();
+                let paths = self.repo.change_size(from, to)?.iter().map(changed_path).collect();
                 Ok((Composed::Diff(DiffSize { paths }), Stand::Measure))
             }
         }
@@ -101,10 +89,9 @@ impl Cook<'_> {
         match self.stands.get(instruction) {
             Some(Stand::Commit(id)) => Ok(Some(*id)),
             Some(Stand::Nothing) => Ok(None),
-            Some(Stand::Measure) => Err(Error::BadRecipe {
-                instruction,
-                reason: "a measure makes no commit to build on",
-            }),
+            Some(Stand::Measure) => {
+                Err(Error::BadRecipe { instruction, reason: "a measure makes no commit to build on" })
+            }
             None => Err(Error::BadRecipe {
                 instruction,
                 reason: "an instruction can only build on an earlier one",
@@ -139,20 +126,12 @@ impl Cook<'_> {
 
     fn result(&self, before: Oid, after: Oid) -> Result<Dish, Error> {
         let (id, tree) = (object_id(after), object_id(self.repo.tree_of(after)?));
-        let answer = if before == after {
-            Composed::Unchanged { id, tree }
-        } else {
-            Composed::Commit { id, tree }
-        };
+        let answer =
+            if before == after { Composed::Unchanged { id, tree } } else { Composed::Commit { id, tree } };
         Ok((answer, Stand::Commit(after)))
     }
 }
 
 fn conflict(paths: &[PathConflict]) -> Dish {
-    (
-        Composed::Conflict {
-            paths: paths.iter().map(conflict_path).collect(),
-        },
-        Stand::Nothing,
-    )
+    (Composed::Conflict { paths: paths.iter().map(conflict_path).collect() }, Stand::Nothing)
 }

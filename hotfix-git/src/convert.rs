@@ -42,9 +42,7 @@ fn conflict_kind(conflict: &PathConflict) -> port::ConflictKind {
 }
 
 fn same_type(conflict: &PathConflict) -> bool {
-    [conflict.ours, conflict.theirs]
-        .iter()
-        .all(|side| side.is_some_and(|entry| entry.mode.is_file()))
+    [conflict.ours, conflict.theirs].iter().all(|side| side.is_some_and(|entry| entry.mode.is_file()))
 }
 
 pub(crate) fn changed_path(size: &PathSize) -> port::ChangedPath {
@@ -52,9 +50,5 @@ pub(crate) fn changed_path(size: &PathSize) -> port::ChangedPath {
         Lines::Text { added, removed } => (added, removed),
         Lines::Binary | Lines::Submodule => (0, 0),
     };
-    port::ChangedPath {
-        path: size.path.to_string(),
-        added,
-        removed,
-    }
+    port::ChangedPath { path: size.path.to_string(), added, removed }
 }

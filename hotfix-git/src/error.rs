@@ -106,11 +106,19 @@ pub enum Error {
         /// The lock file.
         lock: PathBuf,
     },
-    /// References exist below the name, and git keeps no reference beside others of the same folder.
-    #[error("{name} cannot be created because references exist below {name}/; delete or rename those")]
+    /// Another process of this crate moves references right now.
+    #[error("another process is moving references and holds {path}; try again")]
+    Busy {
+        /// The file that tells whose turn it is.
+        path: PathBuf,
+    },
+    /// A reference stands where git would need a folder, or the other way round.
+    #[error("{name} cannot be created beside {taken_by}; delete or rename that")]
     NameTaken {
         /// The reference.
         name: String,
+        /// The reference in its way.
+        taken_by: String,
     },
     /// An instruction of a recipe builds on something that is no commit.
     #[error("instruction {instruction} cannot be built on: {reason}")]
@@ -263,12 +271,8 @@ impl Error {
         name: impl std::fmt::Display,
     ) -> impl FnOnce(git2::Error) -> Self {
         move |source| match source.code() {
-            git2::ErrorCode::NotFound => Self::NotFound {
-                name: name.to_string(),
-            },
-            git2::ErrorCode::InvalidSpec => Self::BadRefName {
-                name: name.to_string(),
-            },
+            git2::ErrorCode::NotFound => Self::NotFound { name: name.to_string() },
+            git2::ErrorCode::InvalidSpec => Self::BadRefName { name: name.to_string() },
             _ => Self::Library { operation, source },
         }
     }
@@ -288,7 +292,9 @@ impl Error {
                 ErrorKind::Unsupported
             }
             Self::AccessDenied { .. } => ErrorKind::Unauthenticated,
-            Self::Unreachable { .. } | Self::Locked { .. } | Self::Stopped { .. } => ErrorKind::Unavailable,
+            Self::Unreachable { .. } | Self::Locked { .. } | Self::Busy { .. } | Self::Stopped { .. } => {
+                ErrorKind::Unavailable
+            }
             Self::Timeout { .. } => ErrorKind::Timeout,
             Self::CheckedOut { .. } => ErrorKind::Conflict,
             Self::NameTaken { .. } => ErrorKind::AlreadyExists,

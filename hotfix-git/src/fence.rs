@@ -88,13 +88,7 @@ pub(crate) fn make_mark(
     let tree = repo.empty_tree()?;
     let parents: Vec<Oid> = tip.into_iter().collect();
     let message = encode(stamp, act);
-    repo.make_commit(&Draft {
-        tree,
-        parents: &parents,
-        author: &who,
-        committer: &who,
-        message: &message,
-    })
+    repo.make_commit(&Draft { tree, parents: &parents, author: &who, committer: &who, message: &message })
 }
 
 /// Reads the chain from its newest mark down.
@@ -102,17 +96,9 @@ pub(crate) fn read_chain(repo: &Repo, tip: Option<Oid>) -> Result<Vec<Mark>, Err
     let mut marks = Vec::new();
     let mut next = tip;
     while let Some(id) = next {
-        let commit = repo
-            .git()
-            .find_commit(id)
-            .map_err(Error::lookup("read a fence commit", id))?;
-        let unreadable = |reason: &str| Error::UnreadableFence {
-            commit: id,
-            reason: reason.to_owned(),
-        };
-        let message = commit
-            .message()
-            .map_err(|_| unreadable("its message is not UTF-8"))?;
+        let commit = repo.git().find_commit(id).map_err(Error::lookup("read a fence commit", id))?;
+        let unreadable = |reason: &str| Error::UnreadableFence { commit: id, reason: reason.to_owned() };
+        let message = commit.message().map_err(|_| unreadable("its message is not UTF-8"))?;
         let (stamp, act) =
             decode(message).ok_or_else(|| unreadable("a newer version may have written it"))?;
         marks.push(Mark { id, stamp, act });
@@ -143,10 +129,7 @@ fn decode(message: &str) -> Option<(Stamp, Act)> {
     let act = match name {
         "seal" => Act::Seal,
         "repeat" => Act::Repeat { key: key()? },
-        "apply" => Act::Apply {
-            key: key()?,
-            moves: lines.by_ref().map(decode_move).collect::<Option<_>>()?,
-        },
+        "apply" => Act::Apply { key: key()?, moves: lines.by_ref().map(decode_move).collect::<Option<_>>()? },
         _ => return None,
     };
     lines.next().is_none().then_some((stamp, act))
@@ -159,11 +142,7 @@ fn decode_move(line: &str) -> Option<Move> {
         NONE => Some(None),
         id => Oid::from_str(id).ok().map(Some),
     };
-    Some(Move {
-        name,
-        old: id()?,
-        new: id()?,
-    })
+    Some(Move { name, old: id()?, new: id()? })
 }
 
 #[cfg(test)]
@@ -178,27 +157,11 @@ mod tests {
     fn a_mark_reads_as_it_was_written() {
         let key = IdempotencyKey::new("run-1:publish").unwrap();
         let moves = vec![
-            Move {
-                name: RefName::new("refs/heads/main").unwrap(),
-                old: Some(id(b'1')),
-                new: Some(id(b'2')),
-            },
-            Move {
-                name: RefName::new("refs/tags/v1").unwrap(),
-                old: None,
-                new: Some(id(b'3')),
-            },
-            Move {
-                name: RefName::new("refs/heads/gone").unwrap(),
-                old: Some(id(b'4')),
-                new: None,
-            },
+            Move { name: RefName::new("refs/heads/main").unwrap(), old: Some(id(b'1')), new: Some(id(b'2')) },
+            Move { name: RefName::new("refs/tags/v1").unwrap(), old: None, new: Some(id(b'3')) },
+            Move { name: RefName::new("refs/heads/gone").unwrap(), old: Some(id(b'4')), new: None },
         ];
-        for act in [
-            Act::Seal,
-            Act::Repeat { key: key.clone() },
-            Act::Apply { key, moves },
-        ] {
+        for act in [Act::Seal, Act::Repeat { key: key.clone() }, Act::Apply { key, moves }] {
             let stamp = Stamp::new(7, 3);
             assert_eq!(decode(&encode(stamp, &act)), Some((stamp, act)));
         }

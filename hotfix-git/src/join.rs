@@ -90,17 +90,13 @@ impl Repo {
 
     fn merge_bases(&self, ours: Oid, theirs: Oid) -> Result<Vec<Oid>, Error> {
         for commit in [ours, theirs] {
-            self.git()
-                .find_commit(commit)
-                .map_err(Error::lookup("find a commit", commit))?;
+            self.git().find_commit(commit).map_err(Error::lookup("find a commit", commit))?;
         }
         match self.git().merge_bases(ours, theirs) {
             Ok(bases) => Ok(bases.to_vec()),
-            Err(none) if none.code() == git2::ErrorCode::NotFound => Err(Error::NoCommonHistory {
-                ours,
-                theirs,
-                shallow: self.history(),
-            }),
+            Err(none) if none.code() == git2::ErrorCode::NotFound => {
+                Err(Error::NoCommonHistory { ours, theirs, shallow: self.history() })
+            }
             Err(other) => Err(Error::library("look for a common ancestor")(other)),
         }
     }

@@ -24,6 +24,7 @@ mod repo;
 mod size;
 mod tree;
 mod truth;
+mod turn;
 mod version;
 
 pub use backend::GitVersionControl;

@@ -19,19 +19,12 @@ pub(crate) struct Limit {
 
 impl Limit {
     pub(crate) fn new(clock: Arc<dyn Clock>, deadline: Option<Timestamp>, longest: Duration) -> Self {
-        Self {
-            clock,
-            deadline,
-            longest,
-            stop: StopToken::default(),
-        }
+        Self { clock, deadline, longest, stop: StopToken::default() }
     }
 
     /// Returns the time that is left, zero when there is none.
     pub(crate) fn remaining(&self) -> Duration {
-        let left = self
-            .deadline
-            .map(|deadline| (deadline - self.clock.now()).to_std().unwrap_or_default());
+        let left = self.deadline.map(|deadline| (deadline - self.clock.now()).to_std().unwrap_or_default());
         left.map_or(self.longest, |left| left.min(self.longest))
     }
 

@@ -9,6 +9,7 @@ use git2::{ErrorCode, Oid, Signature, Time, Transaction};
 use crate::error::{Error, History};
 use crate::fence::Move;
 use crate::repo::Repo;
+use crate::turn::{Turn, lock_file};
 
 const REFLOG: &str = "hotfix: move references";
 
@@ -40,86 +41,91 @@ pub(crate) enum Batched {
 
 /// Raises the fence and moves the references, if all of them hold their old values.
 pub(crate) fn move_refs(repo: &Repo, moves: &[Move], fence: &Swap) -> Result<Batched, Error> {
-    let mut transaction = repo
-        .git()
-        .transaction()
-        .map_err(Error::library("begin to move references"))?;
+    let turn = Turn::take(repo)?;
+    let mut transaction = repo.git().transaction().map_err(Error::library("begin to move references"))?;
+    for step in moves.iter().filter(|step| step.old.is_none()) {
+        refuse_taken(repo, step.name.as_str())?;
+    }
     for step in moves {
-        lock(repo, &mut transaction, step.name.as_str())?;
+        lock(&turn, &mut transaction, step)?;
     }
     for step in moves {
         if repo.raw_ref(step.name.as_str())? != step.old {
             return Ok(Batched::Stale);
         }
-        stage(repo, &mut transaction, step)?;
+        stage(&mut transaction, step)?;
     }
-    if swap(repo, fence)? == Swapped::Stale {
+    if swap(&turn, fence)? == Swapped::Stale {
         return Ok(Batched::Stale);
     }
     Ok(match transaction.commit() {
         Ok(()) => Batched::Moved,
-        Err(source) => Batched::Unfinished(Error::Library {
-            operation: "move references",
-            source,
-        }),
+        Err(source) => Batched::Unfinished(Error::Library { operation: "move references", source }),
     })
 }
 
-fn lock(repo: &Repo, transaction: &mut Transaction<'_>, name: &str) -> Result<(), Error> {
-    transaction
-        .lock_ref(name)
-        .map_err(|source| lock_error(repo, name, source))
+fn lock(turn: &Turn<'_>, transaction: &mut Transaction<'_>, step: &Move) -> Result<(), Error> {
+    let name = step.name.as_str();
+    match transaction.lock_ref(name) {
+        Err(held) if held.code() == ErrorCode::Locked && turn.break_lock(name, step.new)? => {
+            transaction.lock_ref(name)
+        }
+        other => other,
+    }
+    .map_err(|source| lock_error(turn.repo(), name, source))
+}
+
+/// References are files in folders, so none can lie below another.
+fn refuse_taken(repo: &Repo, name: &str) -> Result<(), Error> {
+    let taken = |taken_by: String| Error::NameTaken { name: name.to_owned(), taken_by };
+    if let Some(below) = repo.list_refs(&format!("{name}/"))?.into_iter().next() {
+        return Err(taken(below.name));
+    }
+    for (at, _) in name.match_indices('/').skip(1) {
+        if repo.raw_ref(&name[..at])?.is_some() {
+            return Err(taken(name[..at].to_owned()));
+        }
+    }
+    Ok(())
 }
 
 fn lock_error(repo: &Repo, name: &str, source: git2::Error) -> Error {
     match source.code() {
-        ErrorCode::Locked => Error::Locked {
-            name: name.to_owned(),
-            lock: repo.common_dir().join(format!("{name}.lock")),
-        },
-        ErrorCode::InvalidSpec => Error::BadRefName {
-            name: name.to_owned(),
-        },
-        _ => Error::Library {
-            operation: "lock a reference",
-            source,
-        },
+        ErrorCode::Locked => Error::Locked { name: name.to_owned(), lock: lock_file(repo, name) },
+        ErrorCode::InvalidSpec => Error::BadRefName { name: name.to_owned() },
+        _ => Error::Library { operation: "lock a reference", source },
     }
 }
 
-fn stage(repo: &Repo, transaction: &mut Transaction<'_>, step: &Move) -> Result<(), Error> {
+fn stage(transaction: &mut Transaction<'_>, step: &Move) -> Result<(), Error> {
     let name = step.name.as_str();
     let failed = "move a reference";
     match (step.old, step.new) {
         (old, new) if old == new => Ok(()),
         (_, None) => transaction.remove(name).map_err(Error::library(failed)),
-        (old, Some(new)) => {
-            if old.is_none() && !repo.list_refs(&format!("{name}/"))?.is_empty() {
-                return Err(Error::NameTaken {
-                    name: name.to_owned(),
-                });
-            }
+        (_, Some(new)) => {
             let who = mover()?;
-            transaction
-                .set_target(name, new, Some(&who), REFLOG)
-                .map_err(Error::library(failed))
+            transaction.set_target(name, new, Some(&who), REFLOG).map_err(Error::library(failed))
         }
     }
 }
 
 /// Moves one reference.
-pub(crate) fn swap(repo: &Repo, Swap { name, old, new }: &Swap) -> Result<Swapped, Error> {
-    let moved = match old {
+fn swap(turn: &Turn<'_>, step: &Swap) -> Result<Swapped, Error> {
+    let Swap { name, old, new } = step;
+    let repo = turn.repo();
+    let write = || match old {
         None => repo.git().reference(name, *new, false, REFLOG),
         Some(old) => repo.git().reference_matching(name, *new, true, *old, REFLOG),
+    };
+    let moved = match write() {
+        Err(held) if held.code() == ErrorCode::Locked && turn.break_lock(name, Some(*new))? => write(),
+        other => other,
     };
     match moved {
         Ok(_) => Ok(Swapped::Moved),
         Err(stale)
-            if matches!(
-                stale.code(),
-                ErrorCode::Modified | ErrorCode::Exists | ErrorCode::NotFound
-            ) =>
+            if matches!(stale.code(), ErrorCode::Modified | ErrorCode::Exists | ErrorCode::NotFound) =>
         {
             Ok(Swapped::Stale)
         }
@@ -127,10 +133,18 @@ pub(crate) fn swap(repo: &Repo, Swap { name, old, new }: &Swap) -> Result<Swappe
     }
 }
 
-/// Sets a reference that only this crate writes, whatever it held.
-pub(crate) fn put(repo: &Repo, name: &str, new: Oid) -> Result<(), Error> {
-    let set = repo.git().reference(name, new, true, REFLOG);
-    set.map(|_| ()).map_err(|source| lock_error(repo, name, source))
+/// Sets references that only this crate writes, whatever they held.
+pub(crate) fn put(repo: &Repo, names: &[String], new: Oid) -> Result<(), Error> {
+    let turn = Turn::take(repo)?;
+    for name in names {
+        let write = || repo.git().reference(name, new, true, REFLOG);
+        let set = match write() {
+            Err(held) if held.code() == ErrorCode::Locked && turn.break_lock(name, Some(new))? => write(),
+            other => other,
+        };
+        set.map_err(|source| lock_error(repo, name, source))?;
+    }
+    Ok(())
 }
 
 /// Moves what a batch that counts as applied has not moved here yet.
@@ -138,6 +152,7 @@ pub(crate) fn put(repo: &Repo, name: &str, new: Oid) -> Result<(), Error> {
 /// A reference that holds something else than the batch expected belongs to somebody else and is left alone, and so is
 /// a branch that is checked out. A branch that is merely behind is brought forward.
 pub(crate) fn complete(repo: &Repo, moves: &[Move]) -> Result<(), Error> {
+    let turn = Turn::take(repo)?;
     for step in moves {
         let name = step.name.as_str();
         let here = repo.raw_ref(name)?;
@@ -147,16 +162,9 @@ pub(crate) fn complete(repo: &Repo, moves: &[Move]) -> Result<(), Error> {
         // Stale means that somebody moved it just now: theirs.
         match step.new {
             Some(new) => {
-                swap(
-                    repo,
-                    &Swap {
-                        name: name.to_owned(),
-                        old: here,
-                        new,
-                    },
-                )?;
+                swap(&turn, &Swap { name: name.to_owned(), old: here, new })?;
             }
-            None => delete(repo, name, here)?,
+            None => delete(&turn, &Move { old: here, ..step.clone() })?,
         }
     }
     Ok(())
@@ -172,19 +180,14 @@ fn may_follow(repo: &Repo, here: Option<Oid>, step: &Move) -> Result<bool, Error
     }
 }
 
-fn delete(repo: &Repo, name: &str, expected: Option<Oid>) -> Result<(), Error> {
-    let mut transaction = repo
-        .git()
-        .transaction()
-        .map_err(Error::library("begin to delete a reference"))?;
-    lock(repo, &mut transaction, name)?;
-    if repo.raw_ref(name)? == expected {
-        transaction
-            .remove(name)
-            .map_err(Error::library("delete a reference"))?;
-        transaction
-            .commit()
-            .map_err(Error::library("delete a reference"))?;
+fn delete(turn: &Turn<'_>, step: &Move) -> Result<(), Error> {
+    let failed = "delete a reference";
+    let name = step.name.as_str();
+    let mut transaction = turn.repo().git().transaction().map_err(Error::library(failed))?;
+    lock(turn, &mut transaction, step)?;
+    if turn.repo().raw_ref(name)? == step.old {
+        transaction.remove(name).map_err(Error::library(failed))?;
+        transaction.commit().map_err(Error::library(failed))?;
     }
     Ok(())
 }

@@ -24,10 +24,7 @@ pub fn with_origin(message: &str, origin: Oid) -> String {
 fn without_excess_space(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut blank_before = false;
-    for line in text
-        .lines()
-        .map(|line| line.trim_end_matches(|c: char| c.is_ascii_whitespace()))
-    {
+    for line in text.lines().map(|line| line.trim_end_matches(|c: char| c.is_ascii_whitespace())) {
         if line.is_empty() {
             blank_before = !clean.is_empty();
             continue;
@@ -48,17 +45,10 @@ fn without_excess_space(text: &str) -> String {
 /// comment lines do not count.
 fn ends_in_trailers(text: &str) -> bool {
     let lines: Vec<&str> = text.lines().collect();
-    let end = lines
-        .iter()
-        .rposition(|line| !is_blank(line) && !line.starts_with('#'))
-        .map_or(0, |last| last + 1);
-    let body = lines
-        .iter()
-        .position(|line| !line.starts_with('#') && is_blank(line))
-        .unwrap_or(lines.len());
-    let Some(start) = (body..end)
-        .rev()
-        .find(|at| is_blank(lines[*at]) && !lines[*at].starts_with('#'))
+    let end =
+        lines.iter().rposition(|line| !is_blank(line) && !line.starts_with('#')).map_or(0, |last| last + 1);
+    let body = lines.iter().position(|line| !line.starts_with('#') && is_blank(line)).unwrap_or(lines.len());
+    let Some(start) = (body..end).rev().find(|at| is_blank(lines[*at]) && !lines[*at].starts_with('#'))
     else {
         return false;
     };
@@ -113,10 +103,7 @@ fn is_trailer(line: &str) -> bool {
         return false;
     };
     let token = token.trim_end_matches([' ', '\t']);
-    !token.is_empty()
-        && token
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 fn is_blank(line: &str) -> bool {
@@ -133,10 +120,7 @@ mod tests {
 
     fn placed(message: &str) -> String {
         let origin = Oid::from_str("0123456789012345678901234567890123456789").unwrap();
-        with_origin(message, origin)
-            .strip_suffix(ORIGIN)
-            .unwrap()
-            .to_owned()
+        with_origin(message, origin).strip_suffix(ORIGIN).unwrap().to_owned()
     }
 
     #[test]
@@ -148,14 +132,8 @@ mod tests {
 
     #[test]
     fn trailers_get_the_line_directly_below() {
-        assert_eq!(
-            placed("fix\n\nReviewed-by: A <a@x>\n"),
-            "fix\n\nReviewed-by: A <a@x>\n"
-        );
-        assert_eq!(
-            placed("fix\n\ntext\nSigned-off-by: A <a@x>\n"),
-            "fix\n\ntext\nSigned-off-by: A <a@x>\n"
-        );
+        assert_eq!(placed("fix\n\nReviewed-by: A <a@x>\n"), "fix\n\nReviewed-by: A <a@x>\n");
+        assert_eq!(placed("fix\n\ntext\nSigned-off-by: A <a@x>\n"), "fix\n\ntext\nSigned-off-by: A <a@x>\n");
         assert_eq!(placed("fix\n\ntext\nRef: 7\n"), "fix\n\ntext\nRef: 7\n\n");
     }
 }

@@ -59,9 +59,7 @@ impl Repo {
     /// [`Error::BadRefName`] for a name that can be no tag and [`Error::NotFound`] for an unknown commit.
     pub fn make_tag(&self, name: &str, commit: Oid, tagger: &Person, message: &str) -> Result<Oid, Error> {
         if !git2::Tag::is_valid_name(name) {
-            return Err(Error::BadRefName {
-                name: name.to_owned(),
-            });
+            return Err(Error::BadRefName { name: name.to_owned() });
         }
         let target = self
             .git()

@@ -25,14 +25,8 @@ pub(crate) fn observe(truth: &Truth<'_>, query: &SourceQuery) -> Result<SourceFa
     };
     let marks = truth.marks(&query.service, listing.get(&fence_ref(&query.service)).copied())?;
     let value = |name: &RefName| listing.get(name.as_str()).copied();
-    let refs = query
-        .refs
-        .iter()
-        .map(|name| Ok((name.clone(), peel(repo, value(name))?)));
-    let revisions = query
-        .revisions
-        .iter()
-        .map(|text| Ok((text.clone(), resolve(repo, &listing, text)?)));
+    let refs = query.refs.iter().map(|name| Ok((name.clone(), peel(repo, value(name))?)));
+    let revisions = query.revisions.iter().map(|text| Ok((text.clone(), resolve(repo, &listing, text)?)));
     Ok(SourceFacts {
         refs: refs.collect::<Result<_, Error>>()?,
         revisions: revisions.collect::<Result<_, Error>>()?,
@@ -52,11 +46,7 @@ fn list_here(repo: &Repo, query: &SourceQuery) -> Result<Listing, Error> {
         .into_iter()
         .map(|found| (found.name, found.id))
         .collect();
-    let named = query
-        .refs
-        .iter()
-        .map(|name| name.as_str().to_owned())
-        .chain([fence_ref(&query.service)]);
+    let named = query.refs.iter().map(|name| name.as_str().to_owned()).chain([fence_ref(&query.service)]);
     for name in named {
         if let Some(id) = repo.raw_ref(&name)? {
             listing.insert(name, id);
@@ -69,17 +59,9 @@ fn list_here(repo: &Repo, query: &SourceQuery) -> Result<Listing, Error> {
 /// a fetch must not decide which tags this repository has.
 fn list_there(remote: &Remote<'_>, query: &SourceQuery) -> Result<Listing, Error> {
     let named = query.refs.iter().map(|name| name.as_str().to_owned());
-    let everything = [
-        format!("{BRANCHES}*"),
-        format!("{TAGS}*"),
-        fence_ref(&query.service),
-    ];
+    let everything = [format!("{BRANCHES}*"), format!("{TAGS}*"), fence_ref(&query.service)];
     let listing = remote.list(&named.chain(everything).collect::<Vec<_>>())?;
-    let odb = remote
-        .repo
-        .git()
-        .odb()
-        .map_err(Error::library("open the object database"))?;
+    let odb = remote.repo.git().odb().map_err(Error::library("open the object database"))?;
     let mut refspecs: Vec<String> = Vec::new();
     for (name, _) in listing.iter().filter(|(_, id)| !odb.exists(**id)) {
         refspecs.push(match name.strip_prefix(BRANCHES) {
@@ -96,24 +78,15 @@ fn list_there(remote: &Remote<'_>, query: &SourceQuery) -> Result<Listing, Error
 
 fn peel(repo: &Repo, id: Option<Oid>) -> Result<Option<ObjectId>, Error> {
     let Some(id) = id else { return Ok(None) };
-    let object = repo
-        .git()
-        .find_object(id, None)
-        .map_err(Error::lookup("read what a reference holds", id))?;
-    Ok(object
-        .peel(ObjectType::Commit)
-        .ok()
-        .map(|commit| object_id(commit.id())))
+    let object =
+        repo.git().find_object(id, None).map_err(Error::lookup("read what a reference holds", id))?;
+    Ok(object.peel(ObjectType::Commit).ok().map(|commit| object_id(commit.id())))
 }
 
 /// Resolves a full name, a tag or a branch by the listing, so that with a remote its values count, and anything else
 /// as git does.
 fn resolve(repo: &Repo, listing: &Listing, text: &str) -> Result<Option<ObjectId>, Error> {
-    let named = [
-        text.to_owned(),
-        format!("{TAGS}{text}"),
-        format!("{BRANCHES}{text}"),
-    ];
+    let named = [text.to_owned(), format!("{TAGS}{text}"), format!("{BRANCHES}{text}")];
     if let Some(id) = named.iter().find_map(|name| listing.get(name)) {
         return peel(repo, Some(*id));
     }
@@ -154,10 +127,8 @@ fn diverged(
 /// that is no commit is left out.
 fn tags(repo: &Repo, listing: &Listing) -> Result<BTreeMap<TagName, TagFact>, Error> {
     let here = repo.list_refs(TAGS)?.into_iter().map(|tag| (tag.name, tag.id));
-    let there = listing
-        .iter()
-        .filter(|(name, _)| name.starts_with(TAGS))
-        .map(|(name, id)| (name.clone(), *id));
+    let there =
+        listing.iter().filter(|(name, _)| name.starts_with(TAGS)).map(|(name, id)| (name.clone(), *id));
     let mut tags = BTreeMap::new();
     for (name, id) in here.chain(there) {
         let short = name.strip_prefix(TAGS).and_then(|short| TagName::new(short).ok());
@@ -165,13 +136,7 @@ fn tags(repo: &Repo, listing: &Listing) -> Result<BTreeMap<TagName, TagFact>, Er
             continue;
         };
         if let Ok(commit) = object.peel_to_commit() {
-            tags.insert(
-                name,
-                TagFact {
-                    commit: object_id(commit.id()),
-                    tree: object_id(commit.tree_id()),
-                },
-            );
+            tags.insert(name, TagFact { commit: object_id(commit.id()), tree: object_id(commit.tree_id()) });
         }
     }
     Ok(tags)

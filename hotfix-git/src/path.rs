@@ -42,9 +42,7 @@ impl TreePath {
     }
 
     pub(crate) fn lies_in(&self, folder: &Self) -> bool {
-        self.0
-            .strip_prefix(folder.0.as_slice())
-            .is_some_and(|rest| rest.first() == Some(&b'/'))
+        self.0.strip_prefix(folder.0.as_slice()).is_some_and(|rest| rest.first() == Some(&b'/'))
     }
 }
 
@@ -79,10 +77,7 @@ mod tests {
     #[test]
     fn ancestors_are_listed_outermost_first_and_without_the_root() {
         let path = TreePath::from("a/b/c.rs");
-        assert_eq!(
-            path.ancestors().collect::<Vec<_>>(),
-            [TreePath::from("a"), TreePath::from("a/b")]
-        );
+        assert_eq!(path.ancestors().collect::<Vec<_>>(), [TreePath::from("a"), TreePath::from("a/b")]);
         assert_eq!(path.file_name(), b"c.rs");
         assert_eq!(TreePath::from("top").ancestors().count(), 0);
     }

@@ -53,20 +53,14 @@ impl Repo {
     /// [`Error::NotFound`], [`Error::MainlineNeeded`] for a merge commit, [`Error::NoSuchMainline`], and
     /// [`Error::MessageEncoding`] when its message is not UTF-8.
     pub fn read_fix(&self, commit: Oid, mainline: Mainline) -> Result<Fix, Error> {
-        let found = self
-            .git()
-            .find_commit(commit)
-            .map_err(Error::lookup("read the commit to pick", commit))?;
+        let found =
+            self.git().find_commit(commit).map_err(Error::lookup("read the commit to pick", commit))?;
         let parents = found.parent_count();
         let parent = match mainline {
             Mainline::Only if parents > 1 => return Err(Error::MainlineNeeded { commit, parents }),
             Mainline::Only => found.parent_id(0).ok(),
             Mainline::Parent(mainline) if parents < 2 || mainline == 0 || mainline > parents => {
-                return Err(Error::NoSuchMainline {
-                    commit,
-                    parents,
-                    mainline,
-                });
+                return Err(Error::NoSuchMainline { commit, parents, mainline });
             }
             Mainline::Parent(mainline) => found.parent_id(mainline - 1).ok(),
         };
@@ -75,12 +69,7 @@ impl Repo {
         let message = str::from_utf8(found.message_raw_bytes())
             .map_err(|_| Error::MessageEncoding { commit })?
             .to_owned();
-        Ok(Fix {
-            commit,
-            incoming,
-            author: found.author().to_owned(),
-            message,
-        })
+        Ok(Fix { commit, incoming, author: found.author().to_owned(), message })
     }
 
     /// Applies the change of a commit to another and commits the result there: author and author date are kept, the
@@ -123,9 +112,6 @@ impl Fix {
 impl std::fmt::Debug for Fix {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let paths: Vec<_> = self.incoming.changes.iter().map(|change| &change.path).collect();
-        f.debug_struct("Fix")
-            .field("commit", &self.commit)
-            .field("paths", &paths)
-            .finish_non_exhaustive()
+        f.debug_struct("Fix").field("commit", &self.commit).field("paths", &paths).finish_non_exhaustive()
     }
 }

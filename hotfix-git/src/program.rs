@@ -64,10 +64,7 @@ pub struct GitProgram {
 
 impl Default for GitProgram {
     fn default() -> Self {
-        Self {
-            path: PathBuf::from("git"),
-            env: Vec::new(),
-        }
+        Self { path: PathBuf::from("git"), env: Vec::new() }
     }
 }
 
@@ -136,10 +133,10 @@ impl GitProgram {
     ///
     /// [`Error::Timeout`] and [`Error::Stopped`] mean that it was started and killed: what it did is unknown.
     pub(crate) fn run(&self, call: &Invocation<'_>) -> Result<Finished, Error> {
-        let mut child = self.command(call).spawn().map_err(|source| Error::NoProgram {
-            program: self.path.clone(),
-            source,
-        })?;
+        let mut child = self
+            .command(call)
+            .spawn()
+            .map_err(|source| Error::NoProgram { program: self.path.clone(), source })?;
         let group = Pid::from_child(&child);
         let stdout = drain(child.stdout.take());
         let stderr = drain(child.stderr.take());
@@ -148,44 +145,25 @@ impl GitProgram {
         }
         let in_time = await_exit(group, call.limit);
         let stopped = call.stop.leave();
-        let status = child.wait().map_err(|source| Error::NoProgram {
-            program: self.path.clone(),
-            source,
-        })?;
+        let status =
+            child.wait().map_err(|source| Error::NoProgram { program: self.path.clone(), source })?;
         let stdout = stdout.take();
         let stderr = String::from_utf8_lossy(&stderr.take()).into_owned();
         match (in_time, status.code()) {
-            (Ended::Killed, _) => Err(Error::Timeout {
-                command: call.command,
-                limit: call.limit,
-            }),
-            (Ended::InTime, None) if stopped => Err(Error::Stopped {
-                command: call.command,
-            }),
-            _ => Ok(Finished {
-                status,
-                stdout,
-                stderr,
-            }),
+            (Ended::Killed, _) => Err(Error::Timeout { command: call.command, limit: call.limit }),
+            (Ended::InTime, None) if stopped => Err(Error::Stopped { command: call.command }),
+            _ => Ok(Finished { status, stdout, stderr }),
         }
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place of this crate that starts a program"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place of this crate that starts a program")]
     fn command(&self, call: &Invocation<'_>) -> Command {
         let mut command = Command::new(&self.path);
         for name in CLEARED {
             command.env_remove(name);
         }
-        command
-            .env("LC_ALL", "C")
-            .env("LANGUAGE", "")
-            .env("GIT_TERMINAL_PROMPT", "0");
-        command
-            .env("GIT_NO_REPLACE_OBJECTS", "1")
-            .env("GIT_OPTIONAL_LOCKS", "0");
+        command.env("LC_ALL", "C").env("LANGUAGE", "").env("GIT_TERMINAL_PROMPT", "0");
+        command.env("GIT_NO_REPLACE_OBJECTS", "1").env("GIT_OPTIONAL_LOCKS", "0");
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.arg("--git-dir").arg(call.git_dir);
         for setting in SETTINGS {
@@ -193,10 +171,7 @@ impl GitProgram {
         }
         command.args(&call.args);
         command.current_dir(call.current_dir).process_group(0);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 }
@@ -244,10 +219,7 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> Drain {
             if read == 0 {
                 break;
             }
-            shared
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .extend_from_slice(&chunk[..read]);
+            shared.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&chunk[..read]);
         }
         let _ = send.send(());
     });

@@ -38,18 +38,9 @@ impl Remote<'_> {
     /// Moves the references on the remote. Never forces, never sends a tag that is not named.
     pub(crate) fn push(&self, refs: &[PushRef]) -> Result<Pushed, Error> {
         let id = |id: Option<Oid>| id.map(|id| id.to_string()).unwrap_or_default();
-        let options = [
-            "--atomic",
-            "--porcelain",
-            "--no-verify",
-            "--no-follow-tags",
-            "--no-signed",
-        ];
+        let options = ["--atomic", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed"];
         let mut args: Vec<String> = options.map(str::to_owned).to_vec();
-        args.extend(
-            refs.iter()
-                .map(|step| format!("--force-with-lease={}:{}", step.name, id(step.old))),
-        );
+        args.extend(refs.iter().map(|step| format!("--force-with-lease={}:{}", step.name, id(step.old))));
         args.extend(["--".to_owned(), self.name.to_owned()]);
         args.extend(refs.iter().map(|step| format!("{}:{}", id(step.new), step.name)));
         match self.git("push", args) {
@@ -75,14 +66,13 @@ enum Status<'o> {
 fn judge(finished: &Finished, refs: &[PushRef]) -> Pushed {
     let output = String::from_utf8_lossy(&finished.stdout);
     let said: BTreeMap<&str, Status<'_>> = output.lines().filter_map(read_status).collect();
-    let statuses: Vec<_> = refs
-        .iter()
-        .map(|step| (step, said.get(step.name.as_str()).copied()))
-        .collect();
+    let statuses: Vec<_> = refs.iter().map(|step| (step, said.get(step.name.as_str()).copied())).collect();
     if statuses.iter().all(|(_, status)| status.is_none()) {
         return without_status(finished);
     }
-    if statuses.iter().any(|(_, status)| *status == Some(Status::Stale)) {
+    // When every reference only went down with the others, the server found one that had moved under its lock.
+    let dragged = statuses.iter().all(|(_, status)| *status == Some(Status::Dragged));
+    if dragged || statuses.iter().any(|(_, status)| *status == Some(Status::Stale)) {
         return Pushed::Stale;
     }
     for (step, status) in &statuses {
@@ -123,9 +113,7 @@ const STALE_ON_SERVER: &[&str] = &[
 ];
 
 fn read_refusal(summary: &str) -> Status<'_> {
-    let reason = summary
-        .split_once('(')
-        .map_or(summary, |(_, reason)| reason.trim_end_matches(')'));
+    let reason = summary.split_once('(').map_or(summary, |(_, reason)| reason.trim_end_matches(')'));
     if summary.starts_with("[remote failure]") {
         Status::Silent
     } else if reason.starts_with("atomic push fail") || reason.starts_with("atomic transaction fail") {
@@ -151,18 +139,11 @@ fn without_status(finished: &Finished) -> Pushed {
 }
 
 /// Refusals of git itself, before it sends anything.
-const NEVER_SENT: &[&str] = &[
-    "does not support --atomic push",
-    "--mirror can't be combined",
-    "bad revision",
-    "cannot parse",
-];
+const NEVER_SENT: &[&str] =
+    &["does not support --atomic push", "--mirror can't be combined", "bad revision", "cannot parse"];
 
 fn unclear(finished: &Finished) -> Pushed {
-    Pushed::Unknown(Error::Program {
-        command: "push",
-        text: redact(&finished.stderr),
-    })
+    Pushed::Unknown(Error::Program { command: "push", text: redact(&finished.stderr) })
 }
 
 /// Names the reference, git's reason and what the server said.
@@ -191,26 +172,14 @@ mod tests {
             ("-\t:refs/heads/main\t[deleted]", Status::Moved),
             ("=\t1234:refs/heads/main\t[up to date]", Status::Moved),
             ("!\t1234:refs/heads/main\t[rejected] (stale info)", Status::Stale),
-            (
-                "!\t1234:refs/heads/main\t[rejected] (atomic push failed)",
-                Status::Dragged,
-            ),
-            (
-                "!\t1234:refs/heads/main\t[remote rejected] (atomic transaction failed)",
-                Status::Dragged,
-            ),
-            (
-                "!\t1234:refs/heads/main\t[remote rejected] (failed to update ref)",
-                Status::Stale,
-            ),
+            ("!\t1234:refs/heads/main\t[rejected] (atomic push failed)", Status::Dragged),
+            ("!\t1234:refs/heads/main\t[remote rejected] (atomic transaction failed)", Status::Dragged),
+            ("!\t1234:refs/heads/main\t[remote rejected] (failed to update ref)", Status::Stale),
             (
                 "!\t1234:refs/heads/main\t[remote rejected] (pre-receive hook declined)",
                 Status::Refused("pre-receive hook declined"),
             ),
-            (
-                "!\t1234:refs/heads/main\t[remote failure] (remote failed to report status)",
-                Status::Silent,
-            ),
+            ("!\t1234:refs/heads/main\t[remote failure] (remote failed to report status)", Status::Silent),
         ];
         for (line, status) in cases {
             assert_eq!(read_status(line), Some(("refs/heads/main", status)), "{line}");

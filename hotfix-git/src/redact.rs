@@ -32,19 +32,10 @@ mod tests {
     #[test]
     fn user_and_password_are_taken_out_of_urls() {
         let cases = [
-            (
-                "unable to access 'https://u:p4ss@host/x.git/'",
-                "unable to access 'https://***@host/x.git/'",
-            ),
-            (
-                "https://token@host https://a:b@c/d",
-                "https://***@host https://***@c/d",
-            ),
+            ("unable to access 'https://u:p4ss@host/x.git/'", "unable to access 'https://***@host/x.git/'"),
+            ("https://token@host https://a:b@c/d", "https://***@host https://***@c/d"),
             ("https://u:p@ss@host/x", "https://***@host/x"),
-            (
-                "see https://host/a@b and me@host",
-                "see https://host/a@b and me@host",
-            ),
+            ("see https://host/a@b and me@host", "see https://host/a@b and me@host"),
             ("git@host:x.git", "git@host:x.git"),
         ];
         for (text, clean) in cases {

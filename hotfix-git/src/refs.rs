@@ -30,11 +30,7 @@ impl Repo {
             Err(other) => return Err(Error::lookup("read a reference", name)(other)),
         };
         let commit = found.peel_to_commit().ok().map(|commit| commit.id());
-        Ok(found.target().map(|id| RefValue {
-            name: name.to_owned(),
-            id,
-            commit,
-        }))
+        Ok(found.target().map(|id| RefValue { name: name.to_owned(), id, commit }))
     }
 
     /// Resolves a revision as git does (`main`, `v1.2^{}`, `HEAD~2`, an abbreviated id) and peels it to its commit.
@@ -42,19 +38,14 @@ impl Repo {
     /// # Errors
     /// [`Error::NotFound`] for an unknown revision and [`Error::WrongKind`] when it comes to no commit.
     pub fn resolve_commit(&self, revision: &str) -> Result<Oid, Error> {
-        let object = self
-            .git()
-            .revparse_single(revision)
-            .map_err(Error::lookup("resolve a revision", revision))?;
+        let object =
+            self.git().revparse_single(revision).map_err(Error::lookup("resolve a revision", revision))?;
         let found = object.kind();
-        object
-            .peel(ObjectType::Commit)
-            .map(|commit| commit.id())
-            .map_err(|_| Error::WrongKind {
-                name: revision.to_owned(),
-                wanted: "commit",
-                found: found.map_or("object of an unknown kind", |kind| kind.str()),
-            })
+        object.peel(ObjectType::Commit).map(|commit| commit.id()).map_err(|_| Error::WrongKind {
+            name: revision.to_owned(),
+            wanted: "commit",
+            found: found.map_or("object of an unknown kind", |kind| kind.str()),
+        })
     }
 
     /// Lists the references below a prefix such as `refs/tags/`, sorted by name.
@@ -63,10 +54,7 @@ impl Repo {
     /// [`Error::Library`] when the references cannot be read.
     pub fn list_refs(&self, prefix: &str) -> Result<Vec<RefValue>, Error> {
         let failed = "list references";
-        let names = self
-            .git()
-            .references_glob(&format!("{prefix}*"))
-            .map_err(Error::library(failed))?;
+        let names = self.git().references_glob(&format!("{prefix}*")).map_err(Error::library(failed))?;
         let mut found = Vec::new();
         for reference in names {
             let reference = reference.map_err(Error::library(failed))?;
@@ -111,11 +99,7 @@ impl Repo {
         }
         for linked in &main.worktrees().map_err(Error::library(failed))? {
             let Ok(Some(linked)) = linked else { continue };
-            let work_tree = main
-                .find_worktree(linked)
-                .map_err(Error::library(failed))?
-                .path()
-                .to_path_buf();
+            let work_tree = main.find_worktree(linked).map_err(Error::library(failed))?.path().to_path_buf();
             let private = common.join("worktrees").join(linked);
             found.extend(branches_of(&private).map(|branch| (branch, work_tree.clone())));
         }

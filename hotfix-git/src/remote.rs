@@ -25,25 +25,16 @@ pub(crate) type Listing = BTreeMap<String, Oid>;
 
 impl<'r> Remote<'r> {
     pub(crate) fn open(repo: &'r Repo, name: &'r str, limit: &'r Limit) -> Result<Self, Error> {
-        let found = repo.git().find_remote(name).map_err(|_| Error::NoRemote {
-            name: name.to_owned(),
-        })?;
+        let found = repo.git().find_remote(name).map_err(|_| Error::NoRemote { name: name.to_owned() })?;
         match found.pushurl_bytes() {
-            Some(push) if push != found.url_bytes() => Err(Error::SplitRemote {
-                name: name.to_owned(),
-            }),
+            Some(push) if push != found.url_bytes() => Err(Error::SplitRemote { name: name.to_owned() }),
             _ => Ok(Self { repo, name, limit }),
         }
     }
 
     /// Lists the references whose names match one of the patterns: full names, or a prefix with `*`.
     pub(crate) fn list(&self, patterns: &[String]) -> Result<Listing, Error> {
-        let mut args = vec![
-            "--quiet".to_owned(),
-            "--refs".to_owned(),
-            "--".to_owned(),
-            self.name.to_owned(),
-        ];
+        let mut args = vec!["--quiet".to_owned(), "--refs".to_owned(), "--".to_owned(), self.name.to_owned()];
         args.extend_from_slice(patterns);
         let finished = self.git("ls-remote", args)?;
         if !finished.status.success() {
@@ -66,28 +57,13 @@ impl<'r> Remote<'r> {
 
     /// Fetches by refspec. Only references named on the right of one are written.
     pub(crate) fn fetch(&self, refspecs: &[String]) -> Result<(), Error> {
-        let options = [
-            "--quiet",
-            "--no-tags",
-            "--no-write-fetch-head",
-            "--refmap=",
-            "--",
-            self.name,
-        ];
-        let args = options
-            .into_iter()
-            .map(str::to_owned)
-            .chain(refspecs.iter().cloned())
-            .collect();
+        let options = ["--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=", "--", self.name];
+        let args = options.into_iter().map(str::to_owned).chain(refspecs.iter().cloned()).collect();
         let finished = self.git("fetch", args)?;
         if !finished.status.success() {
             return Err(read_failure("fetch", &finished));
         }
-        let odb = self
-            .repo
-            .git()
-            .odb()
-            .map_err(Error::library("open the object database"))?;
+        let odb = self.repo.git().odb().map_err(Error::library("open the object database"))?;
         odb.refresh().map_err(Error::library("read what was fetched"))
     }
 
@@ -95,10 +71,7 @@ impl<'r> Remote<'r> {
         let git_dir = self.repo.common_dir();
         self.repo.program().run(&Invocation {
             command,
-            args: std::iter::once(command.to_owned())
-                .chain(args)
-                .map(OsString::from)
-                .collect(),
+            args: std::iter::once(command.to_owned()).chain(args).map(OsString::from).collect(),
             git_dir,
             current_dir: &self.directory(),
             limit: self.limit.remaining(),
@@ -109,12 +82,7 @@ impl<'r> Remote<'r> {
     /// Relative URLs count from the work tree where there is one.
     fn directory(&self) -> PathBuf {
         let common = self.repo.common_dir();
-        let bare = self
-            .repo
-            .git()
-            .config()
-            .and_then(|config| config.get_bool("core.bare"))
-            .unwrap_or(false);
+        let bare = self.repo.git().config().and_then(|config| config.get_bool("core.bare")).unwrap_or(false);
         match common.parent() {
             Some(work_tree) if !bare => work_tree.to_path_buf(),
             _ => common.to_path_buf(),
@@ -173,12 +141,8 @@ const NOT_REACHED: &[&str] = &[
 ];
 
 /// Messages that mean the connection broke later, whatever else is said.
-const BROKEN: &[&str] = &[
-    "unexpected disconnect",
-    "early EOF",
-    "RPC failed",
-    "the remote end hung up unexpectedly",
-];
+const BROKEN: &[&str] =
+    &["unexpected disconnect", "early EOF", "RPC failed", "the remote end hung up unexpectedly"];
 
 pub(crate) fn diagnose(stderr: &str) -> Diagnosis {
     let says = |texts: &[&str]| texts.iter().any(|text| stderr.contains(text));

@@ -39,11 +39,7 @@ impl Repo {
             .odb()
             .and_then(|odb| odb.add_new_mempack_backend(MEMORY_FIRST).map(|_| ()))
             .map_err(Error::library("open the object database"))?;
-        Ok(Self {
-            inner,
-            program: GitProgram::default(),
-            drafts: RefCell::default(),
-        })
+        Ok(Self { inner, program: GitProgram::default(), drafts: RefCell::default() })
     }
 
     /// Uses this git program where libgit2 is not enough, instead of the `git` in `PATH`.
@@ -62,11 +58,7 @@ impl Repo {
     /// Returns whether the repository holds all of its history.
     #[must_use]
     pub fn history(&self) -> History {
-        if self.inner.is_shallow() {
-            History::Shallow
-        } else {
-            History::Complete
-        }
+        if self.inner.is_shallow() { History::Shallow } else { History::Complete }
     }
 
     /// Writes every object made so far into the repository, and returns how many were new.
@@ -88,9 +80,7 @@ impl Repo {
             let memory = self.inner.odb().map_err(Error::library(failed))?;
             for id in &fresh {
                 let object = memory.read(*id).map_err(Error::library(failed))?;
-                on_disk
-                    .write(object.kind(), object.data())
-                    .map_err(Error::library(failed))?;
+                on_disk.write(object.kind(), object.data()).map_err(Error::library(failed))?;
             }
         } else {
             self.pack(&fresh, &on_disk).map_err(Error::library(failed))?;
@@ -121,13 +111,8 @@ impl Repo {
     }
 
     pub(crate) fn write(&self, kind: ObjectType, content: &[u8]) -> Result<Oid, Error> {
-        let odb = self
-            .inner
-            .odb()
-            .map_err(Error::library("open the object database"))?;
-        let id = odb
-            .write(kind, content)
-            .map_err(Error::library("make an object"))?;
+        let odb = self.inner.odb().map_err(Error::library("open the object database"))?;
+        let id = odb.write(kind, content).map_err(Error::library("make an object"))?;
         Ok(self.drafted(id))
     }
 
@@ -148,9 +133,7 @@ impl Repo {
 
 impl fmt::Debug for Repo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Repo")
-            .field("path", &self.inner.path())
-            .finish_non_exhaustive()
+        f.debug_struct("Repo").field("path", &self.inner.path()).finish_non_exhaustive()
     }
 }
 
@@ -159,14 +142,10 @@ fn open_error(path: &Path, source: git2::Error) -> Error {
     match (source.code(), source.class()) {
         (ErrorCode::NotFound, _) => Error::NoRepository { path },
         (ErrorCode::Owner, _) => Error::ForeignOwner { path },
-        (_, ErrorClass::Repository) if source.message().contains("partialclone") => Error::Unsupported {
-            path,
-            feature: UnsupportedFeature::PartialClone,
-        },
-        _ => Error::Library {
-            operation: "open the repository",
-            source,
-        },
+        (_, ErrorClass::Repository) if source.message().contains("partialclone") => {
+            Error::Unsupported { path, feature: UnsupportedFeature::PartialClone }
+        }
+        _ => Error::Library { operation: "open the repository", source },
     }
 }
 
@@ -188,10 +167,7 @@ fn refuse_unsupported(path: &Path) -> Result<(), Error> {
     } else {
         return Ok(());
     };
-    Err(Error::Unsupported {
-        path: path.to_path_buf(),
-        feature,
-    })
+    Err(Error::Unsupported { path: path.to_path_buf(), feature })
 }
 
 fn has_promisor(config: &git2::Config) -> bool {

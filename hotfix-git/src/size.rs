@@ -45,35 +45,19 @@ impl Repo {
 
     fn measure(&self, change: Change) -> Result<PathSize, Error> {
         let sides = [change.old, change.new];
-        if sides
-            .into_iter()
-            .flatten()
-            .any(|entry| entry.mode == EntryMode::Submodule)
-        {
-            return Ok(PathSize {
-                path: change.path,
-                lines: Lines::Submodule,
-            });
+        if sides.into_iter().flatten().any(|entry| entry.mode == EntryMode::Submodule) {
+            return Ok(PathSize { path: change.path, lines: Lines::Submodule });
         }
         let [old, new] = sides.map(|side| self.text_of(side));
         let (old, new) = (old?, new?);
         if is_binary(&old) || is_binary(&new) {
-            return Ok(PathSize {
-                path: change.path,
-                lines: Lines::Binary,
-            });
+            return Ok(PathSize { path: change.path, lines: Lines::Binary });
         }
         let failed = "count changed lines";
         let patch = Patch::from_buffers(&old, None, &new, None, None).map_err(Error::library(failed))?;
         let (_, added, removed) = patch.line_stats().map_err(Error::library(failed))?;
-        let lines = Lines::Text {
-            added: count(added),
-            removed: count(removed),
-        };
-        Ok(PathSize {
-            path: change.path,
-            lines,
-        })
+        let lines = Lines::Text { added: count(added), removed: count(removed) };
+        Ok(PathSize { path: change.path, lines })
     }
 
     fn text_of(&self, entry: Option<Entry>) -> Result<Vec<u8>, Error> {

@@ -55,19 +55,13 @@ impl Truth<'_> {
         let mut refs = match self {
             Self::Here(repo) => read_here(repo, names.iter().copied().chain([fence.as_str()]))?,
             Self::There(remote) => {
-                let patterns: Vec<String> = names
-                    .iter()
-                    .map(|name| (*name).to_owned())
-                    .chain([fence.clone()])
-                    .collect();
+                let patterns: Vec<String> =
+                    names.iter().map(|name| (*name).to_owned()).chain([fence.clone()]).collect();
                 remote.list(&patterns)?
             }
         };
         let tip = refs.remove(&fence);
-        Ok(Reading {
-            refs,
-            marks: self.marks(service, tip)?,
-        })
+        Ok(Reading { refs, marks: self.marks(service, tip)? })
     }
 
     /// Reads the chain of marks below `tip`, fetching what is not here yet.
@@ -92,16 +86,9 @@ impl Truth<'_> {
     ) -> Result<Published, Error> {
         self.repo().keep()?;
         match self {
-            Self::Here(repo) => publish_here(
-                repo,
-                service,
-                moves,
-                &Swap {
-                    name: fence_ref(service),
-                    old: tip,
-                    new: mark,
-                },
-            ),
+            Self::Here(repo) => {
+                publish_here(repo, service, moves, &Swap { name: fence_ref(service), old: tip, new: mark })
+            }
             Self::There(remote) => publish_there(remote, service, moves, tip, mark),
         }
     }
@@ -130,7 +117,7 @@ fn read_here<'n>(repo: &Repo, names: impl Iterator<Item = &'n str>) -> Result<BT
 /// Moves the references here, then notes that this was done.
 fn settle(repo: &Repo, service: &ServiceName, moves: &[Move], mark: Oid) -> Result<(), Error> {
     local::complete(repo, moves)?;
-    local::put(repo, &done_ref(service), mark)
+    local::put(repo, &[done_ref(service)], mark)
 }
 
 fn publish_here(
@@ -143,12 +130,14 @@ fn publish_here(
         Ok(Batched::Moved) => {}
         Ok(Batched::Stale) => return Ok(Published::Stale),
         Ok(Batched::Unfinished(error)) => return Ok(Published::Unknown(error)),
-        Err(locked @ Error::Locked { .. }) => return Ok(Published::Unavailable(locked.to_string())),
+        Err(later @ (Error::Locked { .. } | Error::Busy { .. })) => {
+            return Ok(Published::Unavailable(later.to_string()));
+        }
         Err(taken @ Error::NameTaken { .. }) => return Ok(Published::Refused(taken.to_string())),
         Err(other) => return Err(other),
     }
     // The references have moved. That this was not noted costs the next caller a look at them.
-    if let Err(error) = local::put(repo, &done_ref(service), fence.new) {
+    if let Err(error) = local::put(repo, &[done_ref(service)], fence.new) {
         tracing::warn!(%service, %error, "could not note that references were moved");
     }
     Ok(Published::Done)
@@ -163,17 +152,9 @@ fn publish_there(
 ) -> Result<Published, Error> {
     let changing = moves.iter().filter(|step| step.old != step.new);
     let mut refs: Vec<PushRef> = changing
-        .map(|step| PushRef {
-            name: step.name.as_str().to_owned(),
-            old: step.old,
-            new: step.new,
-        })
+        .map(|step| PushRef { name: step.name.as_str().to_owned(), old: step.old, new: step.new })
         .collect();
-    refs.push(PushRef {
-        name: fence_ref(service),
-        old: tip,
-        new: Some(mark),
-    });
+    refs.push(PushRef { name: fence_ref(service), old: tip, new: Some(mark) });
     match remote.push(&refs)? {
         Pushed::Done => {}
         Pushed::Stale => return Ok(Published::Stale),
@@ -185,7 +166,7 @@ fn publish_there(
         Pushed::Unknown(error) => return Ok(Published::Unknown(error)),
     }
     // The remote has it, which is what counts. What fails here is made up for by the next look at the fence.
-    let followed = local::put(remote.repo, &fence_ref(service), mark)
+    let followed = local::put(remote.repo, &[fence_ref(service)], mark)
         .and_then(|()| settle(remote.repo, service, moves, mark));
     if let Err(error) = followed {
         tracing::warn!(%service, %error, "pushed, but could not move the references of this repository");

@@ -18,10 +18,7 @@ impl VersionTag {
         let start = name.find(|c: char| c.is_ascii_digit())?;
         let (prefix, version) = name.split_at(start);
         let version = Version::parse(version).ok()?;
-        Some(Self {
-            prefix: prefix.to_owned(),
-            version,
-        })
+        Some(Self { prefix: prefix.to_owned(), version })
     }
 
     /// Returns the text before the version.
@@ -45,10 +42,7 @@ impl VersionTag {
         let highest = self.siblings(tags).map(|tag| tag.version.patch).max();
         let patch = highest.map_or(self.version.patch, |patch| patch.max(self.version.patch)) + 1;
         let version = Version::new(self.version.major, self.version.minor, patch);
-        Self {
-            prefix: self.prefix.clone(),
-            version,
-        }
+        Self { prefix: self.prefix.clone(), version }
     }
 
     /// Returns the release candidate of this version that follows the highest one among `tags`: `-rc.1` if none is.
@@ -59,16 +53,12 @@ impl VersionTag {
             let same = tag.prefix == self.prefix
                 && (tag.version.major, tag.version.minor, tag.version.patch)
                     == (release.major, release.minor, release.patch);
-            same.then(|| tag.version.pre.strip_prefix("rc.")?.parse::<u64>().ok())
-                .flatten()
+            same.then(|| tag.version.pre.strip_prefix("rc.")?.parse::<u64>().ok()).flatten()
         });
         let number = numbers.max().unwrap_or(0).saturating_add(1);
         let pre =
             Prerelease::new(&format!("rc.{number}")).expect("rc and a number without leading zero is valid");
-        Self {
-            prefix: self.prefix.clone(),
-            version: Version { pre, ..release },
-        }
+        Self { prefix: self.prefix.clone(), version: Version { pre, ..release } }
     }
 
     fn siblings<'t>(&self, tags: impl IntoIterator<Item = &'t str>) -> impl Iterator<Item = Self> {
@@ -92,17 +82,11 @@ mod tests {
     use super::VersionTag;
 
     fn next(from: &str, tags: &[&str]) -> String {
-        VersionTag::parse(from)
-            .unwrap()
-            .next_hotfix(tags.iter().copied())
-            .to_string()
+        VersionTag::parse(from).unwrap().next_hotfix(tags.iter().copied()).to_string()
     }
 
     fn candidate(of: &str, tags: &[&str]) -> String {
-        VersionTag::parse(of)
-            .unwrap()
-            .next_candidate(tags.iter().copied())
-            .to_string()
+        VersionTag::parse(of).unwrap().next_candidate(tags.iter().copied()).to_string()
     }
 
     #[test]
@@ -113,10 +97,7 @@ mod tests {
 
     #[test]
     fn the_prefix_is_kept_and_other_prefixes_do_not_count() {
-        assert_eq!(
-            next("release-1.4.2", &["v1.4.9", "release-1.4.2"]),
-            "release-1.4.3"
-        );
+        assert_eq!(next("release-1.4.2", &["v1.4.9", "release-1.4.2"]), "release-1.4.3");
         assert_eq!(next("1.0.0", &["v1.0.7"]), "1.0.1");
     }
 
@@ -135,13 +116,7 @@ mod tests {
     #[test]
     fn candidates_count_on_from_the_highest() {
         assert_eq!(candidate("v2.1.1", &[]), "v2.1.1-rc.1");
-        assert_eq!(
-            candidate("v2.1.1", &["v2.1.1-rc.2", "v2.1.1-rc.10", "v2.1.2-rc.40"]),
-            "v2.1.1-rc.11"
-        );
-        assert_eq!(
-            candidate("v2.1.1", &["v2.1.1-beta.3", "x2.1.1-rc.9"]),
-            "v2.1.1-rc.1"
-        );
+        assert_eq!(candidate("v2.1.1", &["v2.1.1-rc.2", "v2.1.1-rc.10", "v2.1.2-rc.40"]), "v2.1.1-rc.11");
+        assert_eq!(candidate("v2.1.1", &["v2.1.1-beta.3", "x2.1.1-rc.9"]), "v2.1.1-rc.1");
     }
 }

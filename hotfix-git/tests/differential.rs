@@ -21,38 +21,14 @@ const PATHS: &[&str] = &["a", "b", "d/a", "d/b", "d/e/c", "g/a", "g/b", "g/h/x",
 
 #[derive(Clone, Debug)]
 enum Edit {
-    Change {
-        file: prop::sample::Index,
-        line: prop::sample::Index,
-        to: u8,
-    },
-    Insert {
-        file: prop::sample::Index,
-        line: prop::sample::Index,
-        new: u8,
-    },
-    Delete {
-        file: prop::sample::Index,
-    },
-    Add {
-        path: usize,
-        file: File,
-    },
-    Move {
-        file: prop::sample::Index,
-        to: usize,
-    },
-    Copy {
-        file: prop::sample::Index,
-        to: usize,
-    },
-    Mode {
-        file: prop::sample::Index,
-    },
-    MoveFolder {
-        from: &'static str,
-        to: &'static str,
-    },
+    Change { file: prop::sample::Index, line: prop::sample::Index, to: u8 },
+    Insert { file: prop::sample::Index, line: prop::sample::Index, new: u8 },
+    Delete { file: prop::sample::Index },
+    Add { path: usize, file: File },
+    Move { file: prop::sample::Index, to: usize },
+    Copy { file: prop::sample::Index, to: usize },
+    Mode { file: prop::sample::Index },
+    MoveFolder { from: &'static str, to: &'static str },
 }
 
 fn file() -> impl Strategy<Value = File> {
@@ -80,9 +56,8 @@ fn edit() -> impl Strategy<Value = Edit> {
 }
 
 /// Paths that appear only by moving whole folders.
-const MOVED: &[&str] = &[
-    "n/a", "n/b", "n/e/c", "n/z", "m/g/a", "m/g/b", "m/g/h/x", "d/e/a", "d/e/b", "d/e/h/x", "g/e/c", "g/z",
-];
+const MOVED: &[&str] =
+    &["n/a", "n/b", "n/e/c", "n/z", "m/g/a", "m/g/b", "m/g/h/x", "d/e/a", "d/e/b", "d/e/h/x", "g/e/c", "g/z"];
 
 fn apply(tree: &mut Tree, edit: &Edit) {
     let names: Vec<&'static str> = tree.keys().copied().collect();
@@ -120,11 +95,7 @@ fn apply(tree: &mut Tree, edit: &Edit) {
 }
 
 fn move_folder(tree: &mut Tree, from: &str, to: &str) {
-    let inside: Vec<_> = tree
-        .keys()
-        .copied()
-        .filter(|name| name.starts_with(&format!("{from}/")))
-        .collect();
+    let inside: Vec<_> = tree.keys().copied().filter(|name| name.starts_with(&format!("{from}/"))).collect();
     for name in inside {
         let new = format!("{to}{}", &name[from.len()..]);
         if let Some(new) = PATHS.iter().chain(MOVED).find(|path| **path == new) {
@@ -144,32 +115,17 @@ fn put(tree: &mut Tree, path: &'static str, file: File) {
 fn write_commit(repo: &git2::Repository, tree: &Tree, parents: &[Oid]) -> Oid {
     let mut index = git2::Index::new().unwrap();
     for (path, file) in tree {
-        let content: String = file
-            .lines
-            .iter()
-            .map(|line| format!("line number {line} of this file\n"))
-            .collect();
+        let content: String =
+            file.lines.iter().map(|line| format!("line number {line} of this file\n")).collect();
         let id = repo.blob(content.as_bytes()).unwrap();
         index.add(&entry(path, id, file.executable)).unwrap();
     }
     let id = index.write_tree_to(repo).unwrap();
     let tree = repo.find_tree(id).unwrap();
-    let who = git2::Signature::new(
-        "Ada Author",
-        "ada@example.test",
-        &git2::Time::new(1_700_000_000, 60),
-    )
-    .unwrap();
+    let who =
+        git2::Signature::new("Ada Author", "ada@example.test", &git2::Time::new(1_700_000_000, 60)).unwrap();
     let parents: Vec<_> = parents.iter().map(|id| repo.find_commit(*id).unwrap()).collect();
-    repo.commit(
-        None,
-        &who,
-        &who,
-        "change\n",
-        &tree,
-        &parents.iter().collect::<Vec<_>>(),
-    )
-    .unwrap()
+    repo.commit(None, &who, &who, "change\n", &tree, &parents.iter().collect::<Vec<_>>()).unwrap()
 }
 
 fn entry(path: &str, id: Oid, executable: bool) -> git2::IndexEntry {
@@ -195,13 +151,8 @@ fn git_pick(repo: &TestRepo, fix: Oid, onto: Oid) -> Option<String> {
     let onto = onto.to_string();
     repo.git(&["reset", "--quiet", "--hard", &onto]);
     repo.git(&["clean", "--quiet", "-ffdx"]);
-    let picked = repo.try_git(&[
-        "cherry-pick",
-        "-x",
-        "--allow-empty",
-        "--keep-redundant-commits",
-        &fix.to_string(),
-    ]);
+    let picked =
+        repo.try_git(&["cherry-pick", "-x", "--allow-empty", "--keep-redundant-commits", &fix.to_string()]);
     let tree = repo.git(&["rev-parse", "HEAD^{tree}"]);
     match picked.status.code() {
         Some(0) => Some(tree),
@@ -244,11 +195,7 @@ fn with_arena<T>(case: impl FnOnce(&TestRepo, &git2::Repository) -> T) -> T {
             let repo = sandbox.repo("random");
             repo.commit("root", &[("root", "x\n")]);
             let git = git2::Repository::open(&repo.path).unwrap();
-            *arena = Some(Arena {
-                _sandbox: sandbox,
-                repo,
-                git,
-            });
+            *arena = Some(Arena { _sandbox: sandbox, repo, git });
         }
         *used += 1;
         let arena = arena.as_ref().unwrap();

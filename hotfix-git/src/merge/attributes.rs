@@ -45,9 +45,9 @@ pub(super) fn merge_rule(repo: &Repo, root: Oid, path: &TreePath) -> Result<Merg
 
 fn attributes_file(repo: &Repo, root: Oid, folder: &[u8]) -> Result<Option<String>, Error> {
     match repo.look_up(root, &TreePath::join(folder, FILE))? {
-        Lookup::Found(entry) if entry.mode.is_file() => Ok(Some(
-            String::from_utf8_lossy(&repo.content(entry.id)?).into_owned(),
-        )),
+        Lookup::Found(entry) if entry.mode.is_file() => {
+            Ok(Some(String::from_utf8_lossy(&repo.content(entry.id)?).into_owned()))
+        }
         _ => Ok(None),
     }
 }
@@ -72,10 +72,7 @@ fn last_match(file: &str, path: &[u8], macros: &HashMap<String, MergeRule>) -> O
     lines
         .filter_map(|line| {
             let (pattern, attributes) = split_pattern(line)?;
-            let rule = attributes
-                .split_ascii_whitespace()
-                .filter_map(|word| rule_of(word, macros))
-                .last()?;
+            let rule = attributes.split_ascii_whitespace().filter_map(|word| rule_of(word, macros)).last()?;
             glob::matches(pattern.as_bytes(), path).then_some(rule)
         })
         .last()

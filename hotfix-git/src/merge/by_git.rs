@@ -54,30 +54,20 @@ pub(super) fn merge_commits(repo: &Repo, ours: Oid, theirs: Oid) -> Result<Answe
     match finished.status.code() {
         Some(0) => {
             let tree = read_tree(&finished.stdout).ok_or_else(unreadable)?;
-            let odb = repo
-                .git()
-                .odb()
-                .map_err(Error::library("open the object database"))?;
+            let odb = repo.git().odb().map_err(Error::library("open the object database"))?;
             odb.refresh().map_err(Error::library("read what git wrote"))?;
             Ok(Answer::Clean(tree))
         }
-        Some(1) => Ok(Answer::Conflict(
-            read_conflicts(&finished.stdout, [ours, theirs]).ok_or_else(unreadable)?,
-        )),
+        Some(1) => {
+            Ok(Answer::Conflict(read_conflicts(&finished.stdout, [ours, theirs]).ok_or_else(unreadable)?))
+        }
         Some(USAGE) => Ok(Answer::NoGit),
         _ => Err(unreadable()),
     }
 }
 
 fn run(repo: &Repo, ours: Oid, theirs: Oid) -> Result<Finished, Error> {
-    let options = [
-        "-c",
-        "core.bare=true",
-        COMMAND,
-        "--write-tree",
-        "-z",
-        "--messages",
-    ];
+    let options = ["-c", "core.bare=true", COMMAND, "--write-tree", "-z", "--messages"];
     let commits = [ours, theirs].map(|id| OsString::from(id.to_string()));
     let dir = repo.common_dir();
     repo.program().run(&Invocation {
@@ -99,26 +89,14 @@ fn wrap(repo: &Repo, incoming: &Incoming, ours: Oid) -> Result<[Oid; 2], Error> 
     let who = Signature::new("hotfix", "hotfix@localhost", &Time::new(0, 0))
         .map_err(Error::library("name the author of a merge"))?;
     let commit = |tree, parents: &[Oid], message| {
-        repo.make_commit(&Draft {
-            tree,
-            parents,
-            author: &who,
-            committer: &who,
-            message,
-        })
+        repo.make_commit(&Draft { tree, parents, author: &who, committer: &who, message })
     };
     let base = commit(base, &[], "base")?;
-    Ok([
-        commit(ours, &[base], "ours")?,
-        commit(incoming.theirs, &[base], "theirs")?,
-    ])
+    Ok([commit(ours, &[base], "ours")?, commit(incoming.theirs, &[base], "theirs")?])
 }
 
 fn read_tree(output: &[u8]) -> Option<Oid> {
-    let end = output
-        .iter()
-        .position(|byte| *byte == 0 || *byte == b'\n')
-        .unwrap_or(output.len());
+    let end = output.iter().position(|byte| *byte == 0 || *byte == b'\n').unwrap_or(output.len());
     Oid::from_str(str::from_utf8(&output[..end]).ok()?).ok()
 }
 
@@ -130,13 +108,10 @@ fn read_conflicts(output: &[u8], commits: [Oid; 2]) -> Option<Vec<PathConflict>>
     for line in fields.by_ref().take_while(|line| !line.is_empty()) {
         let (path, stage, entry) = read_stage(line)?;
         let path = without_side(path, commits);
-        let at = conflicts
-            .iter()
-            .position(|conflict| conflict.path == path)
-            .unwrap_or_else(|| {
-                conflicts.push(unnamed(path));
-                conflicts.len() - 1
-            });
+        let at = conflicts.iter().position(|conflict| conflict.path == path).unwrap_or_else(|| {
+            conflicts.push(unnamed(path));
+            conflicts.len() - 1
+        });
         match stage {
             1 => conflicts[at].base = Some(entry),
             2 => conflicts[at].ours = Some(entry),
@@ -144,11 +119,10 @@ fn read_conflicts(output: &[u8], commits: [Oid; 2]) -> Option<Vec<PathConflict>>
         }
     }
     while let Some((paths, kind)) = read_message(&mut fields) {
-        for conflict in conflicts.iter_mut().filter(|conflict| {
-            paths
-                .iter()
-                .any(|path| without_side(path.clone(), commits) == conflict.path)
-        }) {
+        for conflict in conflicts
+            .iter_mut()
+            .filter(|conflict| paths.iter().any(|path| without_side(path.clone(), commits) == conflict.path))
+        {
             conflict.kind = kind.clone();
         }
     }
@@ -158,21 +132,12 @@ fn read_conflicts(output: &[u8], commits: [Oid; 2]) -> Option<Vec<PathConflict>>
 /// Where a file and a folder meet, git gives the file a name of its own, made of the path and the commit.
 fn without_side(path: TreePath, commits: [Oid; 2]) -> TreePath {
     let endings = commits.map(|commit| format!("~{commit}"));
-    let plain = endings
-        .iter()
-        .find_map(|ending| path.as_bytes().strip_suffix(ending.as_bytes()));
+    let plain = endings.iter().find_map(|ending| path.as_bytes().strip_suffix(ending.as_bytes()));
     plain.map(|plain| TreePath::from(plain.to_vec())).unwrap_or(path)
 }
 
 fn unnamed(path: TreePath) -> PathConflict {
-    PathConflict {
-        path,
-        kind: ConflictKind::Other,
-        base: None,
-        ours: None,
-        theirs: None,
-        hunks: Vec::new(),
-    }
+    PathConflict { path, kind: ConflictKind::Other, base: None, ours: None, theirs: None, hunks: Vec::new() }
 }
 
 /// Reads `<mode> <object> <stage>\t<path>`.
@@ -182,22 +147,15 @@ fn read_stage(line: &[u8]) -> Option<(TreePath, u8, Entry)> {
     let mode = EntryMode::from_bits(i32::from_str_radix(words.next()?, 8).ok()?);
     let id = Oid::from_str(words.next()?).ok()?;
     let stage = words.next()?.parse().ok()?;
-    Some((
-        TreePath::from(line[tab + 1..].to_vec()),
-        stage,
-        Entry { id, mode },
-    ))
+    Some((TreePath::from(line[tab + 1..].to_vec()), stage, Entry { id, mode }))
 }
 
 /// Reads `<count> <path>… <kind> <text>` and skips messages that are no conflicts.
 fn read_message<'o>(fields: &mut impl Iterator<Item = &'o [u8]>) -> Option<(Vec<TreePath>, ConflictKind)> {
     loop {
         let count: usize = str::from_utf8(fields.next()?).ok()?.trim().parse().ok()?;
-        let paths: Vec<TreePath> = fields
-            .by_ref()
-            .take(count)
-            .map(|path| TreePath::from(path.to_vec()))
-            .collect();
+        let paths: Vec<TreePath> =
+            fields.by_ref().take(count).map(|path| TreePath::from(path.to_vec())).collect();
         let kind = str::from_utf8(fields.next()?).ok()?;
         fields.next()?;
         if let Some(kind) = name_kind(kind) {
@@ -207,10 +165,7 @@ fn read_message<'o>(fields: &mut impl Iterator<Item = &'o [u8]>) -> Option<(Vec<
 }
 
 fn name_kind(kind: &str) -> Option<ConflictKind> {
-    let kind = kind
-        .strip_prefix("CONFLICT")?
-        .trim_start()
-        .trim_matches(['(', ')']);
+    let kind = kind.strip_prefix("CONFLICT")?.trim_start().trim_matches(['(', ')']);
     Some(match kind {
         "contents" => ConflictKind::Content,
         "binary" => ConflictKind::Binary,
@@ -240,16 +195,10 @@ mod tests {
         );
         let commits = ["1", "2"].map(|digit| Oid::from_str(&digit.repeat(40)).unwrap());
         let conflicts = read_conflicts(output.as_bytes(), commits).unwrap();
-        let found: Vec<_> = conflicts
-            .iter()
-            .map(|c| (c.path.to_string(), c.kind.clone()))
-            .collect();
+        let found: Vec<_> = conflicts.iter().map(|c| (c.path.to_string(), c.kind.clone())).collect();
         assert_eq!(
             found,
-            [
-                ("a b".to_owned(), ConflictKind::ModifyDelete),
-                ("c".to_owned(), ConflictKind::FolderMoved)
-            ]
+            [("a b".to_owned(), ConflictKind::ModifyDelete), ("c".to_owned(), ConflictKind::FolderMoved)]
         );
         assert!(conflicts[0].base.is_some() && conflicts[0].ours.is_none() && conflicts[0].theirs.is_some());
     }

@@ -35,27 +35,15 @@ pub(super) fn merge(repo: &Repo, rule: &MergeRule, versions: Versions) -> Result
         return Ok(Merged::Clean(theirs));
     }
     if let MergeRule::Custom(driver) = rule {
-        return Ok(Merged::Conflict(
-            ConflictKind::CustomDriver {
-                driver: driver.clone(),
-            },
-            Vec::new(),
-        ));
+        return Ok(Merged::Conflict(ConflictKind::CustomDriver { driver: driver.clone() }, Vec::new()));
     }
     let [base, ours, theirs] = [repo.content(base)?, repo.content(ours)?, repo.content(theirs)?];
-    if *rule == MergeRule::Binary
-        || [&base, &ours, &theirs]
-            .into_iter()
-            .any(|content| is_binary(content))
-    {
+    if *rule == MergeRule::Binary || [&base, &ours, &theirs].into_iter().any(|content| is_binary(content)) {
         return Ok(Merged::Conflict(ConflictKind::Binary, Vec::new()));
     }
     match merge_text(rule, &base, &ours, &theirs)? {
         Some(text) => Ok(Merged::Clean(repo.write(ObjectType::Blob, &text)?)),
-        None => Ok(Merged::Conflict(
-            ConflictKind::Content,
-            meeting_lines(&base, &ours, &theirs)?,
-        )),
+        None => Ok(Merged::Conflict(ConflictKind::Content, meeting_lines(&base, &ours, &theirs)?)),
     }
 }
 
@@ -91,11 +79,8 @@ fn meeting_lines(base: &[u8], ours: &[u8], theirs: &[u8]) -> Result<Vec<Hunk>, E
     let mut hunks: Vec<Hunk> = Vec::new();
     for our in &ours {
         for their in theirs.iter().filter(|their| touch(&our.base, &their.base)) {
-            let found = Hunk {
-                base: hull(&our.base, &their.base),
-                ours: our.new.clone(),
-                theirs: their.new.clone(),
-            };
+            let found =
+                Hunk { base: hull(&our.base, &their.base), ours: our.new.clone(), theirs: their.new.clone() };
             match hunks.last_mut().filter(|last| touch(&last.base, &found.base)) {
                 Some(last) => last.extend(&found),
                 None => hunks.push(found),
@@ -141,10 +126,6 @@ fn regions(old: &[u8], new: &[u8]) -> Result<Vec<Region>, Error> {
 
 /// A diff counts lines from 1, and names the line before an insertion.
 fn zero_based(start: u32, lines: u32) -> Range<u32> {
-    let start = if lines == 0 {
-        start
-    } else {
-        start.saturating_sub(1)
-    };
+    let start = if lines == 0 { start } else { start.saturating_sub(1) };
     start..start + lines
 }

@@ -21,23 +21,17 @@ fn wild(pattern: &[u8], text: &[u8]) -> bool {
         [b'*', b'*', b'/', rest @ ..] => folders(rest, text),
         [b'/', b'*', b'*'] => text.len() > 1 && text[0] == b'/',
         [b'*', rest @ ..] => star(rest.trim_start_stars(), text),
-        [b'?', rest @ ..] => text
-            .split_first()
-            .is_some_and(|(byte, text)| *byte != b'/' && wild(rest, text)),
+        [b'?', rest @ ..] => text.split_first().is_some_and(|(byte, text)| *byte != b'/' && wild(rest, text)),
         [b'[', rest @ ..] => class(rest, text),
-        [b'\\', literal, rest @ ..] | [literal, rest @ ..] => text
-            .split_first()
-            .is_some_and(|(byte, text)| byte == literal && wild(rest, text)),
+        [b'\\', literal, rest @ ..] | [literal, rest @ ..] => {
+            text.split_first().is_some_and(|(byte, text)| byte == literal && wild(rest, text))
+        }
     }
 }
 
 /// `**/`: nothing, or any number of folders.
 fn folders(rest: &[u8], text: &[u8]) -> bool {
-    wild(rest, text)
-        || text
-            .iter()
-            .enumerate()
-            .any(|(at, byte)| *byte == b'/' && wild(rest, &text[at + 1..]))
+    wild(rest, text) || text.iter().enumerate().any(|(at, byte)| *byte == b'/' && wild(rest, &text[at + 1..]))
 }
 
 /// `*`: any bytes but slashes.
@@ -109,11 +103,7 @@ mod tests {
             ("*", "anything/at/all", true),
         ];
         for (pattern, path, expected) in cases {
-            assert_eq!(
-                matches(pattern.as_bytes(), path.as_bytes()),
-                *expected,
-                "{pattern} against {path}"
-            );
+            assert_eq!(matches(pattern.as_bytes(), path.as_bytes()), *expected, "{pattern} against {path}");
         }
     }
 }

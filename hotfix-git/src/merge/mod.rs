@@ -43,11 +43,7 @@ pub(crate) struct Incoming {
 impl Incoming {
     /// Reads the change between two trees. No base is the empty tree.
     pub(crate) fn read(repo: &Repo, base: Option<Oid>, theirs: Oid) -> Result<Self, Error> {
-        Ok(Self {
-            base,
-            theirs,
-            changes: differences(repo, base, Some(theirs))?,
-        })
+        Ok(Self { base, theirs, changes: differences(repo, base, Some(theirs))? })
     }
 }
 
@@ -75,29 +71,17 @@ pub(crate) fn combine(repo: &Repo, incoming: &Incoming, ours: Oid) -> Result<Com
     for change in &incoming.changes {
         attempt.decide(change)?;
     }
-    let Found {
-        edits,
-        moved,
-        conflicts,
-        doubts,
-    } = attempt.found;
+    let Found { edits, moved, conflicts, doubts } = attempt.found;
     let receiver = attempt.receiver;
     if !conflicts.is_empty() {
         return Ok(Combined::Conflict(with_doubts(&receiver, conflicts, &doubts)?));
     }
     if doubts.is_empty() {
-        let tree = if edits.is_empty() {
-            ours
-        } else {
-            edits.apply(repo, ours)?
-        };
+        let tree = if edits.is_empty() { ours } else { edits.apply(repo, ours)? };
         return Ok(Combined::Clean { tree, moved });
     }
     match by_git::merge_trees(repo, incoming, ours)? {
-        Answer::Clean(tree) => Ok(Combined::Clean {
-            tree,
-            moved: strangers(repo, incoming, ours, tree)?,
-        }),
+        Answer::Clean(tree) => Ok(Combined::Clean { tree, moved: strangers(repo, incoming, ours, tree)? }),
         Answer::Conflict(conflicts) => Ok(Combined::Conflict(conflicts)),
         Answer::NoGit => Ok(Combined::Conflict(with_doubts(&receiver, Vec::new(), &doubts)?)),
     }
@@ -106,15 +90,11 @@ pub(crate) fn combine(repo: &Repo, incoming: &Incoming, ours: Oid) -> Result<Com
 /// Combines two commits that have more than one merge base, which only git does well.
 pub(crate) fn combine_crossed(repo: &Repo, ours: Oid, theirs: Oid) -> Result<Combined, Error> {
     match by_git::merge_commits(repo, ours, theirs)? {
-        Answer::Clean(tree) => Ok(Combined::Clean {
-            tree,
-            moved: Vec::new(),
-        }),
+        Answer::Clean(tree) => Ok(Combined::Clean { tree, moved: Vec::new() }),
         Answer::Conflict(conflicts) => Ok(Combined::Conflict(conflicts)),
-        Answer::NoGit => Err(Error::OldProgram {
-            needed: "2.38",
-            purpose: "merging two commits with several merge bases",
-        }),
+        Answer::NoGit => {
+            Err(Error::OldProgram { needed: "2.38", purpose: "merging two commits with several merge bases" })
+        }
     }
 }
 
@@ -185,10 +165,7 @@ impl<'i> Attempt<'i, '_> {
         } else {
             paths::three_way(&self.receiver, &place, sides)?
         };
-        self.found.moved.push(Moved {
-            from: Some(change.path.clone()),
-            to: place,
-        });
+        self.found.moved.push(Moved { from: Some(change.path.clone()), to: place });
         Ok(resolution)
     }
 
@@ -224,9 +201,6 @@ fn strangers(repo: &Repo, incoming: &Incoming, ours: Oid, merged: Oid) -> Result
     Ok(changes
         .into_iter()
         .filter(|change| !named(&change.path))
-        .map(|change| Moved {
-            from: None,
-            to: change.path,
-        })
+        .map(|change| Moved { from: None, to: change.path })
         .collect())
 }

@@ -41,9 +41,7 @@ impl Newcomers {
         let added = changes.into_iter().filter(|change| change.old.is_none());
         let files =
             added.filter_map(|change| Some((change.path, change.new.filter(|entry| entry.mode.is_file())?)));
-        Ok(Self {
-            files: files.collect(),
-        })
+        Ok(Self { files: files.collect() })
     }
 
     /// Looks for the file that was at `path` with the entry `base`.
@@ -94,9 +92,7 @@ fn similarity(a: &[u8], b: &[u8]) -> usize {
 }
 
 fn split_pieces(content: &[u8]) -> impl Iterator<Item = &[u8]> {
-    content
-        .split_inclusive(|byte| *byte == b'\n')
-        .flat_map(|line| line.chunks(PIECE))
+    content.split_inclusive(|byte| *byte == b'\n').flat_map(|line| line.chunks(PIECE))
 }
 
 #[cfg(test)]

@@ -49,10 +49,9 @@ pub(super) fn resolve(
     let (base, theirs) = (change.old, change.new);
     let ours = match receiver.repo.look_up(receiver.tree, &change.path)? {
         Lookup::Blocked => return Ok(Resolution::PassOn(Doubt::KindsDiffer)),
-        Lookup::Found(Entry {
-            mode: EntryMode::Folder,
-            ..
-        }) => return Ok(Resolution::PassOn(Doubt::KindsDiffer)),
+        Lookup::Found(Entry { mode: EntryMode::Folder, .. }) => {
+            return Ok(Resolution::PassOn(Doubt::KindsDiffer));
+        }
         Lookup::Found(entry) => Some(entry),
         Lookup::Missing => None,
     };
@@ -81,17 +80,9 @@ pub(super) fn three_way(
     if !sides.iter().all(|entry| entry.mode.is_file()) {
         return Ok(Resolution::PassOn(Doubt::KindsDiffer));
     }
-    let mode = if base.mode == ours.mode {
-        theirs.mode
-    } else {
-        ours.mode
-    };
+    let mode = if base.mode == ours.mode { theirs.mode } else { ours.mode };
     let rule = merge_rule(receiver.repo, receiver.tree, path)?;
-    let versions = Versions {
-        base: base.id,
-        ours: ours.id,
-        theirs: theirs.id,
-    };
+    let versions = Versions { base: base.id, ours: ours.id, theirs: theirs.id };
     Ok(match content::merge(receiver.repo, &rule, versions)? {
         Merged::Clean(id) if (Entry { id, mode }) == ours => Resolution::Unchanged,
         Merged::Clean(id) => Resolution::Set(path.clone(), Some(Entry { id, mode })),
@@ -136,10 +127,7 @@ fn folder_taken(incoming: &Incoming, receiver: &Receiver<'_>, path: &TreePath) -
 impl Receiver<'_> {
     fn folder(&self, root: Oid, path: &TreePath) -> Result<Option<Oid>, Error> {
         Ok(match self.repo.look_up(root, path)? {
-            Lookup::Found(Entry {
-                id,
-                mode: EntryMode::Folder,
-            }) => Some(id),
+            Lookup::Found(Entry { id, mode: EntryMode::Folder }) => Some(id),
             _ => None,
         })
     }

@@ -51,10 +51,7 @@ impl TreeEdits {
 fn edit_folder(repo: &Repo, base: Option<Oid>, edits: &Folder) -> Result<Option<Oid>, Error> {
     let failed = "make a tree";
     let base = base.map(|id| repo.tree(id)).transpose()?;
-    let mut builder = repo
-        .git()
-        .treebuilder(base.as_ref())
-        .map_err(Error::library(failed))?;
+    let mut builder = repo.git().treebuilder(base.as_ref()).map_err(Error::library(failed))?;
     for (name, edit) in edits {
         let before = base.as_ref().and_then(|tree| find_entry(tree, name));
         match after(repo, before, edit)? {
@@ -82,12 +79,7 @@ fn after(repo: &Repo, before: Option<Entry>, edit: &Edit) -> Result<Option<Entry
     if edit.inside.is_empty() {
         return Ok(None);
     }
-    let folder = before
-        .filter(|entry| entry.mode == EntryMode::Folder)
-        .map(|entry| entry.id);
+    let folder = before.filter(|entry| entry.mode == EntryMode::Folder).map(|entry| entry.id);
     let id = edit_folder(repo, folder, &edit.inside)?;
-    Ok(id.map(|id| Entry {
-        id,
-        mode: EntryMode::Folder,
-    }))
+    Ok(id.map(|id| Entry { id, mode: EntryMode::Folder }))
 }

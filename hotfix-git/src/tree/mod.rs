@@ -65,10 +65,7 @@ impl EntryMode {
 
 impl Entry {
     pub(crate) fn of(entry: &TreeEntry<'_>) -> Self {
-        Self {
-            id: entry.id(),
-            mode: EntryMode::from_bits(entry.filemode()),
-        }
+        Self { id: entry.id(), mode: EntryMode::from_bits(entry.filemode()) }
     }
 }
 
@@ -87,35 +84,22 @@ impl Repo {
     }
 
     pub(crate) fn tree_of(&self, commit: Oid) -> Result<Oid, Error> {
-        let commit = self
-            .git()
-            .find_commit(commit)
-            .map_err(Error::lookup("read a commit", commit))?;
+        let commit = self.git().find_commit(commit).map_err(Error::lookup("read a commit", commit))?;
         Ok(commit.tree_id())
     }
 
     pub(crate) fn content(&self, id: Oid) -> Result<Vec<u8>, Error> {
-        let odb = self
-            .git()
-            .odb()
-            .map_err(Error::library("open the object database"))?;
+        let odb = self.git().odb().map_err(Error::library("open the object database"))?;
         let blob = odb.read(id).map_err(Error::lookup("read a file's content", id))?;
         if blob.kind() != ObjectType::Blob {
-            return Err(Error::WrongKind {
-                name: id.to_string(),
-                wanted: "blob",
-                found: blob.kind().str(),
-            });
+            return Err(Error::WrongKind { name: id.to_string(), wanted: "blob", found: blob.kind().str() });
         }
         Ok(blob.data().to_vec())
     }
 
     /// Follows `path` from the tree `root`.
     pub(crate) fn look_up(&self, root: Oid, path: &TreePath) -> Result<Lookup, Error> {
-        let mut at = Entry {
-            id: root,
-            mode: EntryMode::Folder,
-        };
+        let mut at = Entry { id: root, mode: EntryMode::Folder };
         for name in path.components() {
             if at.mode != EntryMode::Folder {
                 return Ok(Lookup::Blocked);

@@ -20,10 +20,7 @@ pub(crate) struct Change {
 
 /// Lists what differs between `old` and `new`, sorted by path. No tree is the empty tree.
 pub(crate) fn differences(repo: &Repo, old: Option<Oid>, new: Option<Oid>) -> Result<Vec<Change>, Error> {
-    let mut walk = Walk {
-        repo,
-        changes: Vec::new(),
-    };
+    let mut walk = Walk { repo, changes: Vec::new() };
     walk.folders(b"", old, new)?;
     walk.changes.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(walk.changes)
@@ -46,10 +43,7 @@ impl Walk<'_> {
             self.entries(folder, entry.name_bytes(), Some(Entry::of(&entry)), counterpart)?;
         }
         for entry in new.iter().flat_map(Tree::iter) {
-            if old
-                .as_ref()
-                .is_none_or(|tree| find_entry(tree, entry.name_bytes()).is_none())
-            {
+            if old.as_ref().is_none_or(|tree| find_entry(tree, entry.name_bytes()).is_none()) {
                 self.entries(folder, entry.name_bytes(), None, Some(Entry::of(&entry)))?;
             }
         }
@@ -81,10 +75,7 @@ impl Walk<'_> {
 
 fn split_folder(entry: Option<Entry>) -> (Option<Oid>, Option<Entry>) {
     match entry {
-        Some(Entry {
-            id,
-            mode: EntryMode::Folder,
-        }) => (Some(id), None),
+        Some(Entry { id, mode: EntryMode::Folder }) => (Some(id), None),
         other => (None, other),
     }
 }
