@@ -1,4 +1,5 @@
-//! git
+#![doc = include_str!("../README.md")]
+
 mod apply;
 mod backend;
 mod compose;
@@ -27,19 +28,20 @@ mod truth;
 mod turn;
 mod version;
 
+pub use git2::Oid;
+
 pub use backend::GitVersionControl;
 pub use config::GitConfig;
-pub use error::*;
-pub use git2::Oid;
-pub use join::*;
+pub use error::{Error, History, UnsupportedFeature};
+pub use join::{FastForward, Join};
 pub use merge::{ConflictKind, Hunk, Moved, PathConflict};
-pub use message::*;
-pub use object::*;
-pub use path::*;
-pub use pick::*;
-pub use program::{GitProgram, StopToken};
-pub use refs::*;
-pub use repo::*;
-pub use size::*;
+pub use message::with_origin;
+pub use object::Person;
+pub use path::TreePath;
+pub use pick::{Fix, Mainline, Pick};
+pub use program::GitProgram;
+pub use refs::RefValue;
+pub use repo::Repo;
+pub use size::{Lines, PathSize};
 pub use tree::{Entry, EntryMode};
-pub use version::*;
+pub use version::VersionTag;
