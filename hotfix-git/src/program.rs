@@ -70,7 +70,7 @@ impl Default for GitProgram {
 
 /// Ends running git programs from another thread. Clones share their state.
 #[derive(Clone, Debug, Default)]
-pub struct StopToken {
+pub(crate) struct StopToken {
     state: Arc<Mutex<StopState>>,
 }
 
@@ -82,7 +82,7 @@ struct StopState {
 
 impl StopToken {
     /// Ends the program that runs under this token, and keeps others from starting.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.stopped = true;
         if let Some(group) = state.running {

@@ -49,7 +49,8 @@ impl<'r> Turn<'r> {
         let lock = lock_file(self.repo, name);
         let Ok(content) = std::fs::read_to_string(&lock) else { return Ok(false) };
         let ours = content.is_empty() || new.is_some_and(|new| content.trim() == new.to_string());
-        if !name.starts_with(OURS) && !(ours && self.is_old(&lock)?) {
+        let left_behind = name.starts_with(OURS) || (ours && self.is_old(&lock)?);
+        if !left_behind {
             return Ok(false);
         }
         tracing::warn!(lock = %lock.display(), "removing a lock that a killed process left behind");

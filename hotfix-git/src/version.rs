@@ -46,6 +46,9 @@ impl VersionTag {
     }
 
     /// Returns the release candidate of this version that follows the highest one among `tags`: `-rc.1` if none is.
+    ///
+    /// # Panics
+    /// Never: the identifier it builds is valid for every number.
     #[must_use]
     pub fn next_candidate<'t>(&self, tags: impl IntoIterator<Item = &'t str>) -> Self {
         let release = Version::new(self.version.major, self.version.minor, self.version.patch);

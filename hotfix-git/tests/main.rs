@@ -1,4 +1,5 @@
 //! The tests of this crate on real repositories, in one binary.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its fixtures too")]
 
 mod compose;
 mod conflict;

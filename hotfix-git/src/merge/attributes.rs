@@ -58,7 +58,7 @@ fn collect_macros(file: &str, macros: &mut HashMap<String, MergeRule>) {
         let Some(name) = words.next().and_then(|word| word.strip_prefix("[attr]")) else {
             continue;
         };
-        if let Some(rule) = words.filter_map(|word| rule_of(word, macros)).last() {
+        if let Some(rule) = words.rev().find_map(|word| rule_of(word, macros)) {
             macros.insert(name.to_owned(), rule);
         }
     }
@@ -69,13 +69,11 @@ fn last_match(file: &str, path: &[u8], macros: &HashMap<String, MergeRule>) -> O
         .lines()
         .map(str::trim_start)
         .filter(|line| !line.starts_with('#') && !line.starts_with("[attr]"));
-    lines
-        .filter_map(|line| {
-            let (pattern, attributes) = split_pattern(line)?;
-            let rule = attributes.split_ascii_whitespace().filter_map(|word| rule_of(word, macros)).last()?;
-            glob::matches(pattern.as_bytes(), path).then_some(rule)
-        })
-        .last()
+    lines.rev().find_map(|line| {
+        let (pattern, attributes) = split_pattern(line)?;
+        let rule = attributes.split_ascii_whitespace().rev().find_map(|word| rule_of(word, macros))?;
+        glob::matches(pattern.as_bytes(), path).then_some(rule)
+    })
 }
 
 /// Splits a line behind its pattern, which is quoted when it holds blanks.
