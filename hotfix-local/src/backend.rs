@@ -130,12 +130,11 @@ impl LocalDeployer {
                 current: state.fence,
             })));
         }
+        let is_restore = request.verb.name() == VerbName::Restore;
         let report = match self.caught_up(target, &state).await {
             Ok(report) => report,
             // A rollback is accepted all the same: whoever starts the agent then finds it under way.
-            Err(LocalError::AgentDown { .. }) if request.verb.name() == VerbName::Restore => {
-                Report::default()
-            }
+            Err(LocalError::AgentDown { .. } | LocalError::Agent { .. }) if is_restore => Report::default(),
             Err(error) => return Err(error),
         };
         self.export(target, &request.verb).await?;

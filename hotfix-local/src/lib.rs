@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod agent;
+mod audit;
 mod backend;
 mod client;
 mod config;
 mod deployer;
 mod durable;
 mod error;
+mod install;
 mod layout;
 mod ledger;
 mod lock;
@@ -21,6 +23,7 @@ mod watch;
 mod workload;
 
 pub use agent::{Agent, AgentConfig, Launched, launch_agent};
+pub use audit::{AcceptedWrite, WriteKind, accepted_writes};
 pub use config::{LocalConfig, Slots, TargetOptions};
 pub use deployer::LocalDeployer;
 pub use error::LocalError;

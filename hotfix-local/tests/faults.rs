@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use hotfix_core::ErrorKind;
-use hotfix_core::model::{Fault, Verb, Weights};
-use hotfix_core::port::{Deployer, Rejection, Reply, WorkloadChange, WorkloadWatch};
+use hotfix_core::model::{Fault, Verb, Workload};
+use hotfix_core::port::{
+    Deployer, MetricsQuery, MetricsSource, Rejection, Reply, WorkloadChange, WorkloadWatch,
+};
 use hotfix_local::{Agent, AgentConfig, LocalError, TargetOptions};
 use hyper::StatusCode;
 
-use super::host::{Host, LONG, eventually, slot, stage};
+use super::host::{Host, LONG, eventually, shift, slot, stage};
 use super::http;
 
 /// The next change that `wanted` picks out.
@@ -207,22 +209,34 @@ async fn an_agent_that_cannot_have_its_port_or_directory_says_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_canary_costs_no_request_and_shows_as_errors() {
     let (host, _agent) = Host::serving("v1").await;
+    let address = host.address().await;
     host.stage("green", &host.release("v2", &[])).await;
     host.ready("green").await;
-    host.applied(&Verb::Shift {
-        weights: Weights::split(slot("blue"), slot("green"), 50).expect("a split"),
-    })
-    .await;
-    let green = async || {
-        let (_, name) = http::get(host.address().await, "/unready").await;
-        let workload = host.deployer.observe(&host.target).await.expect("readable");
-        let _ = name;
-        workload
-            .slot(&slot("green"))
-            .filter(|state| state.ready == 0)
-            .map(|_| ())
+    host.applied(&shift(100)).await;
+    http::get(address, "/unready").await;
+    host.until("green is not ready", |workload| ready(workload, "green") == 0)
+        .await;
+    host.applied(&shift(50)).await;
+    let mut connection = http::Connection::open(address).await;
+    for _ in 0..100 {
+        assert_eq!(
+            connection.get("/").await.expect("an answer"),
+            (StatusCode::OK, "v1".to_owned())
+        );
+    }
+    let query = MetricsQuery {
+        target: host.target.clone(),
+        slots: vec![slot("green")],
     };
-    eventually("green is not ready", green).await;
-    let (_, page) = http::get(_agent.address(), "/metrics").await;
-    assert!(page.contains("slot=\"green\""), "{page}");
+    let scrape = host.metrics.scrape(&query).await.expect("readable");
+    let unserved = scrape
+        .series
+        .iter()
+        .find(|series| series.series.contains("unserved"))
+        .expect("a series");
+    assert_eq!((unserved.requests, unserved.errors), (50.0, Some(50.0)));
+}
+
+fn ready(workload: &Workload, name: &str) -> u16 {
+    workload.slot(&slot(name)).map_or(0, |state| state.ready)
 }

@@ -2,9 +2,11 @@
 
 use hotfix_core::ErrorKind;
 use hotfix_core::model::{IdempotencyKey, Precondition, Stamp, Verb};
-use hotfix_core::port::{Conflict, Deployer, Probe, Receipt, Rejection, Reply, Seal, Sealed};
+use hotfix_core::port::{Call, Conflict, Deployer, Probe, Receipt, Rejection, Reply, Seal, Sealed};
 
-use super::host::{Host, call, deployer_at, slot, stage};
+use hotfix_local::{WriteKind, accepted_writes};
+
+use super::host::{Host, LONG, call, deployer_at, slot, stage};
 
 fn key(text: &str) -> IdempotencyKey {
     IdempotencyKey::new(text).expect("a key")
@@ -183,4 +185,77 @@ async fn an_unknown_target_is_named() {
         .await
         .expect_err("nothing is live");
     assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_write_log_tells_what_was_accepted_and_nothing_else() {
+    let host = Host::without_agent().await;
+    let _agent = host.start_agent().await;
+    let release = host.release("v1", &[]);
+    host.deployer
+        .install(&host.target, &release, 1.try_into().expect("not zero"), LONG)
+        .await
+        .expect("live");
+    host.deployer
+        .install(&host.target, &release, 1.try_into().expect("not zero"), LONG)
+        .await
+        .expect("still live");
+    let verb = Verb::Promote { slot: slot("blue") };
+    let again = call("again", Stamp::new(1, 1));
+    for seq in [1, 2] {
+        let call = Call {
+            stamp: Stamp::new(1, seq),
+            ..again.clone()
+        };
+        host.deployer
+            .apply(&call, &host.target, &verb, &Precondition::default())
+            .await;
+    }
+    host.apply(&Verb::Retire { slot: slot("blue") }).await;
+    host.deployer.seal(&host.target, Stamp::new(3, 1)).await;
+    let writes = accepted_writes(&host.state(), &host.target).expect("readable");
+    let told = writes.iter().map(|write| {
+        let what = match &write.kind {
+            WriteKind::Applied { verb, .. } => verb.to_string(),
+            WriteKind::Repeated { key } => format!("repeat {key}"),
+            WriteKind::Sealed => "seal".to_owned(),
+        };
+        format!("{} {} {what} {}", write.number, write.stamp, write.changed)
+    });
+    let expected = [
+        "1 0.1 stage v1 on blue with 1 replica(s) true",
+        "2 0.2 shift traffic to blue 100 % true",
+        "3 0.3 promote blue true",
+        "4 1.1 promote blue false",
+        "5 1.2 repeat again false",
+        "6 3.1 seal false",
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    let error = host
+        .deployer
+        .install(
+            &host.target,
+            &host.release("v2", &[]),
+            1.try_into().expect("not zero"),
+            LONG,
+        )
+        .await;
+    assert_eq!(error.expect_err("v1 is live").kind(), ErrorKind::AlreadyExists);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_release_that_crashes_is_an_error_that_says_so() {
+    let host = Host::without_agent().await;
+    let _agent = host.start_agent().await;
+    let release = host.release("v1", &["exit=3"]);
+    let installed = host
+        .deployer
+        .install(&host.target, &release, 1.try_into().expect("not zero"), LONG)
+        .await;
+    let error = installed.expect_err("it crashes");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(
+        error.to_string().contains("is in a crash loop (3 restarts)"),
+        "{error}"
+    );
 }

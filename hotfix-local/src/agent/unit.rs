@@ -66,13 +66,13 @@ const PAST_KEPT: usize = 32;
 
 impl Unit {
     pub(crate) fn new(number: u64, key: UnitKey, release: Release, replicas: u16, means: Means) -> Self {
-        let manifest = Manifest::read(&release_folder(&means.folder, &release));
+        let manifest = read_manifest(&means.folder, &release);
         Self {
             number,
             key,
             release,
             replicas,
-            manifest: manifest.map(Arc::new).map_err(|error| error.to_string()),
+            manifest,
             members: BTreeMap::new(),
             surplus: Vec::new(),
             unserved: Arc::default(),
@@ -85,6 +85,10 @@ impl Unit {
     pub(crate) fn scale(&mut self, survivors: &mut Vec<Instance>, tasks: &mut JoinSet<()>) {
         self.surplus
             .extend(self.members.split_off(&self.replicas).into_values());
+        if self.manifest.is_err() {
+            // Somebody may have mended the folder since.
+            self.manifest = read_manifest(&self.means.folder, &self.release);
+        }
         let Ok(manifest) = &self.manifest else { return };
         for index in (0..self.replicas)
             .filter(|index| !self.members.contains_key(index))
@@ -251,6 +255,11 @@ fn remember(past: &mut VecDeque<Arc<Upstream>>, upstream: Arc<Upstream>) {
         past.pop_front();
     }
     past.push_back(upstream);
+}
+
+fn read_manifest(folder: &TargetFolder, release: &Release) -> Result<Arc<Manifest>, String> {
+    let manifest = Manifest::read(&release_folder(folder, release));
+    manifest.map(Arc::new).map_err(|error| error.to_string())
 }
 
 /// A release that is no tree never reaches a state file; its folder would simply not exist.

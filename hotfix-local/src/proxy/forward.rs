@@ -75,7 +75,11 @@ impl Proxy {
             };
             match self.answer_by(&table, route, request, began).await {
                 Outcome::Answer(answer) => return answer,
-                Outcome::Outdated(unsent) => request = unsent,
+                Outcome::Outdated(unsent) => {
+                    request = unsent;
+                    // Whoever replaces the table may need this thread for it.
+                    tokio::task::yield_now().await;
+                }
             }
         }
     }
@@ -213,3 +217,7 @@ fn own_answer(status: StatusCode, text: &'static str) -> Response<AnswerBody> {
     *answer.status_mut() = status;
     answer
 }
+
+#[cfg(test)]
+#[path = "forward_tests.rs"]
+mod tests;
