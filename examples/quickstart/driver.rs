@@ -6,10 +6,12 @@ use hotfix::plan::Planned;
 
 use crate::Failure;
 use crate::home::{Home, Quiet, request};
+use crate::mortal::Mortal;
 
-/// Plans and starts a fix and drives it to its end, unless it is killed first.
+/// Plans and starts a fix and drives it until it is killed in the middle of a shift.
 pub(crate) async fn drive(home: PathBuf, fix: &str) -> Result<(), Failure> {
-    let engine = Home::new(home).engine("driver-1", Quiet::Yes).await?;
+    let home = Home::new(home);
+    let engine = home.engine_with("driver-1", Quiet::Yes, Mortal(home.deployer())).await?;
     let request = request("PROD-2849", "Receipts are sent twice", fix)?;
     match engine.plan(&request).await? {
         Planned::Plan(plan) => {

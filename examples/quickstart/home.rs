@@ -1,19 +1,23 @@
 //! The folder in which everything of the example lives, and the engine that works on it.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hotfix::git::{GitConfig, GitVersionControl};
-use hotfix::local::{GitTreeSource, LocalConfig, LocalDeployer, LocalMetrics, TargetOptions, launch_agent};
+use hotfix::local::{
+    GitTreeSource, LocalConfig, LocalDeployer, LocalMetrics, TargetOptions, WriteKind, accepted_writes,
+    launch_agent,
+};
 use hotfix::model::{
-    Artifact, BranchName, IdempotencyKey, IssueKey, JudgeSettings, ObjectId, Period, Precondition, Release,
-    ServiceName, Severity, SlotName, Stamp, TagName, Target, Verb, Version, Weights, WorkerName,
+    Artifact, BranchName, IssueKey, JudgeSettings, ObjectId, Period, Release, ServiceName, Severity, TagName,
+    Target, Version, WorkerName,
 };
 use hotfix::notify::Console;
 use hotfix::policy::{Policy, Settings};
-use hotfix::port::{Call, Clock as _, Deployer as _, Reply};
+use hotfix::port::{Clock, Deployer};
 use hotfix::request::{Fix, Goal, Request, Revision, Staging};
 use hotfix::store::SqliteStore;
 use hotfix::{Engine, SystemClock};
@@ -27,7 +31,7 @@ pub(crate) struct Home(PathBuf);
 
 pub(crate) const SERVICE: &str = "shop";
 
-pub(crate) fn production() -> Result<Target, Failure> {
+fn production() -> Result<Target, Failure> {
     Ok(format!("production/{SERVICE}").parse()?)
 }
 
@@ -56,9 +60,18 @@ impl Home {
         LocalConfig { state: self.0.join("local") }
     }
 
-    /// The log of the mutations that a target accepted.
-    pub(crate) fn writes(&self, environment: &str) -> PathBuf {
-        self.state().state.join("targets").join(environment).join(SERVICE).join("writes.jsonl")
+    /// Counts the effects that a target applied more than once, by the target's own log and not by our journal.
+    pub(crate) fn double_applies(&self) -> Result<usize, Failure> {
+        let mut doubled = 0;
+        for target in [staging()?, production()?] {
+            let mut seen = BTreeSet::new();
+            for write in accepted_writes(&self.state().state, &target)? {
+                if let WriteKind::Applied { key, .. } = write.kind {
+                    doubled += usize::from(!seen.insert(key));
+                }
+            }
+        }
+        Ok(doubled)
     }
 
     /// Starts the agent as a process of its own and returns its process id.
@@ -73,24 +86,34 @@ impl Home {
         })
     }
 
-    fn deployer(&self) -> LocalDeployer {
+    pub(crate) fn deployer(&self) -> LocalDeployer {
         let trees = GitTreeSource::new(self.repository().path());
         LocalDeployer::new(self.state(), Arc::new(trees), Arc::new(SystemClock))
     }
 
     /// Builds an engine: the five backends and a policy.
     pub(crate) async fn engine(&self, worker: &str, quiet: Quiet) -> Result<Engine, Failure> {
-        let clock = Arc::new(SystemClock);
+        self.engine_with(worker, quiet, self.deployer()).await
+    }
+
+    /// Builds an engine on another deployer than this host's.
+    pub(crate) async fn engine_with(
+        &self,
+        worker: &str,
+        quiet: Quiet,
+        deployer: impl Deployer + 'static,
+    ) -> Result<Engine, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let source = GitConfig {
             path: self.repository().path().to_owned(),
             remote: Some("origin".to_owned()),
             ..GitConfig::default()
         };
         let mut builder = Engine::builder()
-            .version_control(GitVersionControl::new(source, clock.clone())?)
-            .deployer(self.deployer())
-            .metrics(LocalMetrics::new(self.state(), clock.clone()))
-            .store(SqliteStore::open(self.journal(), clock.clone()).await?)
+            .version_control(GitVersionControl::new(source, Arc::clone(&clock))?)
+            .deployer(deployer)
+            .metrics(LocalMetrics::new(self.state(), Arc::clone(&clock)))
+            .store(SqliteStore::open(self.journal(), Arc::clone(&clock)).await?)
             .policy(policy()?)
             .worker(WorkerName::new(worker)?);
         if quiet == Quiet::No {
@@ -107,37 +130,12 @@ impl Home {
             tag: TagName::new("v2.1.0")?,
             artifact: Artifact::Tree(ObjectId::new(self.repository().git(&["rev-parse", "v2.1.0^{tree}"])?)?),
         };
+        let (deployer, replicas) = (self.deployer(), NonZeroU16::new(2).ok_or("two is not zero")?);
         for target in [staging()?, production()?] {
-            self.install_on(&target, &release).await?;
+            deployer.add_target(&target, TargetOptions::default()).await?;
+            deployer.install(&target, &release, replicas, Duration::from_secs(20)).await?;
         }
-        Ok(self.deployer().address(&production()?, Duration::from_secs(10)).await?)
-    }
-
-    async fn install_on(&self, target: &Target, release: &Release) -> Result<(), Failure> {
-        let deployer = self.deployer();
-        deployer.add_target(target, TargetOptions::default()).await?;
-        let slot = SlotName::new("blue")?;
-        let replicas = NonZeroU16::new(2).ok_or("two is not zero")?;
-        let verbs = [
-            Verb::Stage { slot: slot.clone(), release: release.clone(), replicas },
-            Verb::Shift { weights: Weights::all(slot.clone()) },
-            Verb::Promote { slot: slot.clone() },
-        ];
-        for (seq, verb) in (1..).zip(verbs) {
-            let call = Call {
-                key: IdempotencyKey::new(format!("install:{target}:{seq}").replace('/', "-"))?,
-                stamp: Stamp::new(0, seq),
-                deadline: SystemClock.now() + Period::from_secs(20).to_delta(),
-            };
-            match deployer.apply(&call, target, &verb, &Precondition::default()).await {
-                Reply::Applied(_) => {}
-                other => return Err(format!("{target}: {verb}: {other:?}").into()),
-            }
-            while seq == 1 && deployer.observe(target).await?.slot(&slot).is_none_or(|held| held.ready < 2) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        }
-        Ok(())
+        Ok(deployer.address(&production()?, Duration::from_secs(10)).await?)
     }
 }
 

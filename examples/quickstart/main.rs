@@ -10,6 +10,7 @@ mod cleanup;
 mod display;
 mod driver;
 mod home;
+mod mortal;
 mod parts;
 mod repository;
 mod service;

@@ -1,7 +1,5 @@
 //! The three parts, one after the other, under steady traffic.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -19,9 +17,6 @@ use crate::display::{Display, PartReport, Summary};
 use crate::home::{Home, Quiet, request};
 use crate::repository::Repository;
 use crate::traffic::Traffic;
-
-/// The share of traffic at whose shift the third driver is killed.
-const KILLED_AT: &str = "50 %";
 
 /// What all parts share.
 struct Stage {
@@ -56,7 +51,7 @@ pub(crate) async fn run(display: Display) -> Result<(), Failure> {
     let bad = stage.bad().await?;
     let good = stage.good().await?;
     let killed = stage.killed().await?;
-    let double_applies = double_applies(&stage.home)?;
+    let double_applies = stage.home.double_applies()?;
     let summary =
         Summary { good, bad, killed, failed_requests_by_shift: stage.failed_by_shift, double_applies };
     display.summary(&summary, &stage.home.journal());
@@ -90,26 +85,26 @@ impl Stage {
         let started = elapsed();
         let mut first = self.process(&["drive"], Some(&fix))?;
         let run = self.wait_for_run(&mut first).await?;
-        let mut progress = self.engine.watch(&run, 0);
         let mut second = None;
-        let mut outcome = None;
-        while let Some(event) = progress.next().await {
-            let event = event?;
-            self.display.progress(&event, &self.traffic);
-            match event.kind {
-                ProgressKind::StepStarted { what, .. } if second.is_none() && is_the_shift(&what) => {
-                    first.kill().await?;
-                    self.display.say("  >>> the driver was killed with SIGKILL; a second process takes over");
+        let mut progress = self.engine.watch(&run, 0);
+        let outcome = loop {
+            tokio::select! {
+                event = progress.next() => {
+                    let event = event.ok_or("the run did not end")??;
+                    self.display.progress(&event, &self.traffic);
+                    if let ProgressKind::Ended(outcome) = event.kind {
+                        break outcome;
+                    }
+                }
+                status = first.wait(), if second.is_none() => {
+                    self.display.say(&format!("  >>> its process ended ({}); a second one takes over", status?));
                     second = Some(self.process(&["resume"], None)?);
                 }
-                ProgressKind::Ended(end) => outcome = Some(end),
-                _ => {}
             }
-        }
+        };
         if let Some(mut second) = second {
             second.wait().await?;
         }
-        let outcome = outcome.ok_or("the run did not end")?;
         self.finish("killed", &run, &outcome, elapsed() - started).await
     }
 
@@ -151,7 +146,7 @@ impl Stage {
         let report = PartReport {
             part,
             outcome: ended,
-            because: outcome.to_string(),
+            because: because(outcome),
             run: run.to_string(),
             requests,
             seconds: took.as_secs_f64(),
@@ -163,7 +158,6 @@ impl Stage {
 
     /// Starts this program once more, in another role.
     fn process(&self, role: &[&str], fix: Option<&str>) -> Result<Child, Failure> {
-        #[expect(clippy::disallowed_methods, reason = "the example plays the operator, who starts processes")]
         let mut command = tokio::process::Command::new(std::env::current_exe()?);
         command.args(role).arg(self.home.path()).args(fix).kill_on_drop(true);
         Ok(command.spawn()?)
@@ -182,10 +176,6 @@ impl Stage {
     }
 }
 
-fn is_the_shift(what: &str) -> bool {
-    what.starts_with("production") && what.contains("shift traffic") && what.contains(KILLED_AT)
-}
-
 const fn name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Succeeded { .. } => "succeeded",
@@ -195,20 +185,16 @@ const fn name(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// Reads the targets' own logs, not our journal: how many effects were applied more than once?
-fn double_applies(home: &Home) -> Result<usize, Failure> {
-    let mut applied = BTreeMap::new();
-    for environment in ["staging", "production"] {
-        let path: PathBuf = home.writes(environment);
-        for line in std::fs::read_to_string(&path)?.lines() {
-            let write: serde_json::Value = serde_json::from_str(line)?;
-            if write["change"]["change"] == "applied" {
-                let key = write["change"]["key"].as_str().ok_or("a write without a key")?;
-                *applied.entry(format!("{environment} {key}")).or_insert(0_usize) += 1;
-            }
+/// Says why a run ended as it did.
+fn because(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Succeeded { release: Some(release) } => {
+            format!("{} {} ({release}) is live and proven", crate::home::SERVICE, release.version)
         }
+        Outcome::Succeeded { release: None } => "everything was done".to_owned(),
+        Outcome::RolledBack { cause, .. } | Outcome::Escalated { cause, .. } => cause.to_string(),
+        Outcome::Cancelled { by, reason, .. } => format!("by {by}: {reason}"),
     }
-    Ok(applied.values().filter(|count| **count > 1).count())
 }
 
 /// Returns the time since some fixed moment.

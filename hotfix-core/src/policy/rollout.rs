@@ -43,7 +43,7 @@ impl Default for RolloutPolicy {
             rollback_soak: Period::from_secs(10),
             ready_deadline: Period::from_mins(5),
             step_deadline: Period::from_mins(2),
-            verify_deadline: Period::from_mins(15),
+            verify_deadline: Period::from_mins(30),
             undo_deadline: Period::from_mins(5),
             rollback_budget: Period::from_mins(15),
         }
