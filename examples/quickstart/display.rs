@@ -7,6 +7,7 @@ use hotfix::communicate::{Progress, ProgressKind};
 use hotfix::plan::Plan;
 use serde::Serialize;
 
+use crate::home::Home;
 use crate::traffic::{Served, Traffic};
 
 /// How the example shows itself.
@@ -112,20 +113,21 @@ impl Display {
         self.say(&format!("  postmortem: {}", report.postmortem.display()));
     }
 
-    pub(crate) fn summary(self, summary: &Summary, journal: &Path) {
+    pub(crate) fn summary(self, summary: &Summary, home: &Home) {
         if self == Self::Json {
             return self.json(summary);
         }
         self.headline("Summary");
         self.say(&format!(
             "  bad fix {}, good fix {}, killed fix {}\n  {} requests failed because of a shift, {} effects applied \
-             twice\n  everything is kept in {}",
+             twice\n  journal: {}\n  messages to people: {}",
             summary.bad,
             summary.good,
             summary.killed,
             summary.failed_requests_by_shift,
             summary.double_applies,
-            journal.display()
+            home.journal().display(),
+            home.messages().display()
         ));
     }
 

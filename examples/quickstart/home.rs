@@ -52,6 +52,11 @@ impl Home {
         self.0.join("hotfix.db")
     }
 
+    /// Where the messages to people go: what a chat room would show.
+    pub(crate) fn messages(&self) -> PathBuf {
+        self.0.join("messages.log")
+    }
+
     pub(crate) fn repository(&self) -> Repository {
         Repository::open(&self.0)
     }
@@ -117,7 +122,8 @@ impl Home {
             .policy(policy()?)
             .worker(WorkerName::new(worker)?);
         if quiet == Quiet::No {
-            builder = builder.notifier(Console::stdout(clock)?);
+            let messages = std::fs::OpenOptions::new().create(true).append(true).open(self.messages())?;
+            builder = builder.notifier(Console::new("messages", messages, clock)?);
         }
         Ok(builder.build()?)
     }
@@ -139,7 +145,7 @@ impl Home {
     }
 }
 
-/// Whether messages are printed.
+/// Whether people are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quiet {
     Yes,

@@ -40,8 +40,7 @@ pub(crate) async fn run(display: Display) -> Result<(), Failure> {
         "  production listens on http://{address}\n  everything lives in {}",
         home.path().display()
     ));
-    let quiet = if display == Display::Json { Quiet::Yes } else { Quiet::No };
-    let engine = home.engine("quickstart", quiet).await?;
+    let engine = home.engine("quickstart", Quiet::No).await?;
     let traffic = Traffic::start(address);
     // The judge measures how bursty errors were before; give it a history.
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -54,7 +53,7 @@ pub(crate) async fn run(display: Display) -> Result<(), Failure> {
     let double_applies = stage.home.double_applies()?;
     let summary =
         Summary { good, bad, killed, failed_requests_by_shift: stage.failed_by_shift, double_applies };
-    display.summary(&summary, &stage.home.journal());
+    display.summary(&summary, &stage.home);
     match (bad, good, killed, summary.failed_requests_by_shift, double_applies) {
         ("rolled_back", "succeeded", "succeeded", 0, 0) => Ok(()),
         _ => Err("it did not end as it should; the journal says why".into()),

@@ -94,14 +94,7 @@ impl Error {
             _ => RetryClass::Never,
         };
         let (message, context, source) = (message.into(), Vec::new(), None);
-        Self(Box::new(Inner {
-            kind,
-            retry,
-            operation,
-            message,
-            context,
-            source,
-        }))
+        Self(Box::new(Inner { kind, retry, operation, message, context, source }))
     }
 
     /// Adds the cause.
@@ -151,31 +144,18 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner {
-            kind,
-            operation,
-            message,
-            context,
-            ..
-        } = &*self.0;
+        let Inner { kind, operation, message, context, .. } = &*self.0;
         write!(f, "{operation}: {kind}: {message}")?;
         for (index, (name, value)) in context.iter().enumerate() {
             write!(f, "{}{name}={value}", if index == 0 { " (" } else { ", " })?;
         }
-        if context.is_empty() {
-            Ok(())
-        } else {
-            f.write_str(")")
-        }
+        if context.is_empty() { Ok(()) } else { f.write_str(")") }
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0
-            .source
-            .as_deref()
-            .map(|source| source as &(dyn StdError + 'static))
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }
 
@@ -188,14 +168,8 @@ mod tests {
         let error = Error::new(ErrorKind::Unavailable, "store.append", "the database is locked")
             .with("run", "run-1")
             .with("seq", 4);
-        assert_eq!(
-            error.to_string(),
-            "store.append: unavailable: the database is locked (run=run-1, seq=4)"
-        );
+        assert_eq!(error.to_string(), "store.append: unavailable: the database is locked (run=run-1, seq=4)");
         assert_eq!(error.retry(), RetryClass::Later);
-        assert_eq!(
-            Error::new(ErrorKind::Invalid, "x", "y").retry(),
-            RetryClass::Never
-        );
+        assert_eq!(Error::new(ErrorKind::Invalid, "x", "y").retry(), RetryClass::Never);
     }
 }

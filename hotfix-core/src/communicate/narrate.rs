@@ -124,7 +124,10 @@ fn ending(outcome: &Outcome, plan: &Plan) -> Message {
     let (tone, title, cause) = match outcome {
         Outcome::Succeeded { release: Some(release) } => (
             Tone::Good,
-            vec![Part::Foreign(format!("{} ({release})", release.version)), Part::Ours(" is live and proven".into())],
+            vec![
+                Part::Foreign(format!("{} ({release})", release.version)),
+                Part::Ours(" is live and proven".into()),
+            ],
             None,
         ),
         Outcome::Succeeded { release: None } => (Tone::Good, vec![Part::Ours("Done".into())], None),

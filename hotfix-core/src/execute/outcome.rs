@@ -101,7 +101,9 @@ impl fmt::Display for Cause {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Succeeded { release: Some(release) } => write!(f, "succeeded: {} ({release}) is live", release.version),
+            Self::Succeeded { release: Some(release) } => {
+                write!(f, "succeeded: {} ({release}) is live", release.version)
+            }
             Self::Succeeded { release: None } => f.write_str("succeeded"),
             Self::RolledBack { cause, .. } => write!(f, "rolled back: {cause}"),
             Self::Cancelled { by, reason, .. } => {

@@ -17,7 +17,7 @@ pub(super) fn markdown(text: &str) -> String {
                 out.push(c);
                 out.push('\u{2060}');
             }
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '!' | '|' | '~' => {
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '!' | '|' | '~' => {
                 out.push('\\');
                 out.push(c);
             }
@@ -40,7 +40,7 @@ mod tests {
         for (text, shown) in [
             ("plain words", "plain words"),
             ("<img src=x>", "&lt;img src=x&gt;"),
-            ("[a](http://x)", "\\[a\\]\\(http://x\\)"),
+            ("[a](http://x)", "\\[a\\](http://x)"),
             ("@team #12", "@\u{2060}team #\u{2060}12"),
             ("a\n## b", "a #\u{2060}#\u{2060} b"),
             ("\u{202e}evil|`x`", "evil\\|\\`x\\`"),
