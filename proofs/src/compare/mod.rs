@@ -1,0 +1,65 @@
+//! Side by side with peers: each area measures its cases and the peers' in one command, in turns.
+
+mod case;
+mod clock;
+mod engine;
+mod git;
+mod judge;
+mod local;
+pub mod part;
+mod store;
+
+use hotfix_benches::Failure;
+
+use crate::say;
+use case::Case;
+
+/// What `compare --help` says.
+pub const HELP: &str = "\
+compare [AREA]...    areas: engine, git, store, local, notify, judge; none named means all
+
+Prints one line a case:
+
+  compare AREA CASE: ours=VALUE peer=VALUE ratio=R goal=GOAL met|missed
+
+R is how many times better ours is than the peer: the peer's time divided by ours, or our rate divided by the peer's.
+Above 1 ours is better, 0.5 is half as good. `-` stands where there is no peer. Values are medians over rounds in which
+ours and the peer take turns. A goal such as >=4x is about R, one such as <=16KiB about ours, and <=peer+50ms about
+the difference.
+
+HOTFIX_GIT_PEER names another git program than the one in PATH for the area git.
+
+Fails when something could not be measured or gave a wrong result. A missed goal is no failure.";
+
+const AREAS: [&str; 6] = ["engine", "git", "store", "local", "notify", "judge"];
+
+/// Measures the areas named, or all. Goes on after a failure.
+///
+/// # Errors
+/// [`Failure`] naming every area that could not be measured.
+pub fn run(areas: &[&str]) -> Result<(), Failure> {
+    if let Some(unknown) = areas.iter().find(|area| !AREAS.contains(area)) {
+        return Err(Failure::new(format!("unknown area {unknown:?}; there are {}", AREAS.join(", "))));
+    }
+    let areas = if areas.is_empty() { &AREAS } else { areas };
+    let failed: Vec<String> = areas
+        .iter()
+        .filter_map(|area| measure(area).err().map(|failure| format!("{area}: {failure}")))
+        .collect();
+    if failed.is_empty() { Ok(()) } else { Err(Failure::new(failed.join("\n"))) }
+}
+
+fn measure(area: &str) -> Result<(), Failure> {
+    let print = |case: Case| say(&format!("compare {area} {case}"));
+    match area {
+        "engine" => engine::measure(print),
+        "git" => git::measure(print),
+        "store" => store::measure(print),
+        "local" => local::measure(print),
+        "judge" => judge::measure(print),
+        _ => {
+            say(&format!("compare {area}: no case"));
+            Ok(())
+        }
+    }
+}
