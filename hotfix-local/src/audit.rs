@@ -48,15 +48,9 @@ pub enum WriteKind {
 pub fn accepted_writes(state: &Path, target: &Target) -> Result<Vec<AcceptedWrite>, LocalError> {
     let folder = Root::new(state).target(target);
     if ledger::load(&folder)?.is_none() {
-        return Err(LocalError::NoTarget {
-            target: target.clone(),
-            root: state.to_owned(),
-        });
+        return Err(LocalError::NoTarget { target: target.clone(), root: state.to_owned() });
     }
-    Ok(ledger::writes(&folder)?
-        .into_iter()
-        .map(AcceptedWrite::from)
-        .collect())
+    Ok(ledger::writes(&folder)?.into_iter().map(AcceptedWrite::from).collect())
 }
 
 impl From<Write> for AcceptedWrite {
@@ -69,11 +63,6 @@ impl From<Write> for AcceptedWrite {
             Change::Repeated { key } => WriteKind::Repeated { key },
             Change::Sealed => WriteKind::Sealed,
         };
-        Self {
-            number: write.number,
-            stamp: write.stamp,
-            kind,
-            changed: before != write.after,
-        }
+        Self { number: write.number, stamp: write.stamp, kind, changed: before != write.after }
     }
 }

@@ -38,10 +38,7 @@ impl Deployer for LocalDeployer {
     }
 
     async fn observe(&self, target: &Target) -> Result<Workload> {
-        let (state, report) = self
-            .read(target)
-            .await
-            .map_err(|error| error.into_port("deployer.observe"))?;
+        let (state, report) = self.read(target).await.map_err(|error| error.into_port("deployer.observe"))?;
         match report.trouble {
             None => Ok(workload::workload(&state, &report)),
             Some(trouble) => {
@@ -51,17 +48,12 @@ impl Deployer for LocalDeployer {
     }
 
     async fn watch(&self, target: &Target) -> Result<WorkloadWatch> {
-        let (_, report) = self
-            .read(target)
-            .await
-            .map_err(|error| error.into_port("deployer.watch"))?;
+        let (_, report) = self.read(target).await.map_err(|error| error.into_port("deployer.watch"))?;
         Ok(watch::watch(self.client.clone(), target.clone(), &report))
     }
 
     async fn snapshot(&self, target: &Target) -> Result<WorkloadSnapshot> {
-        let state = self
-            .state(target)
-            .map_err(|error| error.into_port("deployer.snapshot"))?;
+        let state = self.state(target).map_err(|error| error.into_port("deployer.snapshot"))?;
         workload::snapshot(&state.desired).ok_or_else(|| {
             Error::new(ErrorKind::NotFound, "deployer.snapshot", "nothing is live").with("target", target)
         })
@@ -93,18 +85,16 @@ impl Deployer for LocalDeployer {
         match sealing.await {
             Ok(SealVerdict::Sealed { previous }) => Seal::Sealed(Sealed { previous }),
             Ok(SealVerdict::Overtaken { current }) => Seal::Overtaken { current },
-            Err(LedgerError::NotWritten(error) | LedgerError::Unsure(error)) => Seal::Unreachable {
-                cause: error.with_causes(),
-            },
+            Err(LedgerError::NotWritten(error) | LedgerError::Unsure(error)) => {
+                Seal::Unreachable { cause: error.with_causes() }
+            }
         }
     }
 
     async fn probe(&self, target: &Target, key: &IdempotencyKey) -> Probe {
         match self.find(target, key).await {
             Ok(probe) => probe,
-            Err(error) => Probe::Unreadable {
-                cause: error.with_causes(),
-            },
+            Err(error) => Probe::Unreadable { cause: error.with_causes() },
         }
     }
 }
@@ -126,9 +116,7 @@ impl LocalDeployer {
             return Ok(Prepared::Ready(crate::transition::Ready::new()));
         }
         if request.stamp <= state.fence {
-            return Ok(Prepared::Answer(Reply::Conflict(Conflict::Fenced {
-                current: state.fence,
-            })));
+            return Ok(Prepared::Answer(Reply::Conflict(Conflict::Fenced { current: state.fence })));
         }
         let is_restore = request.verb.name() == VerbName::Restore;
         let report = match self.caught_up(target, &state).await {
@@ -156,22 +144,20 @@ impl LocalDeployer {
         };
         match deciding.await {
             Ok(Verdict::Accepted { generation, receipt }) => {
-                self.brought_about(target, verb, generation, Receipt(receipt), deadline)
-                    .await
+                self.brought_about(target, verb, generation, Receipt(receipt), deadline).await
             }
             Ok(Verdict::Fenced(current)) => Reply::Conflict(Conflict::Fenced { current }),
-            Ok(Verdict::Drifted(drift)) => Reply::Conflict(Conflict::Drifted {
-                expected: drift.expected,
-                found: drift.found,
-            }),
+            Ok(Verdict::Drifted(drift)) => {
+                Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
+            }
             Ok(Verdict::Refused(refusal)) => permanent(refusal.to_string()),
             Ok(Verdict::KeyReused) => {
                 permanent("this key was applied to another effect; use a new key".to_owned())
             }
             Err(LedgerError::NotWritten(error)) => rejected(&error),
-            Err(LedgerError::Unsure(error)) => Reply::Ambiguous(Ambiguity::Interrupted {
-                cause: error.with_causes(),
-            }),
+            Err(LedgerError::Unsure(error)) => {
+                Reply::Ambiguous(Ambiguity::Interrupted { cause: error.with_causes() })
+            }
         }
     }
 
@@ -189,9 +175,7 @@ impl LocalDeployer {
         match self.client.report(target, until, wait).await {
             Ok(report) if until.holds(&report) => Reply::Applied(receipt),
             Ok(_) => Reply::Ambiguous(Ambiguity::Timeout),
-            Err(error) => Reply::Ambiguous(Ambiguity::Interrupted {
-                cause: error.with_causes(),
-            }),
+            Err(error) => Reply::Ambiguous(Ambiguity::Interrupted { cause: error.with_causes() }),
         }
     }
 
@@ -207,9 +191,7 @@ impl LocalDeployer {
         match report {
             Ok(report) if applied.verb == VerbName::Restore && !until.holds(&report) => {
                 let held = report.held.unwrap_or_else(|| "is not routed yet".to_owned());
-                Ok(Probe::Unreadable {
-                    cause: format!("the restore was accepted; {target} {held}"),
-                })
+                Ok(Probe::Unreadable { cause: format!("the restore was accepted; {target} {held}") })
             }
             Err(error) if applied.verb == VerbName::Restore => Err(error),
             _ => Ok(receipt),
@@ -225,11 +207,7 @@ impl LocalDeployer {
 
     async fn caught_up(&self, target: &Target, state: &TargetState) -> Result<Report, LocalError> {
         let generation = state.desired.generation;
-        let until = Until {
-            seen: generation,
-            routed: generation,
-            ..Until::default()
-        };
+        let until = Until { seen: generation, routed: generation, ..Until::default() };
         self.client.report(target, until, CATCH_UP).await
     }
 
@@ -242,28 +220,16 @@ impl LocalDeployer {
 
 /// What the agent reports once a verb is done.
 fn done(verb: VerbName, generation: u64) -> Until {
-    let until = Until {
-        seen: generation,
-        ..Until::default()
-    };
+    let until = Until { seen: generation, ..Until::default() };
     match verb {
-        VerbName::Shift | VerbName::Restore => Until {
-            routed: generation,
-            ..until
-        },
-        VerbName::Retire => Until {
-            settled: generation,
-            ..until
-        },
+        VerbName::Shift | VerbName::Restore => Until { routed: generation, ..until },
+        VerbName::Retire => Until { settled: generation, ..until },
         VerbName::Stage | VerbName::Promote | VerbName::Pause | VerbName::Resume => until,
     }
 }
 
 fn busy(reason: &str) -> Reply {
-    Reply::Rejected(Rejection::Busy {
-        reason: reason.to_owned(),
-        retry_after: None,
-    })
+    Reply::Rejected(Rejection::Busy { reason: reason.to_owned(), retry_after: None })
 }
 
 fn permanent(reason: String) -> Reply {
@@ -273,9 +239,5 @@ fn permanent(reason: String) -> Reply {
 /// Nothing was changed; whether the same request may succeed later depends on what failed.
 fn rejected(error: &LocalError) -> Reply {
     let reason = error.with_causes();
-    if error.may_pass() {
-        busy(&reason)
-    } else {
-        permanent(reason)
-    }
+    if error.may_pass() { busy(&reason) } else { permanent(reason) }
 }

@@ -49,43 +49,29 @@ impl AgentClient {
         until: Until,
         wait: Duration,
     ) -> Result<Report, LocalError> {
-        let Until {
-            version_not,
-            seen,
-            routed,
-            settled,
-        } = until;
+        let Until { version_not, seen, routed, settled } = until;
         let other = version_not.map_or_else(String::new, |version| format!("version_not={version}&"));
         let wait_ms = wait.as_millis();
         let query = format!("{other}seen={seen}&routed={routed}&settled={settled}&wait_ms={wait_ms}");
-        self.ask(target, &format!("/v1/report/{target}?{query}"), wait)
-            .await
+        self.ask(target, &format!("/v1/report/{target}?{query}"), wait).await
     }
 
     /// Returns the target's counters as they are now.
     pub(crate) async fn counters(&self, target: &Target) -> Result<Vec<SeriesReport>, LocalError> {
-        self.ask(target, &format!("/v1/counters/{target}"), Duration::ZERO)
-            .await
+        self.ask(target, &format!("/v1/counters/{target}"), Duration::ZERO).await
     }
 
     /// Returns the errors per interval of a slot, oldest first.
     pub(crate) async fn history(&self, query: &HistoryQuery) -> Result<Vec<u64>, LocalError> {
         let (slot, interval, points) = (&query.slot, query.interval.as_millis(), query.points);
-        let path = format!(
-            "/v1/history/{}?slot={slot}&interval_ms={interval}&points={points}",
-            query.target
-        );
+        let path = format!("/v1/history/{}?slot={slot}&interval_ms={interval}&points={points}", query.target);
         self.ask(&query.target, &path, Duration::ZERO).await
     }
 
     /// An error of the agent that is not about an answer.
     pub(crate) fn failure(&self, request: &str, reason: String) -> LocalError {
         match self.address() {
-            Ok(address) => LocalError::Agent {
-                address,
-                request: request.to_owned(),
-                reason,
-            },
+            Ok(address) => LocalError::Agent { address, request: request.to_owned(), reason },
             Err(down) => down,
         }
     }
@@ -97,31 +83,21 @@ impl AgentClient {
         wait: Duration,
     ) -> Result<T, LocalError> {
         let (address, status, body) = self.get(path, wait).await?;
-        let failed = |reason: String| LocalError::Agent {
-            address,
-            request: format!("answer {path}"),
-            reason,
-        };
+        let failed =
+            |reason: String| LocalError::Agent { address, request: format!("answer {path}"), reason };
         match status {
             StatusCode::OK => serde_json::from_slice(&body).map_err(|error| failed(error.to_string())),
-            StatusCode::NOT_FOUND => Err(LocalError::NoTarget {
-                target: target.clone(),
-                root: self.root.path().to_owned(),
-            }),
-            _ => Err(failed(format!(
-                "{status}: {}",
-                String::from_utf8_lossy(&body).trim_end()
-            ))),
+            StatusCode::NOT_FOUND => {
+                Err(LocalError::NoTarget { target: target.clone(), root: self.root.path().to_owned() })
+            }
+            _ => Err(failed(format!("{status}: {}", String::from_utf8_lossy(&body).trim_end()))),
         }
     }
 
     async fn get(&self, path: &str, wait: Duration) -> Result<(SocketAddr, StatusCode, Bytes), LocalError> {
         let address = self.address()?;
-        let failed = |reason: String| LocalError::Agent {
-            address,
-            request: format!("answer {path}"),
-            reason,
-        };
+        let failed =
+            |reason: String| LocalError::Agent { address, request: format!("answer {path}"), reason };
         let connected = timeout(ANSWER_LIMIT, TcpStream::connect(address)).await;
         let Ok(Ok(stream)) = connected else {
             return Err(self.down());
@@ -139,9 +115,7 @@ impl AgentClient {
     }
 
     fn down(&self) -> LocalError {
-        LocalError::AgentDown {
-            root: self.root.path().to_owned(),
-        }
+        LocalError::AgentDown { root: self.root.path().to_owned() }
     }
 }
 
@@ -150,18 +124,12 @@ fn read_record(path: &Path) -> Option<AgentRecord> {
 }
 
 async fn exchange(stream: TcpStream, address: SocketAddr, path: &str) -> Result<(StatusCode, Bytes), String> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| error.to_string())?;
-    let request = Request::get(path)
-        .header(header::HOST, address.to_string())
-        .body(Empty::<Bytes>::new());
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    let request = Request::get(path).header(header::HOST, address.to_string()).body(Empty::<Bytes>::new());
     let request = request.map_err(|error| error.to_string())?;
     let answering = async {
-        let answer = sender
-            .send_request(request)
-            .await
-            .map_err(|error| error.to_string())?;
+        let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), LARGEST_ANSWER);
         let body = body.collect().await.map_err(|error| error.to_string())?;

@@ -42,11 +42,7 @@ impl Slots {
             return Ok(Self(names));
         }
         let given: Vec<&str> = names.iter().map(SlotName::as_str).collect();
-        Err(InvalidValue::new(
-            "slots",
-            &given.join(", "),
-            "two or more different names",
-        ))
+        Err(InvalidValue::new("slots", &given.join(", "), "two or more different names"))
     }
 
     pub(crate) fn into_names(self) -> Vec<SlotName> {
@@ -57,9 +53,7 @@ impl Slots {
 impl Default for Slots {
     /// `blue` and `green`.
     fn default() -> Self {
-        let names = ["blue", "green"]
-            .into_iter()
-            .filter_map(|name| SlotName::new(name).ok());
+        let names = ["blue", "green"].into_iter().filter_map(|name| SlotName::new(name).ok());
         Self(names.collect())
     }
 }
@@ -67,10 +61,7 @@ impl Default for Slots {
 impl Default for TargetOptions {
     /// A port of this host's choice on loopback, and the slots `blue` and `green`.
     fn default() -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            slots: Slots::default(),
-        }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), slots: Slots::default() }
     }
 }
 
@@ -97,9 +88,7 @@ mod tests {
         let slot = |name: &str| SlotName::new(name).expect("a slot");
         assert_eq!(Slots::default().into_names(), [slot("blue"), slot("green")]);
         assert_eq!(
-            Slots::new(vec![slot("blue"), slot("blue")])
-                .expect_err("the same twice")
-                .to_string(),
+            Slots::new(vec![slot("blue"), slot("blue")]).expect_err("the same twice").to_string(),
             "invalid slots \"blue, blue\": allowed are two or more different names"
         );
         assert!(Slots::new(vec![slot("blue")]).is_err());

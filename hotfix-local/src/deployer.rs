@@ -40,12 +40,7 @@ impl LocalDeployer {
     #[must_use]
     pub fn new(config: LocalConfig, source: Arc<dyn ReleaseSource>, clock: Arc<dyn Clock>) -> Self {
         let root = Root::new(config.state);
-        Self {
-            client: AgentClient::new(root.clone()),
-            root,
-            clock,
-            source,
-        }
+        Self { client: AgentClient::new(root.clone()), root, clock, source }
     }
 
     /// Makes a target known to this host, empty; one that is known stays as it is, `options` included.
@@ -80,9 +75,7 @@ impl LocalDeployer {
                 Some(address) => return Ok(address),
                 None if left.is_zero() => {
                     let trouble = report.trouble.unwrap_or_else(|| "it is not open yet".to_owned());
-                    return Err(self
-                        .client
-                        .failure(&format!("open the port of {target}"), trouble));
+                    return Err(self.client.failure(&format!("open the port of {target}"), trouble));
                 }
                 None => until.version_not = Some(report.version),
             }
@@ -90,10 +83,8 @@ impl LocalDeployer {
     }
 
     pub(crate) fn state(&self, target: &Target) -> Result<TargetState, LocalError> {
-        ledger::load(&self.root.target(target))?.ok_or_else(|| LocalError::NoTarget {
-            target: target.clone(),
-            root: self.root.path().to_owned(),
-        })
+        ledger::load(&self.root.target(target))?
+            .ok_or_else(|| LocalError::NoTarget { target: target.clone(), root: self.root.path().to_owned() })
     }
 
     /// Takes the target's lock.
@@ -151,14 +142,7 @@ const EXPORT_LIMIT: Duration = Duration::from_secs(120);
 
 fn locked(target: &Target, path: PathBuf, error: LockError) -> LocalError {
     match error {
-        LockError::Held(holder) => LocalError::Locked {
-            target: target.clone(),
-            holder,
-        },
-        LockError::Io(source) => LocalError::Io {
-            action: "lock",
-            path,
-            source,
-        },
+        LockError::Held(holder) => LocalError::Locked { target: target.clone(), holder },
+        LockError::Io(source) => LocalError::Io { action: "lock", path, source },
     }
 }

@@ -41,20 +41,12 @@ fn prepare(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Appends one line to `path`, cutting off first what a crash left half written.
 pub(crate) fn append_line(path: &Path, line: &str) -> io::Result<()> {
     let is_new = !path.exists();
-    let mut file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .open(path)?;
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
     let complete = complete_length(&mut file)?;
     file.set_len(complete)?;
     file.write_all(format!("{line}\n").as_bytes())?;
     file.sync_all()?;
-    if is_new {
-        sync_folder(folder_of(path)?)
-    } else {
-        Ok(())
-    }
+    if is_new { sync_folder(folder_of(path)?) } else { Ok(()) }
 }
 
 /// Returns the last complete line of `path`, or nothing when there is none.
@@ -81,8 +73,7 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 fn folder_of(path: &Path) -> io::Result<&Path> {
-    path.parent()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "path has no parent folder"))
+    path.parent().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "path has no parent folder"))
 }
 
 /// Length of the file up to and including its last newline.
@@ -100,9 +91,7 @@ fn newline_before(file: &mut File, end: u64) -> io::Result<u64> {
         let block_start = block_end.saturating_sub(BLOCK);
         file.seek(SeekFrom::Start(block_start))?;
         block.clear();
-        Read::by_ref(file)
-            .take(block_end - block_start)
-            .read_to_end(&mut block)?;
+        Read::by_ref(file).take(block_end - block_start).read_to_end(&mut block)?;
         if let Some(at) = block.iter().rposition(|&byte| byte == b'\n') {
             return Ok(block_start + at as u64 + 1);
         }

@@ -39,9 +39,7 @@ impl LocalDeployer {
             Error::new(ErrorKind::Timeout, OPERATION, "the release is not live in time")
                 .with("target", target)
         };
-        timeout_at(deadline, self.bring_up(target, release, replicas, deadline))
-            .await
-            .map_err(late)?
+        timeout_at(deadline, self.bring_up(target, release, replicas, deadline)).await.map_err(late)?
     }
 
     async fn bring_up(
@@ -55,25 +53,11 @@ impl LocalDeployer {
         let Some(slot) = free_slot(&workload, release)? else {
             return Ok(());
         };
-        let mut installing = Installing {
-            deployer: self,
-            target,
-            release,
-            stamp: workload.stamp,
-            deadline,
-        };
-        let stage = Verb::Stage {
-            slot: slot.clone(),
-            release: release.clone(),
-            replicas,
-        };
+        let mut installing = Installing { deployer: self, target, release, stamp: workload.stamp, deadline };
+        let stage = Verb::Stage { slot: slot.clone(), release: release.clone(), replicas };
         installing.apply(stage).await?;
         installing.ready(&slot).await?;
-        installing
-            .apply(Verb::Shift {
-                weights: Weights::all(slot.clone()),
-            })
-            .await?;
+        installing.apply(Verb::Shift { weights: Weights::all(slot.clone()) }).await?;
         installing.apply(Verb::Promote { slot }).await
     }
 }
@@ -102,15 +86,9 @@ impl Installing<'_> {
     async fn apply(&mut self, verb: Verb) -> Result<()> {
         self.stamp = self.stamp.next();
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let call = Call {
-            key: self.key(&verb)?,
-            stamp: self.stamp,
-            deadline: self.deployer.clock.now() + left,
-        };
-        let reply = self
-            .deployer
-            .apply(&call, self.target, &verb, &Precondition::default())
-            .await;
+        let call =
+            Call { key: self.key(&verb)?, stamp: self.stamp, deadline: self.deployer.clock.now() + left };
+        let reply = self.deployer.apply(&call, self.target, &verb, &Precondition::default()).await;
         let (kind, reason) = match reply {
             Reply::Applied(_) => return Ok(()),
             Reply::Rejected(rejection) => (ErrorKind::Invalid, rejection.to_string()),
@@ -147,8 +125,5 @@ impl Installing<'_> {
 
 /// Whether waiting for readiness makes no sense any more.
 fn is_final(fault: &Fault) -> bool {
-    matches!(
-        fault,
-        Fault::CrashLoop { .. } | Fault::CannotStart { .. } | Fault::NeverReady { .. }
-    )
+    matches!(fault, Fault::CrashLoop { .. } | Fault::CannotStart { .. } | Fault::NeverReady { .. })
 }

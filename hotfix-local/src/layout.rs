@@ -37,11 +37,7 @@ impl Root {
 
     pub(crate) fn target(&self, target: &Target) -> TargetFolder {
         // Both parts are lower-case labels, so neither can leave the folder.
-        TargetFolder(
-            self.targets()
-                .join(target.environment.as_str())
-                .join(target.service.as_str()),
-        )
+        TargetFolder(self.targets().join(target.environment.as_str()).join(target.service.as_str()))
     }
 }
 

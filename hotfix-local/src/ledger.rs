@@ -71,23 +71,14 @@ pub(crate) fn load(folder: &TargetFolder) -> Result<Option<TargetState>, LocalEr
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => {
-            return Err(LocalError::Io {
-                action: "read",
-                path,
-                source,
-            });
+            return Err(LocalError::Io { action: "read", path, source });
         }
     };
-    let corrupt = |reason: String| LocalError::Corrupt {
-        path: path.clone(),
-        reason,
-    };
+    let corrupt = |reason: String| LocalError::Corrupt { path: path.clone(), reason };
     let state: TargetState = serde_json::from_str(&text).map_err(|error| corrupt(error.to_string()))?;
     match state.format {
         FORMAT => Ok(Some(state)),
-        other => Err(corrupt(format!(
-            "its format is {other}, this version writes {FORMAT}"
-        ))),
+        other => Err(corrupt(format!("its format is {other}, this version writes {FORMAT}"))),
     }
 }
 
@@ -103,25 +94,17 @@ pub(crate) fn find_key(
     if state.recent.len() < RECENT_KEYS {
         return Ok(None);
     }
-    let found = writes(folder)?
-        .into_iter()
-        .rev()
-        .find_map(|write| match write.change {
-            Change::Applied {
-                key: applied,
-                digest,
-                receipt,
-                verb,
-            } if applied == *key => Some(AppliedKey {
-                key: applied,
-                digest,
-                verb: verb.name(),
-                stamp: write.stamp,
-                generation: write.after.generation,
-                receipt,
-            }),
-            _ => None,
-        });
+    let found = writes(folder)?.into_iter().rev().find_map(|write| match write.change {
+        Change::Applied { key: applied, digest, receipt, verb } if applied == *key => Some(AppliedKey {
+            key: applied,
+            digest,
+            verb: verb.name(),
+            stamp: write.stamp,
+            generation: write.after.generation,
+            receipt,
+        }),
+        _ => None,
+    });
     Ok(found)
 }
 
@@ -138,10 +121,7 @@ pub(crate) fn writes(folder: &TargetFolder) -> Result<Vec<Write>, LocalError> {
                 // A torn last line is the work of a crash; the entry itself is in the state.
                 Err(error) if error.is_eof() => {}
                 Err(error) => {
-                    return Err(LocalError::Corrupt {
-                        path,
-                        reason: error.to_string(),
-                    });
+                    return Err(LocalError::Corrupt { path, reason: error.to_string() });
                 }
             }
         }
@@ -168,11 +148,7 @@ impl Ledger {
 
     /// Writes the first state of a target, if there is none yet.
     pub(crate) fn create(&self, state: &TargetState) -> Result<(), LedgerError> {
-        if load(&self.folder)?.is_some() {
-            Ok(())
-        } else {
-            self.write(state)
-        }
+        if load(&self.folder)?.is_some() { Ok(()) } else { self.write(state) }
     }
 
     /// Decides on a request and, when it is accepted, makes it durable.
@@ -201,10 +177,7 @@ impl Ledger {
         };
         let next = state.accept(request.stamp, change, after);
         self.commit(&state, &next)?;
-        Ok(Verdict::Accepted {
-            generation: next.desired.generation,
-            receipt,
-        })
+        Ok(Verdict::Accepted { generation: next.desired.generation, receipt })
     }
 
     /// Raises the fence to `stamp`.
@@ -214,20 +187,12 @@ impl Ledger {
             return Ok(SealVerdict::Overtaken { current: state.fence });
         }
         if stamp == state.fence {
-            let was_seal = state
-                .last_write
-                .as_ref()
-                .is_some_and(|write| write.change == Change::Sealed);
+            let was_seal = state.last_write.as_ref().is_some_and(|write| write.change == Change::Sealed);
             let previous = if was_seal { state.before_seal } else { state.fence };
             return Ok(SealVerdict::Sealed { previous });
         }
-        self.commit(
-            &state,
-            &state.accept(stamp, Change::Sealed, state.desired.clone()),
-        )?;
-        Ok(SealVerdict::Sealed {
-            previous: state.fence,
-        })
+        self.commit(&state, &state.accept(stamp, Change::Sealed, state.desired.clone()))?;
+        Ok(SealVerdict::Sealed { previous: state.fence })
     }
 
     fn repeat(
@@ -249,20 +214,13 @@ impl Ledger {
             let change = Change::Repeated { key: applied.key };
             self.commit(state, &state.accept(request.stamp, change, state.desired.clone()))?;
         }
-        Ok(Verdict::Accepted {
-            generation: applied.generation,
-            receipt: applied.receipt,
-        })
+        Ok(Verdict::Accepted { generation: applied.generation, receipt: applied.receipt })
     }
 
     fn state(&self) -> Result<TargetState, LocalError> {
         load(&self.folder)?.ok_or_else(|| {
             let path = self.folder.state();
-            LocalError::Io {
-                action: "find",
-                path,
-                source: io::ErrorKind::NotFound.into(),
-            }
+            LocalError::Io { action: "find", path, source: io::ErrorKind::NotFound.into() }
         })
     }
 
@@ -281,15 +239,11 @@ impl Ledger {
             return Ok(());
         };
         let path = self.folder.writes();
-        let corrupt = |error: serde_json::Error| LocalError::Corrupt {
-            path: path.clone(),
-            reason: error.to_string(),
-        };
+        let corrupt =
+            |error: serde_json::Error| LocalError::Corrupt { path: path.clone(), reason: error.to_string() };
         let last = durable::last_line(&path).map_err(LocalError::io("read", &path))?;
-        let logged: Option<Write> = last
-            .map(|line| serde_json::from_str(&line))
-            .transpose()
-            .map_err(corrupt)?;
+        let logged: Option<Write> =
+            last.map(|line| serde_json::from_str(&line)).transpose().map_err(corrupt)?;
         if logged.is_some_and(|logged| logged.number >= write.number) {
             return Ok(());
         }
@@ -299,10 +253,8 @@ impl Ledger {
 
     fn write(&self, state: &TargetState) -> Result<(), LedgerError> {
         let path = self.folder.state();
-        let text = serde_json::to_vec_pretty(state).map_err(|error| LocalError::Corrupt {
-            path: path.clone(),
-            reason: error.to_string(),
-        })?;
+        let text = serde_json::to_vec_pretty(state)
+            .map_err(|error| LocalError::Corrupt { path: path.clone(), reason: error.to_string() })?;
         durable::replace(&path, &text).map_err(|error| match error {
             ReplaceError::Kept(source) => LedgerError::NotWritten(LocalError::io("write", &path)(source)),
             ReplaceError::Unsure(source) => LedgerError::Unsure(LocalError::io("sync", &path)(source)),
@@ -313,10 +265,7 @@ impl Ledger {
 /// Names an effect by its content.
 fn digest(request: &Request) -> String {
     let content = serde_json::json!([request.verb, request.precondition]).to_string();
-    Sha256::digest(content.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(content.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -16,10 +16,7 @@ impl Fixture {
         let folder = tempfile::tempdir().expect("folder");
         let target = Root::new(folder.path()).target(&"production/shop".parse().expect("a target"));
         fs::create_dir_all(target.path()).expect("target folder");
-        let fixture = Self {
-            _folder: folder,
-            target,
-        };
+        let fixture = Self { _folder: folder, target };
         let slots = ["blue", "green"].map(|name| SlotName::new(name).expect("a slot"));
         let state = TargetState::empty(slots, "127.0.0.1:0".parse().expect("an address"));
         fixture.ledger().await.create(&state).expect("created");
@@ -32,10 +29,7 @@ impl Fixture {
     }
 
     async fn apply(&self, key: &str, stamp: u32, verb: Verb) -> Verdict {
-        self.ledger()
-            .await
-            .apply(&request(key, stamp, verb), &Ready::new())
-            .expect("written")
+        self.ledger().await.apply(&request(key, stamp, verb), &Ready::new()).expect("written")
     }
 
     fn state(&self) -> TargetState {
@@ -50,12 +44,7 @@ impl Fixture {
 
 fn request(key: &str, seq: u32, verb: Verb) -> Request {
     let key = IdempotencyKey::new(key).expect("a key");
-    Request {
-        key,
-        stamp: Stamp::new(1, seq),
-        verb,
-        precondition: Precondition::default(),
-    }
+    Request { key, stamp: Stamp::new(1, seq), verb, precondition: Precondition::default() }
 }
 
 fn stage(replicas: u16) -> Verb {
@@ -66,11 +55,7 @@ fn stage(replicas: u16) -> Verb {
         artifact: Artifact::Tree(tree),
     };
     let slot = SlotName::new("blue").expect("a slot");
-    Verb::Stage {
-        slot,
-        release,
-        replicas: NonZeroU16::new(replicas).expect("not zero"),
-    }
+    Verb::Stage { slot, release, replicas: NonZeroU16::new(replicas).expect("not zero") }
 }
 
 fn generation(verdict: &Verdict) -> u64 {
@@ -86,10 +71,7 @@ async fn a_stamp_is_accepted_once_and_only_above_the_last() {
     assert_eq!(generation(&fixture.apply("stage", 5, stage(1)).await), 1);
     for stale in [5, 4] {
         let verdict = fixture.apply("late", stale, stage(2)).await;
-        assert!(
-            matches!(verdict, Verdict::Fenced(current) if current == Stamp::new(1, 5)),
-            "{verdict:?}"
-        );
+        assert!(matches!(verdict, Verdict::Fenced(current) if current == Stamp::new(1, 5)), "{verdict:?}");
     }
     assert_eq!(fixture.state().desired.generation, 1);
     assert_eq!(fixture.lines().len(), 1);
@@ -105,14 +87,8 @@ async fn a_key_is_applied_once_and_names_one_effect() {
     assert_eq!(generation(&fixture.apply("stage", 7, stage(1)).await), 1);
     assert_eq!(fixture.state().fence, Stamp::new(1, 7));
     assert_eq!(fixture.state().desired.slots, before.desired.slots);
-    assert!(matches!(
-        fixture.apply("stage", 6, stage(1)).await,
-        Verdict::Fenced(_)
-    ));
-    assert!(matches!(
-        fixture.apply("stage", 9, stage(2)).await,
-        Verdict::KeyReused
-    ));
+    assert!(matches!(fixture.apply("stage", 6, stage(1)).await, Verdict::Fenced(_)));
+    assert!(matches!(fixture.apply("stage", 9, stage(2)).await, Verdict::KeyReused));
 }
 
 #[tokio::test]
@@ -121,27 +97,14 @@ async fn a_seal_only_raises_the_fence_and_can_be_repeated() {
     fixture.apply("stage", 5, stage(1)).await;
     let slots = fixture.state().desired.slots;
     let seal = async |seq| fixture.ledger().await.seal(Stamp::new(1, seq)).expect("written");
-    let sealed = SealVerdict::Sealed {
-        previous: Stamp::new(1, 5),
-    };
+    let sealed = SealVerdict::Sealed { previous: Stamp::new(1, 5) };
     assert_eq!(seal(8).await, sealed);
     assert_eq!(seal(8).await, sealed);
-    assert_eq!(
-        seal(7).await,
-        SealVerdict::Overtaken {
-            current: Stamp::new(1, 8)
-        }
-    );
+    assert_eq!(seal(7).await, SealVerdict::Overtaken { current: Stamp::new(1, 8) });
     assert_eq!(fixture.state().desired.slots, slots);
-    assert!(matches!(
-        fixture.apply("late", 6, stage(2)).await,
-        Verdict::Fenced(_)
-    ));
+    assert!(matches!(fixture.apply("late", 6, stage(2)).await, Verdict::Fenced(_)));
     let verdict = fixture.apply("stage", 8, stage(1)).await;
-    assert!(
-        matches!(verdict, Verdict::Fenced(_)),
-        "the seal's stamp is not its own: {verdict:?}"
-    );
+    assert!(matches!(verdict, Verdict::Fenced(_)), "the seal's stamp is not its own: {verdict:?}");
     assert_eq!(generation(&fixture.apply("stage", 9, stage(1)).await), 1);
 }
 
@@ -155,22 +118,13 @@ async fn of_many_writers_with_one_stamp_exactly_one_wins() {
         writers.spawn(async move {
             let ledger = Ledger::open(folder, deadline).await.expect("lock");
             ledger
-                .apply(
-                    &request(&format!("writer-{number}"), 1, stage(number)),
-                    &Ready::new(),
-                )
+                .apply(&request(&format!("writer-{number}"), 1, stage(number)), &Ready::new())
                 .expect("written")
         });
     }
     let verdicts = writers.join_all().await;
-    let accepted = verdicts
-        .iter()
-        .filter(|verdict| matches!(verdict, Verdict::Accepted { .. }))
-        .count();
-    let fenced = verdicts
-        .iter()
-        .filter(|verdict| matches!(verdict, Verdict::Fenced(_)))
-        .count();
+    let accepted = verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Accepted { .. })).count();
+    let fenced = verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Fenced(_))).count();
     assert_eq!((accepted, fenced, fixture.lines().len()), (1, 15, 1));
 }
 
@@ -183,17 +137,9 @@ async fn a_crash_between_acceptance_and_log_is_healed() {
     let torn = &whole[..whole.len() - 40];
     fs::write(fixture.target.writes(), torn).expect("tear");
     let keys = |writes: &[Write]| writes.iter().map(|write| write.number).collect::<Vec<_>>();
-    assert_eq!(
-        keys(&writes(&fixture.target).expect("readable")),
-        [1, 2],
-        "an auditor sees it meanwhile"
-    );
+    assert_eq!(keys(&writes(&fixture.target).expect("readable")), [1, 2], "an auditor sees it meanwhile");
     fixture.apply("three", 3, stage(3)).await;
-    assert!(
-        fs::read_to_string(fixture.target.writes())
-            .expect("log")
-            .starts_with(&whole)
-    );
+    assert!(fs::read_to_string(fixture.target.writes()).expect("log").starts_with(&whole));
     assert_eq!(keys(&writes(&fixture.target).expect("readable")), [1, 2, 3]);
 }
 
@@ -203,13 +149,7 @@ async fn a_refused_request_leaves_no_trace() {
     let before = fixture.state();
     let slot = SlotName::new("blue").expect("a slot");
     let verdict = fixture.apply("promote", 1, Verb::Promote { slot }).await;
-    assert!(
-        matches!(
-            verdict,
-            Verdict::Refused(Refusal::NotAllTraffic { percent: 0, .. })
-        ),
-        "{verdict:?}"
-    );
+    assert!(matches!(verdict, Verdict::Refused(Refusal::NotAllTraffic { percent: 0, .. })), "{verdict:?}");
     assert_eq!(fixture.state(), before);
     assert_eq!(fixture.lines(), Vec::<String>::new());
 }
@@ -223,23 +163,16 @@ async fn a_key_of_long_ago_is_found_in_the_log() {
     let state = fixture.state();
     assert_eq!(state.recent.len(), RECENT_KEYS);
     let find = |key: &str| find_key(&fixture.target, &state, &IdempotencyKey::new(key).expect("a key"));
-    assert_eq!(
-        find("key-1").expect("readable").map(|applied| applied.generation),
-        Some(1)
-    );
+    assert_eq!(find("key-1").expect("readable").map(|applied| applied.generation), Some(1));
     assert_eq!(find("key-0").expect("readable"), None);
 }
 
 #[tokio::test]
 async fn a_state_of_another_version_is_refused_by_name() {
     let fixture = Fixture::new().await;
-    let newer = fs::read_to_string(fixture.target.state())
-        .expect("state")
-        .replace("\"format\": 1", "\"format\": 2");
+    let newer =
+        fs::read_to_string(fixture.target.state()).expect("state").replace("\"format\": 1", "\"format\": 2");
     fs::write(fixture.target.state(), newer).expect("write");
     let error = load(&fixture.target).expect_err("unknown format").to_string();
-    assert!(
-        error.contains("its format is 2, this version writes 1"),
-        "{error}"
-    );
+    assert!(error.contains("its format is 2, this version writes 1"), "{error}");
 }

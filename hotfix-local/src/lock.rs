@@ -28,12 +28,7 @@ const RETRY: Duration = Duration::from_millis(5);
 impl Lock {
     /// Takes the lock at once or says who holds it.
     pub(crate) fn try_take(path: &Path) -> Result<Self, LockError> {
-        let open = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path);
+        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let mut file = open.map_err(LockError::Io)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -41,9 +36,7 @@ impl Lock {
             Err(TryLockError::Error(error)) => return Err(LockError::Io(error)),
         }
         // Only for the message to whoever finds it locked, so a failure to write it is no reason to stop.
-        let _ = file
-            .set_len(0)
-            .and_then(|()| write!(file, "process {}", std::process::id()));
+        let _ = file.set_len(0).and_then(|()| write!(file, "process {}", std::process::id()));
         Ok(Self { _file: file })
     }
 
@@ -75,9 +68,7 @@ mod tests {
         let path = folder.path().join("lock");
         let first = Lock::try_take(&path).expect("free");
         let deadline = Instant::now() + Duration::from_secs(1);
-        let refused = Lock::take(&path, deadline)
-            .await
-            .expect_err("held until the deadline");
+        let refused = Lock::take(&path, deadline).await.expect_err("held until the deadline");
         assert!(matches!(refused, LockError::Held(who) if who == format!("process {}", std::process::id())));
         assert!(Instant::now() >= deadline);
         drop(first);

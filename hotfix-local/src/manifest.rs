@@ -130,13 +130,9 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`], which names the key, its value and what is allowed.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        let table: Table = text.parse().map_err(|e: toml::de::Error| ManifestError::Syntax {
-            reason: e.to_string(),
-        })?;
-        let top = Section {
-            prefix: "",
-            table: Some(&table),
-        };
+        let table: Table =
+            text.parse().map_err(|e: toml::de::Error| ManifestError::Syntax { reason: e.to_string() })?;
+        let top = Section { prefix: "", table: Some(&table) };
         top.allow(&["argv", "env", "pass_env", "health", "stop", "restart"])?;
         Ok(Self {
             argv: argv(&top)?,
@@ -231,28 +227,18 @@ impl<'a> Section<'a> {
         let key = prefix.trim_end_matches('.');
         match self.get(key) {
             None => Ok(Self { prefix, table: None }),
-            Some(Value::Table(table)) => Ok(Self {
-                prefix,
-                table: Some(table),
-            }),
+            Some(Value::Table(table)) => Ok(Self { prefix, table: Some(table) }),
             Some(other) => Err(self.refuse(key, &other.to_string(), "a table")),
         }
     }
 
     fn allow(&self, known: &[&str]) -> Result<(), ManifestError> {
-        let unknown = self
-            .table
-            .into_iter()
-            .flat_map(Table::keys)
-            .find(|key| !known.contains(&key.as_str()));
+        let unknown = self.table.into_iter().flat_map(Table::keys).find(|key| !known.contains(&key.as_str()));
         match unknown {
             None => Ok(()),
             Some(key) => {
                 let key = format!("{}{key}", self.prefix);
-                Err(ManifestError::UnknownKey {
-                    key,
-                    allowed: known.join(", "),
-                })
+                Err(ManifestError::UnknownKey { key, allowed: known.join(", ") })
             }
         }
     }
@@ -269,12 +255,8 @@ impl<'a> Section<'a> {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
-        let words = value
-            .as_array()
-            .and_then(|words| words.iter().map(text_of).collect());
-        words
-            .map(Some)
-            .ok_or_else(|| self.refuse(key, &value.to_string(), allowed))
+        let words = value.as_array().and_then(|words| words.iter().map(text_of).collect());
+        words.map(Some).ok_or_else(|| self.refuse(key, &value.to_string(), allowed))
     }
 
     fn period(&self, key: &str, default: Period) -> Result<Period, ManifestError> {
@@ -298,18 +280,11 @@ impl<'a> Section<'a> {
     }
 
     fn missing(&self, key: &str, allowed: &'static str) -> ManifestError {
-        ManifestError::MissingKey {
-            key: format!("{}{key}", self.prefix),
-            allowed,
-        }
+        ManifestError::MissingKey { key: format!("{}{key}", self.prefix), allowed }
     }
 
     fn refuse(&self, key: &str, value: &str, allowed: &'static str) -> ManifestError {
-        ManifestError::Value {
-            key: format!("{}{key}", self.prefix),
-            value: value.to_owned(),
-            allowed,
-        }
+        ManifestError::Value { key: format!("{}{key}", self.prefix), value: value.to_owned(), allowed }
     }
 }
 

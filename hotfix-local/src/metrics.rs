@@ -27,10 +27,7 @@ impl LocalMetrics {
     /// Reads from the agent of the state directory.
     #[must_use]
     pub fn new(config: LocalConfig, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            client: AgentClient::new(Root::new(config.state)),
-            clock,
-        }
+        Self { client: AgentClient::new(Root::new(config.state)), clock }
     }
 }
 
@@ -47,9 +44,7 @@ impl MetricsSource for LocalMetrics {
         let counted = self.client.counters(&query.target).await;
         let at = self.clock.now();
         let counted = counted.map_err(|error| error.into_port("metrics.scrape"))?;
-        let wanted = counted
-            .into_iter()
-            .filter(|series| query.slots.contains(&series.slot));
+        let wanted = counted.into_iter().filter(|series| query.slots.contains(&series.slot));
         let series = wanted.map(|series| CounterSeries {
             slot: series.slot,
             series: series.series,
@@ -58,10 +53,7 @@ impl MetricsSource for LocalMetrics {
             requests: series.counters.requests as f64,
             errors: Some(series.counters.errors as f64),
         });
-        Ok(Scrape {
-            series: series.collect(),
-            warnings: Vec::new(),
-        })
+        Ok(Scrape { series: series.collect(), warnings: Vec::new() })
     }
 
     async fn history(&self, query: &HistoryQuery) -> Result<Vec<u64>> {

@@ -49,6 +49,8 @@ pub(crate) struct Desired {
 pub(crate) struct Filling {
     pub(crate) release: Release,
     pub(crate) replicas: NonZeroU16,
+    /// The generation that asked for instances which are not ready to be started anew; 0 when none did.
+    pub(crate) renewed: u64,
 }
 
 /// A key that was applied, and by what.
@@ -82,12 +84,7 @@ pub(crate) struct Write {
 #[serde(rename_all = "snake_case", tag = "change")]
 pub(crate) enum Change {
     /// An effect of a run.
-    Applied {
-        key: IdempotencyKey,
-        digest: String,
-        receipt: String,
-        verb: Box<Verb>,
-    },
+    Applied { key: IdempotencyKey, digest: String, receipt: String, verb: Box<Verb> },
     /// A key that was applied before came again with a newer stamp: only the fence rose.
     Repeated { key: IdempotencyKey },
     /// A seal: only the fence rose.
@@ -120,12 +117,7 @@ impl TargetState {
         let mut next = self.clone();
         after.generation = self.desired.generation + 1;
         match &change {
-            Change::Applied {
-                key,
-                digest,
-                receipt,
-                verb,
-            } => next.remember(AppliedKey {
+            Change::Applied { key, digest, receipt, verb } => next.remember(AppliedKey {
                 key: key.clone(),
                 digest: digest.clone(),
                 verb: verb.name(),
@@ -142,13 +134,7 @@ impl TargetState {
         next.fence = stamp;
         let number = self.last_write.as_ref().map_or(1, |write| write.number + 1);
         let before = self.desired.clone();
-        next.last_write = Some(Write {
-            number,
-            stamp,
-            change,
-            before,
-            after: after.clone(),
-        });
+        next.last_write = Some(Write { number, stamp, change, before, after: after.clone() });
         next.desired = after;
         next
     }

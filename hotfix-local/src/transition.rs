@@ -5,7 +5,7 @@ use std::fmt;
 use std::num::NonZeroU16;
 
 use hotfix_core::model::{
-    Artifact, ArtifactId, Precondition, Rollout, SlotName, Verb, VerbName, Weights, WorkloadSnapshot,
+    Artifact, ArtifactId, Precondition, Release, Rollout, SlotName, Verb, VerbName, Weights, WorkloadSnapshot,
 };
 
 use crate::state::{Desired, Filling};
@@ -42,30 +42,13 @@ pub(crate) fn after(desired: &Desired, verb: &Verb, ready: &Ready) -> Result<Des
         return Err(Refusal::Paused(verb.name()));
     }
     match verb {
-        Verb::Stage {
-            slot,
-            release,
-            replicas,
-        } => stage(
-            desired,
-            slot,
-            Filling {
-                release: release.clone(),
-                replicas: *replicas,
-            },
-        ),
+        Verb::Stage { slot, release, replicas } => stage(desired, slot, release, *replicas),
         Verb::Shift { weights } => shift(desired, weights, ready),
         Verb::Promote { slot } => promote(desired, slot),
         Verb::Retire { slot } => retire(desired, slot),
         Verb::Restore { snapshot } => restore(desired, snapshot),
-        Verb::Pause => Ok(Desired {
-            rollout: Rollout::Paused,
-            ..desired.clone()
-        }),
-        Verb::Resume => Ok(Desired {
-            rollout: Rollout::Active,
-            ..desired.clone()
-        }),
+        Verb::Pause => Ok(Desired { rollout: Rollout::Paused, ..desired.clone() }),
+        Verb::Resume => Ok(Desired { rollout: Rollout::Active, ..desired.clone() }),
     }
 }
 
@@ -76,37 +59,37 @@ pub(crate) fn holds(desired: &Desired, precondition: &Precondition) -> Result<()
     let expected = &precondition.live;
     if !expected.is_empty() && !live.as_ref().is_some_and(|artifact| expected.contains(artifact)) {
         let allowed: Vec<&str> = expected.iter().map(ArtifactId::as_str).collect();
-        return Err(Drift {
-            expected: format!("live {}", allowed.join(" or ")),
-            found: named("live", live),
-        });
+        return Err(Drift { expected: format!("live {}", allowed.join(" or ")), found: named("live", live) });
     }
     if let Some((slot, artifact)) = &precondition.holds {
         let found = held(Some(slot));
         if found.as_ref() != Some(artifact) {
-            return Err(Drift {
-                expected: format!("{slot} {artifact}"),
-                found: named(slot.as_str(), found),
-            });
+            return Err(Drift { expected: format!("{slot} {artifact}"), found: named(slot.as_str(), found) });
         }
     }
     Ok(())
 }
 
-fn stage(desired: &Desired, slot: &SlotName, filling: Filling) -> Result<Desired, Refusal> {
+fn stage(
+    desired: &Desired,
+    slot: &SlotName,
+    release: &Release,
+    replicas: NonZeroU16,
+) -> Result<Desired, Refusal> {
     known(desired, slot)?;
-    is_tree(&filling.release.artifact)?;
-    match desired.filling(slot) {
-        Some(held) if held.release.artifact == filling.release.artifact => {
-            in_use_keeps_its_size(desired, slot, held, &filling)?;
-        }
-        _ => {
+    is_tree(&release.artifact)?;
+    let same = desired.filling(slot).filter(|held| held.release.artifact == release.artifact);
+    match same {
+        Some(held) => in_use_keeps_its_size(desired, slot, held, replicas)?,
+        None => {
             without_traffic(desired, slot)?;
             not_live(desired, slot)?;
         }
     }
+    let renewed = same.map_or(0, |held| held.renewed);
+    let release = release.clone();
     let mut next = desired.clone();
-    next.slots.insert(slot.clone(), Some(filling));
+    next.slots.insert(slot.clone(), Some(Filling { release, replicas, renewed }));
     Ok(next)
 }
 
@@ -114,14 +97,11 @@ fn in_use_keeps_its_size(
     desired: &Desired,
     slot: &SlotName,
     held: &Filling,
-    wanted: &Filling,
+    replicas: NonZeroU16,
 ) -> Result<(), Refusal> {
     let in_use = desired.weight(slot) > 0 || desired.live.as_ref() == Some(slot);
-    if in_use && wanted.replicas < held.replicas {
-        return Err(Refusal::InUse {
-            slot: slot.clone(),
-            replicas: held.replicas,
-        });
+    if in_use && replicas < held.replicas {
+        return Err(Refusal::InUse { slot: slot.clone(), replicas: held.replicas });
     }
     Ok(())
 }
@@ -138,23 +118,14 @@ fn shift(desired: &Desired, weights: &Weights, ready: &Ready) -> Result<Desired,
             return Err(Refusal::NoReadyInstance(slot.clone()));
         }
     }
-    Ok(Desired {
-        weights: Some(weights.clone()),
-        ..desired.clone()
-    })
+    Ok(Desired { weights: Some(weights.clone()), ..desired.clone() })
 }
 
 fn promote(desired: &Desired, slot: &SlotName) -> Result<Desired, Refusal> {
     known(desired, slot)?;
     match desired.weight(slot) {
-        100 => Ok(Desired {
-            live: Some(slot.clone()),
-            ..desired.clone()
-        }),
-        percent => Err(Refusal::NotAllTraffic {
-            slot: slot.clone(),
-            percent,
-        }),
+        100 => Ok(Desired { live: Some(slot.clone()), ..desired.clone() }),
+        percent => Err(Refusal::NotAllTraffic { slot: slot.clone(), percent }),
     }
 }
 
@@ -167,7 +138,8 @@ fn retire(desired: &Desired, slot: &SlotName) -> Result<Desired, Refusal> {
     Ok(next)
 }
 
-/// Never refused for want of ready instances: the agent moves the traffic when the restored side can take it.
+/// Never refused for want of ready instances: those that are not ready are started anew, and the agent moves the
+/// traffic when the restored side can take it.
 fn restore(desired: &Desired, snapshot: &WorkloadSnapshot) -> Result<Desired, Refusal> {
     let slot = &snapshot.slot;
     known(desired, slot)?;
@@ -177,6 +149,7 @@ fn restore(desired: &Desired, snapshot: &WorkloadSnapshot) -> Result<Desired, Re
     let filling = Filling {
         release: snapshot.release.clone(),
         replicas: snapshot.replicas,
+        renewed: desired.generation + 1,
     };
     next.slots.insert(slot.clone(), Some(filling));
     next.weights = Some(Weights::all(slot.clone()));
@@ -189,10 +162,7 @@ fn known(desired: &Desired, slot: &SlotName) -> Result<(), Refusal> {
         return Ok(());
     }
     let known: Vec<&str> = desired.slots.keys().map(SlotName::as_str).collect();
-    Err(Refusal::UnknownSlot {
-        slot: slot.clone(),
-        known: known.join(", "),
-    })
+    Err(Refusal::UnknownSlot { slot: slot.clone(), known: known.join(", ") })
 }
 
 fn is_tree(artifact: &Artifact) -> Result<(), Refusal> {
@@ -205,19 +175,12 @@ fn is_tree(artifact: &Artifact) -> Result<(), Refusal> {
 fn without_traffic(desired: &Desired, slot: &SlotName) -> Result<(), Refusal> {
     match desired.weight(slot) {
         0 => Ok(()),
-        percent => Err(Refusal::HasTraffic {
-            slot: slot.clone(),
-            percent,
-        }),
+        percent => Err(Refusal::HasTraffic { slot: slot.clone(), percent }),
     }
 }
 
 fn not_live(desired: &Desired, slot: &SlotName) -> Result<(), Refusal> {
-    if desired.live.as_ref() == Some(slot) {
-        Err(Refusal::Live(slot.clone()))
-    } else {
-        Ok(())
-    }
+    if desired.live.as_ref() == Some(slot) { Err(Refusal::Live(slot.clone())) } else { Ok(()) }
 }
 
 fn artifact(filling: &Filling) -> ArtifactId {
@@ -225,30 +188,22 @@ fn artifact(filling: &Filling) -> ArtifactId {
 }
 
 fn named(place: &str, artifact: Option<ArtifactId>) -> String {
-    artifact.map_or_else(
-        || format!("{place} nothing"),
-        |artifact| format!("{place} {artifact}"),
-    )
+    artifact.map_or_else(|| format!("{place} nothing"), |artifact| format!("{place} {artifact}"))
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Paused(verb) => write!(
-                f,
-                "the workload is paused, so {verb} is not accepted; resume it first"
-            ),
+            Self::Paused(verb) => {
+                write!(f, "the workload is paused, so {verb} is not accepted; resume it first")
+            }
             Self::UnknownSlot { slot, known } => write!(f, "there is no slot {slot}; the slots are {known}"),
             Self::NotATree(artifact) => {
-                write!(
-                    f,
-                    "{artifact} cannot run on this host; only trees (tree:<object id>) can"
-                )
+                write!(f, "{artifact} cannot run on this host; only trees (tree:<object id>) can")
             }
-            Self::Live(slot) => write!(
-                f,
-                "{slot} is the live slot; use another slot or promote another one first"
-            ),
+            Self::Live(slot) => {
+                write!(f, "{slot} is the live slot; use another slot or promote another one first")
+            }
             Self::HasTraffic { slot, percent } => {
                 write!(f, "{slot} has {percent} % of the traffic; shift it away first")
             }
@@ -258,21 +213,14 @@ impl fmt::Display for Refusal {
                     "{slot} is in use and keeps at least its {replicas} replica(s); shift its traffic away first"
                 )
             }
-            Self::Empty(slot) => write!(
-                f,
-                "{slot} is empty and cannot take traffic; stage a release there first"
-            ),
+            Self::Empty(slot) => {
+                write!(f, "{slot} is empty and cannot take traffic; stage a release there first")
+            }
             Self::NoReadyInstance(slot) => {
-                write!(
-                    f,
-                    "{slot} has no ready instance and cannot take traffic; wait until one is ready"
-                )
+                write!(f, "{slot} has no ready instance and cannot take traffic; wait until one is ready")
             }
             Self::NotAllTraffic { slot, percent } => {
-                write!(
-                    f,
-                    "{slot} has {percent} % of the traffic; shift 100 % there before promoting it"
-                )
+                write!(f, "{slot} has {percent} % of the traffic; shift 100 % there before promoting it")
             }
         }
     }

@@ -18,12 +18,7 @@ const WAIT: Duration = Duration::from_secs(25);
 pub(crate) fn watch(client: AgentClient, target: Target, first: &Report) -> WorkloadWatch {
     let mut seen = Seen::default();
     let pending = VecDeque::from(seen.begin(first));
-    let following = Following {
-        client,
-        target,
-        seen,
-        pending,
-    };
+    let following = Following { client, target, seen, pending };
     Box::pin(unfold(Some(following), |following| async {
         let mut following = following?;
         match following.next().await {
@@ -47,10 +42,7 @@ impl Following {
             if let Some(change) = self.pending.pop_front() {
                 return Ok(change);
             }
-            let until = Until {
-                version_not: Some(self.seen.version),
-                ..Until::default()
-            };
+            let until = Until { version_not: Some(self.seen.version), ..Until::default() };
             let report = self.client.report(&self.target, until, WAIT).await?;
             self.pending.extend(self.seen.compare(&report));
         }
@@ -72,10 +64,8 @@ impl Seen {
         self.fault = report.faults.back().map_or(0, |last| last.number);
         let mut changes = self.compare_instances(report);
         for (slot, state) in &report.slots {
-            let faulty = |fault: &_| WorkloadChange::Faulty {
-                slot: slot.clone(),
-                fault: Clone::clone(fault),
-            };
+            let faulty =
+                |fault: &_| WorkloadChange::Faulty { slot: slot.clone(), fault: Clone::clone(fault) };
             changes.extend(state.faults.iter().map(faulty));
         }
         changes
@@ -87,10 +77,7 @@ impl Seen {
             self.fault = 0;
         }
         self.version = report.version;
-        let new = report
-            .faults
-            .iter()
-            .filter(|numbered| numbered.number > self.fault);
+        let new = report.faults.iter().filter(|numbered| numbered.number > self.fault);
         let faulty = new.map(|numbered| WorkloadChange::Faulty {
             slot: numbered.slot.clone(),
             fault: numbered.fault.clone(),
@@ -103,19 +90,11 @@ impl Seen {
     }
 
     fn compare_instances(&mut self, report: &Report) -> Vec<WorkloadChange> {
-        let now = report
-            .slots
-            .iter()
-            .map(|(slot, state)| (slot.clone(), (state.replicas, state.ready)));
+        let now = report.slots.iter().map(|(slot, state)| (slot.clone(), (state.replicas, state.ready)));
         let now: BTreeMap<SlotName, (u16, u16)> = now.collect();
-        let emptied = self
-            .instances
-            .keys()
-            .filter(|slot| !now.contains_key(*slot))
-            .map(|slot| (slot, (0, 0)));
-        let changed = now
-            .iter()
-            .filter(|(slot, state)| self.instances.get(*slot) != Some(state));
+        let emptied =
+            self.instances.keys().filter(|slot| !now.contains_key(*slot)).map(|slot| (slot, (0, 0)));
+        let changed = now.iter().filter(|(slot, state)| self.instances.get(*slot) != Some(state));
         let all = changed.map(|(slot, state)| (slot, *state)).chain(emptied);
         let changes = all.map(|(slot, (replicas, ready))| WorkloadChange::Instances {
             slot: slot.clone(),
@@ -147,42 +126,26 @@ mod tests {
             faults: Vec::new(),
             instances: Vec::new(),
         };
-        let numbered = |number: &u64| NumberedFault {
-            number: *number,
-            slot: slot("blue"),
-            fault: exited(*number),
-        };
+        let numbered =
+            |number: &u64| NumberedFault { number: *number, slot: slot("blue"), fault: exited(*number) };
         Report {
             version,
-            slots: slots
-                .iter()
-                .map(|(name, ready)| (slot(name), state(*ready)))
-                .collect(),
+            slots: slots.iter().map(|(name, ready)| (slot(name), state(*ready))).collect(),
             faults: faults.iter().map(numbered).collect(),
             ..Report::default()
         }
     }
 
     fn exited(number: u64) -> Fault {
-        Fault::Exited {
-            instance: format!("blue-{number}"),
-            status: "exit status: 1".to_owned(),
-        }
+        Fault::Exited { instance: format!("blue-{number}"), status: "exit status: 1".to_owned() }
     }
 
     fn instances(name: &str, replicas: u16, ready: u16) -> WorkloadChange {
-        WorkloadChange::Instances {
-            slot: slot(name),
-            replicas,
-            ready,
-        }
+        WorkloadChange::Instances { slot: slot(name), replicas, ready }
     }
 
     fn faulty(number: u64) -> WorkloadChange {
-        WorkloadChange::Faulty {
-            slot: slot("blue"),
-            fault: exited(number),
-        }
+        WorkloadChange::Faulty { slot: slot("blue"), fault: exited(number) }
     }
 
     #[test]
@@ -192,19 +155,8 @@ mod tests {
         assert_eq!(begin, [instances("blue", 2, 2)], "old faults are history");
         assert_eq!(seen.compare(&report(6, &[("blue", 2)], &[1, 2])), []);
         let changes = seen.compare(&report(7, &[("blue", 1), ("green", 0)], &[2, 3, 4]));
-        assert_eq!(
-            changes,
-            [
-                instances("blue", 2, 1),
-                instances("green", 2, 0),
-                faulty(3),
-                faulty(4)
-            ]
-        );
-        assert_eq!(
-            seen.compare(&report(8, &[("blue", 1)], &[4])),
-            [instances("green", 0, 0)]
-        );
+        assert_eq!(changes, [instances("blue", 2, 1), instances("green", 2, 0), faulty(3), faulty(4)]);
+        assert_eq!(seen.compare(&report(8, &[("blue", 1)], &[4])), [instances("green", 0, 0)]);
     }
 
     #[test]
@@ -217,13 +169,7 @@ mod tests {
     #[test]
     fn what_is_wrong_at_the_beginning_is_told() {
         let mut present = report(5, &[("blue", 0)], &[1]);
-        present
-            .slots
-            .values_mut()
-            .for_each(|state| state.faults = vec![exited(1)]);
-        assert_eq!(
-            Seen::default().begin(&present),
-            [instances("blue", 2, 0), faulty(1)]
-        );
+        present.slots.values_mut().for_each(|state| state.faults = vec![exited(1)]);
+        assert_eq!(Seen::default().begin(&present), [instances("blue", 2, 0), faulty(1)]);
     }
 }

@@ -22,10 +22,7 @@ struct AgentProcess(i32);
 impl AgentProcess {
     async fn start(host: &Host) -> Self {
         let program = Path::new(env!("CARGO_BIN_EXE_hotfix-agent"));
-        match launch_agent(program, &[host.state()], &host.state(), LONG)
-            .await
-            .expect("an agent")
-        {
+        match launch_agent(program, &[host.state()], &host.state(), LONG).await.expect("an agent") {
             Launched::Started { pid } => Self(i32::try_from(pid).expect("a pid")),
             other => panic!("{other:?}"),
         }
@@ -47,8 +44,7 @@ impl Drop for AgentProcess {
 /// A zombie has ended; this process is its parent and never asks.
 fn has_ended(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')')
-        .is_none_or(|(_, rest)| rest.trim_start().starts_with('Z'))
+    stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('Z'))
 }
 
 /// The records of the started processes: file and content.
@@ -59,9 +55,7 @@ fn records(host: &Host) -> Vec<(PathBuf, Value)> {
         let text = fs::read(&path).ok()?;
         Some((path, serde_json::from_slice(&text).expect("JSON")))
     };
-    folders
-        .filter_map(|folder| record(folder.expect("an entry").path()))
-        .collect()
+    folders.filter_map(|folder| record(folder.expect("an entry").path())).collect()
 }
 
 fn only_record(host: &Host) -> (PathBuf, Value) {
@@ -87,18 +81,14 @@ async fn instances_survive_the_agent_and_are_found_again_on_the_same_port() {
     let _agent = AgentProcess::start(&host).await;
     let again = host.address().await;
     // Only a program that was faster than the new agent may keep it from the old port.
-    assert!(
-        again == address || TcpListener::bind(address).is_err(),
-        "{address} became {again}"
-    );
+    assert!(again == address || TcpListener::bind(address).is_err(), "{address} became {again}");
     assert_eq!(http::get(again, "/pid").await, (StatusCode::OK, pid));
     assert_eq!(host.processes().len(), 1);
     kill(host.processes()[0], Signal::KILL);
     let crashed = |workload: &hotfix_core::model::Workload| {
         workload.slot(&slot("blue")).is_some_and(|blue| blue.ready == 0)
     };
-    host.until("the end of an adopted instance is seen", crashed)
-        .await;
+    host.until("the end of an adopted instance is seen", crashed).await;
     host.ready("blue").await;
 }
 
@@ -113,10 +103,7 @@ async fn a_start_that_was_never_recorded_is_found_by_its_token() {
     host.ready("blue").await;
     assert_eq!(host.processes().len(), 1, "not started a second time");
     let pid = process["pid"].as_i64().expect("a pid").to_string();
-    assert_eq!(
-        http::get(host.address().await, "/pid").await,
-        (StatusCode::OK, pid)
-    );
+    assert_eq!(http::get(host.address().await, "/pid").await, (StatusCode::OK, pid));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,30 +114,18 @@ async fn what_is_not_wanted_any_more_is_stopped_by_the_next_agent() {
     host.ready("green").await;
     agent.crash().await;
     let reply = host.apply(&Verb::Restore { snapshot }).await;
-    assert!(
-        matches!(reply, hotfix_core::port::Reply::Ambiguous(_)),
-        "{reply:?}"
-    );
+    assert!(matches!(reply, hotfix_core::port::Reply::Ambiguous(_)), "{reply:?}");
     assert_eq!(host.processes().len(), 2);
     let _agent = AgentProcess::start(&host).await;
-    eventually("green is stopped", async || {
-        (host.processes().len() == 1).then_some(())
-    })
-    .await;
-    assert_eq!(
-        http::get(host.address().await, "/").await,
-        (StatusCode::OK, "v1".to_owned())
-    );
+    eventually("green is stopped", async || (host.processes().len() == 1).then_some(())).await;
+    assert_eq!(http::get(host.address().await, "/").await, (StatusCode::OK, "v1".to_owned()));
 }
 
 /// A process that has nothing to do with any release, killed with the test.
 struct Bystander(Child);
 
 impl Bystander {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "stands for whatever else runs on a host"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "stands for whatever else runs on a host")]
     fn start() -> Self {
         let child = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn();
         Self(child.expect("sleep"))
@@ -170,20 +145,14 @@ async fn a_pid_that_is_used_again_is_neither_adopted_nor_killed() {
     agent.crash().await;
     let own = host.processes();
     own.iter().for_each(|pid| kill(*pid, Signal::KILL));
-    eventually("the instance is gone", async || {
-        own.iter().all(|pid| has_ended(*pid)).then_some(())
-    })
-    .await;
+    eventually("the instance is gone", async || own.iter().all(|pid| has_ended(*pid)).then_some(())).await;
     let mut bystander = Bystander::start();
     let (path, mut record) = only_record(&host);
     record["process"]["pid"] = bystander.0.id().into();
     fs::write(&path, record.to_string()).expect("as if the pid had been used again");
     let _agent = AgentProcess::start(&host).await;
     host.ready("blue").await;
-    assert_eq!(
-        http::get(host.address().await, "/").await,
-        (StatusCode::OK, "v1".to_owned())
-    );
+    assert_eq!(http::get(host.address().await, "/").await, (StatusCode::OK, "v1".to_owned()));
     host.applied(&Verb::Stage {
         slot: slot("blue"),
         release: host.release("v1", &[]),
@@ -191,22 +160,13 @@ async fn a_pid_that_is_used_again_is_neither_adopted_nor_killed() {
     })
     .await;
     host.ready("blue").await;
-    assert!(
-        bystander.0.try_wait().expect("a child").is_none(),
-        "the bystander lives"
-    );
+    assert!(bystander.0.try_wait().expect("a child").is_none(), "the bystander lives");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_does_not_come_up_is_reported() {
     let host = Host::without_agent().await;
-    let error = launch_agent(
-        Path::new("true"),
-        &[""; 0],
-        &host.state(),
-        Duration::from_millis(300),
-    )
-    .await;
+    let error = launch_agent(Path::new("true"), &[""; 0], &host.state(), Duration::from_millis(300)).await;
     let error = error.expect_err("no agent").to_string();
     assert!(error.starts_with("no agent serves"), "{error}");
 }

@@ -18,10 +18,7 @@ const EPOCH: &str = "HOTFIX_TEST_EPOCH";
 
 /// The test that is the controller: does nothing unless it was started as one.
 #[tokio::test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the controller is set up by its environment"
-)]
+#[expect(clippy::disallowed_methods, reason = "the controller is set up by its environment")]
 async fn shift_back_and_forth() {
     let (Ok(folder), Ok(epoch)) = (std::env::var(demo::FOLDER), std::env::var(EPOCH)) else {
         return;
@@ -31,9 +28,7 @@ async fn shift_back_and_forth() {
     for seq in 1.. {
         let call = call(&format!("shift-{epoch}-{seq}"), Stamp::new(epoch, seq));
         let percent = if seq % 2 == 0 { 0 } else { 50 };
-        deployer
-            .apply(&call, &target, &shift(percent), &Precondition::default())
-            .await;
+        deployer.apply(&call, &target, &shift(percent), &Precondition::default()).await;
     }
 }
 
@@ -65,9 +60,7 @@ impl Drop for Controller {
 fn log(host: &Host) -> Vec<Value> {
     let text = fs::read_to_string(host.target_folder().join("writes.jsonl")).expect("a log");
     let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-    whole
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect()
+    whole.map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
 fn stamp(write: &Value) -> (u64, u64) {
@@ -86,15 +79,9 @@ async fn killed_controllers_leave_a_gapless_log_and_cost_no_request() {
         let controller = Controller::start(&host, epoch);
         // A different number of writes each time, so that the kill falls on different instructions.
         let wanted = seen + 1 + usize::try_from(epoch).expect("small");
-        eventually("the controller has written", async || {
-            (log(&host).len() >= wanted).then_some(())
-        })
-        .await;
+        eventually("the controller has written", async || (log(&host).len() >= wanted).then_some(())).await;
         drop(controller);
-        assert_eq!(
-            connection.get("/").await.expect("no connection is dropped").0,
-            200
-        );
+        assert_eq!(connection.get("/").await.expect("no connection is dropped").0, 200);
     }
     // Whatever the last kill kept out of the log is added by the next mutation.
     host.deployer.seal(&host.target, Stamp::new(99, 1)).await;
@@ -102,19 +89,11 @@ async fn killed_controllers_leave_a_gapless_log_and_cost_no_request() {
     for (position, write) in log.iter().enumerate() {
         assert_eq!(write["number"], position + 1);
     }
-    assert!(
-        log.windows(2).all(|pair| stamp(&pair[0]) < stamp(&pair[1])),
-        "stamps only rise"
-    );
-    assert!(
-        log.windows(2).all(|pair| pair[0]["after"] == pair[1]["before"]),
-        "nothing happened in between"
-    );
+    assert!(log.windows(2).all(|pair| stamp(&pair[0]) < stamp(&pair[1])), "stamps only rise");
+    assert!(log.windows(2).all(|pair| pair[0]["after"] == pair[1]["before"]), "nothing happened in between");
     let workload = host.deployer.observe(&host.target).await.expect("readable");
     assert_eq!(workload.stamp, Stamp::new(99, 1));
     let routed = workload.weights.expect("a split");
     assert!([0, 50].contains(&routed.of(&slot("green"))), "{routed}");
-    tokio::time::timeout(Duration::from_secs(20), agent.stop())
-        .await
-        .expect("stopped");
+    tokio::time::timeout(Duration::from_secs(20), agent.stop()).await.expect("stopped");
 }

@@ -24,10 +24,7 @@ pub(crate) const SERVE: &str = "demo::serve";
 static READY: AtomicBool = AtomicBool::new(true);
 
 #[test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the service is set up by its environment"
-)]
+#[expect(clippy::disallowed_methods, reason = "the service is set up by its environment")]
 fn serve() {
     let (Ok(_), Ok(port)) = (std::env::var(FOLDER), std::env::var("PORT")) else {
         return;
@@ -36,24 +33,18 @@ fn serve() {
         std::process::exit(status.parse().expect("a status"));
     }
     READY.store(setting("never_ready").is_none(), Ordering::SeqCst);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(run(port.parse().expect("a port")));
 }
 
 /// A line `name=value` of the release's file `behaviour`.
 fn setting(name: &str) -> Option<String> {
     let text = std::fs::read_to_string(Path::new("behaviour")).unwrap_or_default();
-    text.lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
 }
 
 async fn run(port: u16) {
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port))
-        .await
-        .expect("the port");
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.expect("the port");
     loop {
         let (stream, _) = listener.accept().await.expect("a connection");
         tokio::spawn(async move {
@@ -79,13 +70,10 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
             tokio::time::sleep(Duration::from_millis(1_500)).await;
             (StatusCode::OK, format!("slow {}", name()))
         }
+        "/fail" => (StatusCode::INTERNAL_SERVER_ERROR, String::new()),
         "/pid" => (StatusCode::OK, std::process::id().to_string()),
         "/echo" => {
-            let body = request
-                .into_body()
-                .collect()
-                .await
-                .map(http_body_util::Collected::to_bytes);
+            let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes);
             return Ok(Response::new(Full::new(body.unwrap_or_default())));
         }
         _ => work(),
@@ -97,14 +85,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
 
 fn health() -> (StatusCode, String) {
     let ready = READY.load(Ordering::SeqCst);
-    (
-        if ready {
-            StatusCode::NO_CONTENT
-        } else {
-            StatusCode::SERVICE_UNAVAILABLE
-        },
-        String::new(),
-    )
+    (if ready { StatusCode::NO_CONTENT } else { StatusCode::SERVICE_UNAVAILABLE }, String::new())
 }
 
 fn work() -> (StatusCode, String) {

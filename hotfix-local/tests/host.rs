@@ -17,11 +17,14 @@ use hotfix_local::{
     Agent, AgentConfig, GitTreeSource, LocalConfig, LocalDeployer, LocalMetrics, TargetOptions,
 };
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use super::demo;
 
 /// Everything on this machine is fast; a test that waits this long has failed.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
+
+const POLL: Duration = Duration::from_millis(10);
 
 pub(crate) struct Host {
     folder: tempfile::TempDir,
@@ -58,10 +61,7 @@ impl Host {
             target,
             stamps: AtomicU32::new(1),
         };
-        host.deployer
-            .add_target(&host.target, options)
-            .await
-            .expect("added");
+        host.deployer.add_target(&host.target, options).await.expect("added");
         host
     }
 
@@ -74,9 +74,7 @@ impl Host {
     }
 
     pub(crate) async fn start_agent(&self) -> Agent {
-        Agent::start(AgentConfig::new(self.state()))
-            .await
-            .expect("an agent")
+        Agent::start(AgentConfig::new(self.state())).await.expect("an agent")
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -118,18 +116,11 @@ impl Host {
         let repository = Repository::open(self.folder.path().join("origin.git")).expect("the repository");
         let blob = |text: &str| repository.blob(text.as_bytes()).expect("a blob");
         let mut raw = Vec::new();
-        for (file, id) in [
-            ("behaviour", blob(behaviour)),
-            ("hotfix-release.toml", blob(manifest)),
-        ] {
+        for (file, id) in [("behaviour", blob(behaviour)), ("hotfix-release.toml", blob(manifest))] {
             raw.extend_from_slice(format!("100644 {file}\0").as_bytes());
             raw.extend_from_slice(id.as_bytes());
         }
-        let tree = repository
-            .odb()
-            .expect("objects")
-            .write(ObjectType::Tree, &raw)
-            .expect("a tree");
+        let tree = repository.odb().expect("objects").write(ObjectType::Tree, &raw).expect("a tree");
         Release {
             version: Version::new(1, 0, 0),
             tag: TagName::new(name).expect("a tag"),
@@ -144,9 +135,7 @@ impl Host {
     }
 
     pub(crate) async fn apply(&self, verb: &Verb) -> Reply {
-        self.deployer
-            .apply(&self.call(), &self.target, verb, &Precondition::default())
-            .await
+        self.deployer.apply(&self.call(), &self.target, verb, &Precondition::default()).await
     }
 
     pub(crate) async fn applied(&self, verb: &Verb) {
@@ -161,20 +150,23 @@ impl Host {
     /// Waits until all instances of the slot are ready.
     pub(crate) async fn ready(&self, slot_name: &str) {
         self.until(&format!("{slot_name} ready"), |workload| {
-            workload
-                .slot(&slot(slot_name))
-                .is_some_and(|state| state.ready == state.replicas.get())
+            workload.slot(&slot(slot_name)).is_some_and(|state| state.ready == state.replicas.get())
         })
         .await;
     }
 
     /// Polls the workload until it is as wanted.
-    pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&Workload) -> bool) -> Workload {
-        eventually(what, async || {
+    pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&Workload) -> bool + Send) -> Workload {
+        // Not `eventually`: the future of an async closure that borrows is not known to be `Send`.
+        let deadline = tokio::time::Instant::now() + LONG;
+        loop {
             let workload = self.deployer.observe(&self.target).await.expect("readable");
-            wanted(&workload).then_some(workload)
-        })
-        .await
+            if wanted(&workload) {
+                return workload;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "never happened: {what}");
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// Stages, waits for readiness, sends all traffic there and promotes.
@@ -182,15 +174,20 @@ impl Host {
         let release = self.release(name, &[]);
         self.stage(slot_name, &release).await;
         self.ready(slot_name).await;
-        self.applied(&Verb::Shift {
-            weights: Weights::all(slot(slot_name)),
-        })
-        .await;
-        self.applied(&Verb::Promote {
-            slot: slot(slot_name),
-        })
-        .await;
+        self.applied(&Verb::Shift { weights: Weights::all(slot(slot_name)) }).await;
+        self.applied(&Verb::Promote { slot: slot(slot_name) }).await;
         release
+    }
+
+    /// Where the processes of a slot listen themselves.
+    pub(crate) fn instances(&self, slot: &SlotName) -> Vec<SocketAddr> {
+        let folders = std::fs::read_dir(self.target_folder().join("instances")).expect("instances");
+        let record = |folder: std::io::Result<std::fs::DirEntry>| -> Option<Value> {
+            serde_json::from_slice(&std::fs::read(folder.ok()?.path().join("instance.json")).ok()?).ok()
+        };
+        let of_slot = folders.filter_map(record).filter(|record| record["slot"] == slot.as_str());
+        let port = |record: Value| u16::try_from(record["port"].as_u64()?).ok();
+        of_slot.filter_map(port).map(|port| ([127, 0, 0, 1], port).into()).collect()
     }
 
     /// The processes of the demo service that run now, each once.
@@ -215,7 +212,7 @@ pub(crate) async fn eventually<T>(what: &str, look: impl AsyncFn() -> Option<T>)
             return found;
         }
         assert!(tokio::time::Instant::now() < deadline, "never happened: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(POLL).await;
     }
 }
 
@@ -225,18 +222,12 @@ pub(crate) fn deployer_at(folder: &Path) -> LocalDeployer {
 }
 
 fn config(folder: &Path) -> LocalConfig {
-    LocalConfig {
-        state: folder.join("state"),
-    }
+    LocalConfig { state: folder.join("state") }
 }
 
 pub(crate) fn call(key: &str, stamp: Stamp) -> Call {
     let deadline = SystemClock.now() + chrono::TimeDelta::seconds(15);
-    Call {
-        key: IdempotencyKey::new(key).expect("a key"),
-        stamp,
-        deadline,
-    }
+    Call { key: IdempotencyKey::new(key).expect("a key"), stamp, deadline }
 }
 
 pub(crate) fn slot(name: &str) -> SlotName {
@@ -244,18 +235,12 @@ pub(crate) fn slot(name: &str) -> SlotName {
 }
 
 pub(crate) fn stage(slot_name: &str, release: &Release) -> Verb {
-    Verb::Stage {
-        slot: slot(slot_name),
-        release: release.clone(),
-        replicas: NonZeroU16::MIN,
-    }
+    Verb::Stage { slot: slot(slot_name), release: release.clone(), replicas: NonZeroU16::MIN }
 }
 
 /// Sends `green` percent to green and the rest to blue.
 pub(crate) fn shift(green: u8) -> Verb {
-    Verb::Shift {
-        weights: Weights::split(slot("blue"), slot("green"), green).expect("a split"),
-    }
+    Verb::Shift { weights: Weights::split(slot("blue"), slot("green"), green).expect("a split") }
 }
 
 pub(crate) fn kill(pid: i32, signal: Signal) {
@@ -268,16 +253,12 @@ pub(crate) fn processes_with(variable: &str, value: &str) -> Vec<i32> {
     let wanted = format!("{variable}={value}");
     let carries = |pid: &i32| {
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment
-            .split(|byte| *byte == 0)
-            .any(|entry| entry == wanted.as_bytes())
+        environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
     };
     pids().into_iter().filter(carries).collect()
 }
 
 fn pids() -> Vec<i32> {
     let entries = std::fs::read_dir("/proc").expect("/proc");
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect()
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
 }

@@ -37,9 +37,5 @@ impl Connection {
 
 /// Sends one GET on a connection of its own.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> (StatusCode, String) {
-    Connection::open(address)
-        .await
-        .get(path)
-        .await
-        .expect("an answer")
+    Connection::open(address).await.get(path).await.expect("an answer")
 }

@@ -27,11 +27,7 @@ impl Load {
         for _ in 0..4 {
             clients.spawn(ask(address, Arc::clone(&stop), Arc::clone(&answered)));
         }
-        let load = Self {
-            stop,
-            answered,
-            clients,
-        };
+        let load = Self { stop, answered, clients };
         load.more().await;
         load
     }
@@ -40,10 +36,8 @@ impl Load {
     async fn more(&self) {
         let goal = self.answered.load(Ordering::SeqCst) + 100;
         let answered = Arc::clone(&self.answered);
-        eventually("100 more answers", async || {
-            (answered.load(Ordering::SeqCst) >= goal).then_some(())
-        })
-        .await;
+        eventually("100 more answers", async || (answered.load(Ordering::SeqCst) >= goal).then_some(()))
+            .await;
     }
 
     /// Returns what went wrong for any client.
@@ -81,10 +75,7 @@ async fn hundred(address: SocketAddr) -> BTreeMap<String, u32> {
 }
 
 fn counts(expected: &[(&str, u32)]) -> BTreeMap<String, u32> {
-    expected
-        .iter()
-        .map(|(name, count)| ((*name).to_owned(), *count))
-        .collect()
+    expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,20 +93,11 @@ async fn a_whole_rollout_and_its_rollback_drop_no_request_and_keep_every_connect
     host.applied(&Verb::Retire { slot: slot("blue") }).await;
     load.more().await;
     assert_eq!(host.processes().len(), 1, "nothing is left of blue");
-    host.applied(&Verb::Restore {
-        snapshot: snapshot.clone(),
-    })
-    .await;
+    host.applied(&Verb::Restore { snapshot: snapshot.clone() }).await;
     load.more().await;
     assert_eq!(load.failures().await, Vec::<String>::new());
-    assert_eq!(
-        http::get(host.address().await, "/").await,
-        (StatusCode::OK, "v1".to_owned())
-    );
-    assert_eq!(
-        host.deployer.snapshot(&host.target).await.expect("live"),
-        snapshot
-    );
+    assert_eq!(http::get(host.address().await, "/").await, (StatusCode::OK, "v1".to_owned()));
+    assert_eq!(host.deployer.snapshot(&host.target).await.expect("live"), snapshot);
     let left = async || (host.processes().len() == 1).then_some(());
     eventually("green stopped", left).await;
     agent.stop().await;
@@ -127,19 +109,12 @@ async fn every_hundred_requests_are_split_exactly() {
     let address = host.address().await;
     host.stage("green", &host.release("v2", &[])).await;
     host.ready("green").await;
-    assert_eq!(
-        hundred(address).await,
-        counts(&[("v1", 100)]),
-        "weight 0 is nothing"
-    );
+    assert_eq!(hundred(address).await, counts(&[("v1", 100)]), "weight 0 is nothing");
     for percent in [1, 10, 33, 100] {
         host.applied(&shift(percent)).await;
         let green = u32::from(percent);
-        let expected = if green == 100 {
-            counts(&[("v2", 100)])
-        } else {
-            counts(&[("v1", 100 - green), ("v2", green)])
-        };
+        let expected =
+            if green == 100 { counts(&[("v2", 100)]) } else { counts(&[("v1", 100 - green), ("v2", green)]) };
         assert_eq!(hundred(address).await, expected, "{percent} %");
     }
 }
@@ -155,37 +130,23 @@ async fn the_counters_show_every_request_once() {
     for _ in 0..200 {
         connection.get("/").await.expect("an answer");
     }
-    let query = MetricsQuery {
-        target: host.target.clone(),
-        slots: vec![slot("blue"), slot("green")],
-    };
+    let query = MetricsQuery { target: host.target.clone(), slots: vec![slot("blue"), slot("green")] };
     let scrape = host.metrics.scrape(&query).await.expect("readable");
     let sum = |name: &str| {
         let series = scrape.series.iter().filter(|series| series.slot == slot(name));
         series.fold((0.0, 0.0), |(requests, errors), series| {
-            (
-                requests + series.requests,
-                errors + series.errors.expect("always known"),
-            )
+            (requests + series.requests, errors + series.errors.expect("always known"))
         })
     };
     assert_eq!((sum("blue"), sum("green")), ((180.0, 0.0), (20.0, 20.0)));
     let (status, page) = http::get(agent.address(), "/metrics").await;
     assert_eq!(status, StatusCode::OK);
-    let line = |start: &str, end: &str| {
-        page.lines()
-            .any(|line| line.starts_with(start) && line.ends_with(end))
-    };
+    let line =
+        |start: &str, end: &str| page.lines().any(|line| line.starts_with(start) && line.ends_with(end));
     let green = "{environment=\"production\",service=\"shop\",slot=\"green\",";
     assert!(line(&format!("hotfix_errors_total{green}"), " 20"), "{page}");
-    assert!(
-        line(&format!("hotfix_slot_weight_percent{green}"), " 10"),
-        "{page}"
-    );
-    assert!(
-        line("# TYPE hotfix_request_duration_seconds", "histogram"),
-        "{page}"
-    );
+    assert!(line(&format!("hotfix_slot_weight_percent{green}"), " 10"), "{page}");
+    assert!(line("# TYPE hotfix_request_duration_seconds", "histogram"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,15 +166,8 @@ async fn a_retired_slot_finishes_its_requests_before_it_is_stopped() {
     host.applied(&shift(100)).await;
     host.applied(&Verb::Promote { slot: slot("green") }).await;
     host.applied(&Verb::Retire { slot: slot("blue") }).await;
-    assert_eq!(
-        host.processes().len(),
-        1,
-        "a retire is applied when everything has stopped"
-    );
-    assert_eq!(
-        slow.await.expect("joined"),
-        (StatusCode::OK, "slow v1".to_owned())
-    );
+    assert_eq!(host.processes().len(), 1, "a retire is applied when everything has stopped");
+    assert_eq!(slow.await.expect("joined"), (StatusCode::OK, "slow v1".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,12 +194,5 @@ async fn a_paused_workload_takes_only_resume_and_restore() {
     assert_eq!(reply, Reply::Rejected(Rejection::Permanent { reason }));
     host.applied(&Verb::Restore { snapshot }).await;
     host.applied(&Verb::Resume).await;
-    assert_eq!(
-        host.deployer
-            .observe(&host.target)
-            .await
-            .expect("readable")
-            .rollout,
-        Rollout::Active
-    );
+    assert_eq!(host.deployer.observe(&host.target).await.expect("readable").rollout, Rollout::Active);
 }

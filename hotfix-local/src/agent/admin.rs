@@ -53,10 +53,7 @@ async fn answer(shared: &Shared, request: &Request<Incoming>) -> Answer {
         "report" => report(&board, query).await,
         "counters" => counters(&board),
         "history" => history(&board, query),
-        _ => text(
-            StatusCode::NOT_FOUND,
-            "there are report, counters and history of a target\n",
-        ),
+        _ => text(StatusCode::NOT_FOUND, "there are report, counters and history of a target\n"),
     }
 }
 
@@ -89,17 +86,10 @@ fn history(board: &Board, query: &str) -> Answer {
     let number = |name: &str| value(name).and_then(|value| value.parse::<u64>().ok());
     let slot = value("slot").and_then(|slot| SlotName::new(slot).ok());
     let (Some(slot), Some(interval), Some(points)) = (slot, number("interval_ms"), number("points")) else {
-        return text(
-            StatusCode::BAD_REQUEST,
-            "slot, interval_ms and points are needed\n",
-        );
+        return text(StatusCode::BAD_REQUEST, "slot, interval_ms and points are needed\n");
     };
     let points = usize::try_from(points).unwrap_or(usize::MAX);
-    json(
-        &board
-            .history
-            .errors(&slot, Duration::from_millis(interval), points),
-    )
+    json(&board.history.errors(&slot, Duration::from_millis(interval), points))
 }
 
 fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -133,9 +123,7 @@ fn json<T: Serialize>(value: &T) -> Answer {
     match serde_json::to_vec(value) {
         Ok(body) => {
             let mut answer = Response::new(Full::from(body));
-            answer
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             answer
         }
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),

@@ -21,16 +21,11 @@ pub(crate) async fn probe(address: SocketAddr, path: &str, limit: Duration) -> R
 }
 
 async fn status_of(address: SocketAddr, path: &str) -> Result<u16, String> {
-    let mut stream = TcpStream::connect(address)
-        .await
-        .map_err(|error| error.to_string())?;
+    let mut stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
     let request = format!(
         "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\nuser-agent: hotfix-local\r\n\r\n"
     );
-    stream
-        .write_all(request.as_bytes())
-        .await
-        .map_err(|error| error.to_string())?;
+    stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
     // `HTTP/1.1 200`: the rest does not matter.
     let mut head = [0_u8; 12];
     stream
@@ -41,10 +36,7 @@ async fn status_of(address: SocketAddr, path: &str) -> Result<u16, String> {
 }
 
 fn status_in(head: &[u8; 12]) -> Option<u16> {
-    let status = std::str::from_utf8(head)
-        .ok()?
-        .strip_prefix("HTTP/1.")?
-        .get(2..)?;
+    let status = std::str::from_utf8(head).ok()?.strip_prefix("HTTP/1.")?.get(2..)?;
     status.parse().ok()
 }
 
@@ -65,9 +57,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let address = listener.local_addr().expect("an address");
         drop(listener);
-        let reason = probe(address, "/up", Duration::from_secs(5))
-            .await
-            .expect_err("refused");
+        let reason = probe(address, "/up", Duration::from_secs(5)).await.expect_err("refused");
         assert!(reason.starts_with("GET /up failed: "), "{reason}");
     }
 }

@@ -30,14 +30,7 @@ impl History {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(history) = slots.get_mut(slot).filter(|history| history.unit == unit) else {
             // The first reading only says from where to count.
-            slots.insert(
-                slot.clone(),
-                SlotHistory {
-                    unit,
-                    total,
-                    ticks: VecDeque::new(),
-                },
-            );
+            slots.insert(slot.clone(), SlotHistory { unit, total, ticks: VecDeque::new() });
             return;
         };
         if history.ticks.len() == TICKS_KEPT {
@@ -55,13 +48,10 @@ impl History {
             return Vec::new();
         };
         let ticks: Vec<u32> = history.ticks.iter().copied().collect();
-        let per_point = usize::try_from(interval.as_millis() / TICK.as_millis())
-            .unwrap_or(usize::MAX)
-            .max(1);
+        let per_point = usize::try_from(interval.as_millis() / TICK.as_millis()).unwrap_or(usize::MAX).max(1);
         let newest = ticks.rchunks_exact(per_point).take(points);
-        let mut errors: Vec<u64> = newest
-            .map(|chunk| chunk.iter().map(|tick| u64::from(*tick)).sum())
-            .collect();
+        let mut errors: Vec<u64> =
+            newest.map(|chunk| chunk.iter().map(|tick| u64::from(*tick)).sum()).collect();
         errors.reverse();
         errors
     }

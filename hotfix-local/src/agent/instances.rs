@@ -26,15 +26,8 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 impl Tokens {
     pub(crate) fn new(agent: &Identity) -> Self {
         // Pid and start time are unique within a boot; the part of the boot's id makes them so across boots.
-        let boot: String = agent
-            .boot
-            .chars()
-            .filter(char::is_ascii_hexdigit)
-            .take(8)
-            .collect();
-        Self {
-            agent: format!("{boot}-{}-{}", agent.pid, agent.start_ticks),
-        }
+        let boot: String = agent.boot.chars().filter(char::is_ascii_hexdigit).take(8).collect();
+        Self { agent: format!("{boot}-{}-{}", agent.pid, agent.start_ticks) }
     }
 
     pub(crate) fn fresh(&self, slot: &SlotName) -> String {
@@ -129,11 +122,7 @@ fn ended(folder: &Path, slot: &SlotName) -> Vec<(SystemTime, PathBuf)> {
     let ended = entries.filter_map(|entry| {
         let instance = Instance::read(&entry.path()).filter(|instance| instance.slot == *slot)?;
         let alive = instance.process.is_none_or(|process| process.is_alive());
-        if alive {
-            None
-        } else {
-            Some((entry.metadata().ok()?.modified().ok()?, entry.path()))
-        }
+        if alive { None } else { Some((entry.metadata().ok()?.modified().ok()?, entry.path())) }
     });
     ended.collect()
 }
@@ -144,11 +133,7 @@ mod tests {
 
     #[test]
     fn two_agents_of_one_process_share_no_token() {
-        let identity = Identity {
-            pid: 7,
-            start_ticks: 99,
-            boot: "0a1b2c3d-4e5f".to_owned(),
-        };
+        let identity = Identity { pid: 7, start_ticks: 99, boot: "0a1b2c3d-4e5f".to_owned() };
         let slot = SlotName::new("blue").expect("a slot");
         let [first, second] =
             [Tokens::new(&identity), Tokens::new(&identity)].map(|tokens| tokens.fresh(&slot));

@@ -47,9 +47,7 @@ pub async fn launch_agent<A: AsRef<OsStr>>(
     let deadline = Instant::now() + within;
     while !client.answers().await {
         if Instant::now() >= deadline {
-            return Err(LocalError::AgentDown {
-                root: state.to_owned(),
-            });
+            return Err(LocalError::AgentDown { root: state.to_owned() });
         }
         sleep(ASK_AGAIN).await;
     }
@@ -61,18 +59,10 @@ const ASK_AGAIN: Duration = Duration::from_millis(20);
 #[expect(clippy::disallowed_methods, reason = "the one place that starts an agent")]
 fn start<A: AsRef<OsStr>>(program: &Path, arguments: &[A], root: &Root) -> Result<u32, LocalError> {
     let path = root.agent_log();
-    let log = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(&path)
-        .map_err(LocalError::io("open", &path))?;
+    let log =
+        OpenOptions::new().append(true).create(true).open(&path).map_err(LocalError::io("open", &path))?;
     let errors = log.try_clone().map_err(LocalError::io("open", &path))?;
     let mut command = std::process::Command::new(program);
-    command
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(log)
-        .stderr(errors)
-        .process_group(0);
+    command.args(arguments).stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
     Ok(command.spawn().map_err(LocalError::io("start", program))?.id())
 }

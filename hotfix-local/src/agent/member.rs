@@ -128,19 +128,10 @@ impl Member {
     async fn live(&self, started: &mut Started, restarts: u32) -> End {
         let upstream = &started.upstream;
         let pid = started.running.identity.pid;
-        self.tell(News::Started {
-            upstream: Arc::clone(upstream),
-            pid,
-            restarts,
-        });
+        self.tell(News::Started { upstream: Arc::clone(upstream), pid, restarts });
         let health = &self.manifest.health;
         let deadline = Instant::now() + health.ready_within.to_duration();
-        let mut watch = Watch {
-            ready: false,
-            was_ready: false,
-            failures: 0,
-            given_up: false,
-        };
+        let mut watch = Watch { ready: false, was_ready: false, failures: 0, given_up: false };
         let mut delay = Duration::ZERO;
         loop {
             let next_probe = async {
@@ -166,13 +157,7 @@ impl Member {
     /// Takes in the result of a probe and returns the pause before the next one.
     fn judge(&self, watch: &mut Watch, upstream: &Upstream, pid: i32, seen: Result<(), String>) -> Duration {
         let health = &self.manifest.health;
-        let seen = seen.and_then(|()| {
-            if watch.was_ready {
-                Ok(())
-            } else {
-                holds_its_port(upstream, pid)
-            }
-        });
+        let seen = seen.and_then(|()| if watch.was_ready { Ok(()) } else { holds_its_port(upstream, pid) });
         let Err(reason) = seen else {
             watch.failures = 0;
             if !watch.ready {
@@ -184,17 +169,10 @@ impl Member {
         watch.failures += 1;
         if watch.ready && watch.failures >= health.failures {
             watch.ready = false;
-            self.tell(News::Faulty(Fault::ReadinessLost {
-                instance: upstream.token.clone(),
-                reason,
-            }));
+            self.tell(News::Faulty(Fault::ReadinessLost { instance: upstream.token.clone(), reason }));
         }
         // A first failure is checked at once: readiness must be seen lost within a second.
-        if watch.ready {
-            Duration::ZERO
-        } else {
-            health.interval.to_duration().min(START_INTERVAL)
-        }
+        if watch.ready { Duration::ZERO } else { health.interval.to_duration().min(START_INTERVAL) }
     }
 
     /// Records the intent to start under a fresh token, then starts, then records the process.
@@ -231,29 +209,17 @@ impl Member {
             // A later agent still finds the process by the token in its environment.
             tracing::warn!(%error, token, "cannot record a started process");
         }
-        Ok(Started {
-            running,
-            upstream: upstream_of(&instance),
-            folder,
-        })
+        Ok(Started { running, upstream: upstream_of(&instance), folder })
     }
 
     fn adopt(&self, instance: &Instance) -> Option<Started> {
         let running = process::adopt(instance.process.as_ref()?)?;
-        Some(Started {
-            running,
-            upstream: upstream_of(instance),
-            folder: instance.folder(&self.instances),
-        })
+        Some(Started { running, upstream: upstream_of(instance), folder: instance.folder(&self.instances) })
     }
 
     /// Lets the last requests end, then asks the process to end, then makes it.
     async fn shut_down(&self, started: Started) {
-        let Started {
-            mut running,
-            upstream,
-            folder,
-        } = started;
+        let Started { mut running, upstream, folder } = started;
         let grace = self.manifest.grace.to_duration();
         if timeout(grace, upstream.drain()).await.is_err() {
             tracing::warn!(
@@ -273,22 +239,16 @@ impl Member {
         instances::kill_all(&started.upstream.token);
         instances::prune(&self.instances, &self.slot);
         match end {
-            End::Exited { was_ready: false, .. } if is_taken(started.upstream.address) => {
-                End::NotStarted(format!(
-                    "port in use: {} was taken by another program",
-                    started.upstream.address
-                ))
-            }
+            End::Exited { was_ready: false, .. } if is_taken(started.upstream.address) => End::NotStarted(
+                format!("port in use: {} was taken by another program", started.upstream.address),
+            ),
             other => other,
         }
     }
 
     fn tell(&self, news: News) {
         // Nobody listens when the agent is going down.
-        let _ = self.updates.send(Update {
-            member: self.id,
-            news,
-        });
+        let _ = self.updates.send(Update { member: self.id, news });
     }
 }
 

@@ -61,10 +61,7 @@ impl AgentConfig {
     /// An agent for the state directory `state`, with its admin port chosen by the system.
     #[must_use]
     pub fn new(state: impl Into<PathBuf>) -> Self {
-        Self {
-            state: state.into(),
-            admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        }
+        Self { state: state.into(), admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) }
     }
 }
 
@@ -126,12 +123,7 @@ impl Agent {
         })?;
         let address = admin.address;
         shared.announce(&AgentRecord { address, process })?;
-        Ok(Self {
-            address,
-            shared,
-            admin,
-            _lock: lock,
-        })
+        Ok(Self { address, shared, admin, _lock: lock })
     }
 
     /// Where deployers and scrapes reach it.
@@ -170,12 +162,7 @@ impl Shared {
     }
 
     pub(crate) fn targets(&self) -> Vec<Arc<Board>> {
-        self.targets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .cloned()
-            .collect()
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     fn take_up_all(&self) -> Result<(), LocalError> {
@@ -205,33 +192,22 @@ impl Drop for Agent {
 fn take_lock(root: &Root) -> Result<Lock, LocalError> {
     let path = root.agent_lock();
     Lock::try_take(&path).map_err(|error| match error {
-        LockError::Held(_) => LocalError::AgentRunning {
-            root: root.path().to_owned(),
-        },
+        LockError::Held(_) => LocalError::AgentRunning { root: root.path().to_owned() },
         LockError::Io(source) => LocalError::io("lock", &path)(source),
     })
 }
 
 fn own_identity() -> Result<Identity, LocalError> {
-    let unknown = || LocalError::Unsupported {
-        reason: "/proc does not show this process".to_owned(),
-    };
+    let unknown = || LocalError::Unsupported { reason: "/proc does not show this process".to_owned() };
     let pid = i32::try_from(std::process::id()).map_err(|_| unknown())?;
     Identity::of(pid)?.ok_or_else(unknown)
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, LocalError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::AddrInUse => LocalError::PortInUse {
-                address,
-                purpose: "the agent's admin port",
-            },
-            _ => LocalError::Unsupported {
-                reason: format!("cannot listen on {address}: {error}"),
-            },
-        })
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => LocalError::PortInUse { address, purpose: "the agent's admin port" },
+        _ => LocalError::Unsupported { reason: format!("cannot listen on {address}: {error}") },
+    })
 }
 
 fn targets_in(root: &Root) -> Result<Vec<Target>, LocalError> {
@@ -247,19 +223,11 @@ fn targets_in(root: &Root) -> Result<Vec<Target>, LocalError> {
 
 fn names_in(folder: &std::path::Path) -> Result<Vec<String>, LocalError> {
     let entries = fs::read_dir(folder).map_err(LocalError::io("list", folder))?;
-    let folders = entries
-        .filter_map(Result::ok)
-        .filter(|entry| entry.path().is_dir());
-    Ok(folders
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect())
+    let folders = entries.filter_map(Result::ok).filter(|entry| entry.path().is_dir());
+    Ok(folders.filter_map(|entry| entry.file_name().into_string().ok()).collect())
 }
 
 /// The limits of the admin port: few clients, small requests.
 fn admin_limits() -> Limits {
-    Limits {
-        connections: 256,
-        head_bytes: 16 * 1024,
-        ..Limits::default()
-    }
+    Limits { connections: 256, head_bytes: 16 * 1024, ..Limits::default() }
 }

@@ -12,20 +12,9 @@ pub(super) fn page(targets: &[Arc<Board>]) -> String {
     let mut page = Page::default();
     let series: Vec<(String, CountersView, usize)> = targets
         .iter()
-        .flat_map(|board| {
-            board
-                .series
-                .all()
-                .iter()
-                .map(|series| reading(board, series))
-                .collect::<Vec<_>>()
-        })
+        .flat_map(|board| board.series.all().iter().map(|series| reading(board, series)).collect::<Vec<_>>())
         .collect();
-    page.family(
-        "hotfix_requests_total",
-        "counter",
-        "Requests that were answered or failed.",
-    );
+    page.family("hotfix_requests_total", "counter", "Requests that were answered or failed.");
     for (labels, counters, _) in &series {
         page.sample("hotfix_requests_total", labels, counters.requests);
     }
@@ -37,11 +26,7 @@ pub(super) fn page(targets: &[Arc<Board>]) -> String {
     for (labels, counters, _) in &series {
         page.sample("hotfix_errors_total", labels, counters.errors);
     }
-    page.family(
-        "hotfix_requests_in_flight",
-        "gauge",
-        "Requests that are being worked on.",
-    );
+    page.family("hotfix_requests_in_flight", "gauge", "Requests that are being worked on.");
     for (labels, _, in_flight) in &series {
         page.sample("hotfix_requests_in_flight", labels, in_flight);
     }
@@ -66,67 +51,35 @@ fn reading(board: &Board, series: &Series) -> (String, CountersView, usize) {
 
 fn slots(page: &mut Page, targets: &[Arc<Board>]) {
     let reports: Vec<_> = targets.iter().map(|board| (board, board.report())).collect();
-    page.family(
-        "hotfix_slot_weight_percent",
-        "gauge",
-        "Share of the traffic in effect.",
-    );
+    page.family("hotfix_slot_weight_percent", "gauge", "Share of the traffic in effect.");
     for (board, report) in &reports {
         for (slot, percent) in &report.weights {
-            page.sample(
-                "hotfix_slot_weight_percent",
-                &slot_labels(board, slot.as_str()),
-                percent,
-            );
+            page.sample("hotfix_slot_weight_percent", &slot_labels(board, slot.as_str()), percent);
         }
     }
-    page.family(
-        "hotfix_slot_wanted_instances",
-        "gauge",
-        "Instances the slot should have.",
-    );
+    page.family("hotfix_slot_wanted_instances", "gauge", "Instances the slot should have.");
     for (board, report) in &reports {
         for (slot, state) in &report.slots {
-            page.sample(
-                "hotfix_slot_wanted_instances",
-                &slot_labels(board, slot.as_str()),
-                state.replicas,
-            );
+            page.sample("hotfix_slot_wanted_instances", &slot_labels(board, slot.as_str()), state.replicas);
         }
     }
-    page.family(
-        "hotfix_slot_ready_instances",
-        "gauge",
-        "Instances that can take traffic.",
-    );
+    page.family("hotfix_slot_ready_instances", "gauge", "Instances that can take traffic.");
     for (board, report) in &reports {
         for (slot, state) in &report.slots {
-            page.sample(
-                "hotfix_slot_ready_instances",
-                &slot_labels(board, slot.as_str()),
-                state.ready,
-            );
+            page.sample("hotfix_slot_ready_instances", &slot_labels(board, slot.as_str()), state.ready);
         }
     }
 }
 
 fn slot_labels(board: &Board, slot: &str) -> String {
     let target = &board.target;
-    [
-        label("environment", &target.environment),
-        label("service", &target.service),
-        label("slot", slot),
-    ]
-    .concat()
+    [label("environment", &target.environment), label("service", &target.service), label("slot", slot)]
+        .concat()
 }
 
 /// `name="value",` with the value escaped as the format asks.
 fn label<T: Display + ?Sized>(name: &str, value: &T) -> String {
-    let value = value
-        .to_string()
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n");
+    let value = value.to_string().replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     format!("{name}=\"{value}\",")
 }
 
@@ -177,12 +130,7 @@ mod tests {
         let mut page = Page::default();
         let mut latency = vec![0; BUCKETS.len() + 1];
         (latency[0], latency[2], latency[BUCKETS.len()]) = (3, 2, 1);
-        let counters = CountersView {
-            requests: 6,
-            errors: 0,
-            latency,
-            latency_micros: 1_500_000,
-        };
+        let counters = CountersView { requests: 6, errors: 0, latency, latency_micros: 1_500_000 };
         page.histogram("h", "a=\"b\",", &counters);
         let lines: Vec<&str> = page.text.lines().collect();
         assert_eq!(lines[0], "h_bucket{a=\"b\",le=\"0.001\"} 3");

@@ -25,11 +25,7 @@ pub(crate) struct Next {
 
 impl Restarts {
     pub(crate) fn new(rules: RestartRules) -> Self {
-        Self {
-            rules,
-            exits: VecDeque::new(),
-            total: 0,
-        }
+        Self { rules, exits: VecDeque::new(), total: 0 }
     }
 
     /// Records an exit: the pause doubles with every exit in the window.

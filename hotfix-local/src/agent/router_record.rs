@@ -4,10 +4,11 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use hotfix_core::model::{Release, SlotName};
+use hotfix_core::model::SlotName;
 use serde::{Deserialize, Serialize};
 
 use crate::durable;
+use crate::state::Filling;
 
 /// The traffic split in effect and the port, so that the next agent goes on where this one ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,8 +23,7 @@ pub(crate) struct RouterRecord {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RouteRecord {
     pub(crate) slot: SlotName,
-    pub(crate) release: Release,
-    pub(crate) replicas: u16,
+    pub(crate) filling: Filling,
     pub(crate) percent: u8,
 }
 

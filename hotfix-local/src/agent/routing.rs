@@ -54,10 +54,7 @@ mod tests {
             tag: TagName::new("v1").expect("a tag"),
             artifact: Artifact::Tree(ObjectId::new(digit.repeat(40)).expect("an id")),
         };
-        Filling {
-            release,
-            replicas: NonZeroU16::MIN,
-        }
+        Filling { release, replicas: NonZeroU16::MIN, renewed: 0 }
     }
 
     fn unit(name: &str, digit: &str) -> UnitKey {
@@ -67,10 +64,7 @@ mod tests {
     fn desired(slots: [(&str, Option<&str>); 2], weights: Option<Weights>) -> Desired {
         let listen = "127.0.0.1:0".parse().expect("an address");
         let mut desired = TargetState::empty([], listen).desired;
-        desired.slots = slots
-            .into_iter()
-            .map(|(name, digit)| (slot(name), digit.map(filling)))
-            .collect();
+        desired.slots = slots.into_iter().map(|(name, digit)| (slot(name), digit.map(filling))).collect();
         desired.weights = weights;
         desired
     }
@@ -81,28 +75,15 @@ mod tests {
         let desired = desired([("blue", Some("1")), ("green", Some("2"))], Some(split));
         let current = Split::from([(unit("blue", "1"), 100)]);
         let only = |ready: UnitKey| move |unit: &UnitKey| u16::from(*unit == ready);
-        assert_eq!(
-            next_split(&desired, &current, only(unit("blue", "1"))),
-            Err(slot("green"))
-        );
+        assert_eq!(next_split(&desired, &current, only(unit("blue", "1"))), Err(slot("green")));
         let wanted = Split::from([(unit("blue", "1"), 90), (unit("green", "2"), 10)]);
-        assert_eq!(
-            next_split(&desired, &current, only(unit("green", "2"))),
-            Ok(wanted.clone())
-        );
-        assert_eq!(
-            next_split(&desired, &wanted, |_| 0),
-            Ok(wanted.clone()),
-            "what is in effect stays"
-        );
+        assert_eq!(next_split(&desired, &current, only(unit("green", "2"))), Ok(wanted.clone()));
+        assert_eq!(next_split(&desired, &wanted, |_| 0), Ok(wanted.clone()), "what is in effect stays");
     }
 
     #[test]
     fn a_restored_release_waits_beside_the_one_that_has_the_traffic() {
-        let desired = desired(
-            [("blue", Some("1")), ("green", None)],
-            Some(Weights::all(slot("blue"))),
-        );
+        let desired = desired([("blue", Some("1")), ("green", None)], Some(Weights::all(slot("blue"))));
         let current = Split::from([(unit("blue", "3"), 100)]);
         assert_eq!(next_split(&desired, &current, |_| 0), Err(slot("blue")));
         let restored = Split::from([(unit("blue", "1"), 100)]);

@@ -29,23 +29,13 @@ pub(crate) struct SeriesList(RwLock<Arc<Vec<Series>>>);
 impl Series {
     pub(crate) fn served(slot: &SlotName, version: &Version, upstream: Arc<Upstream>) -> Self {
         let name = upstream.token.clone();
-        Self {
-            slot: slot.clone(),
-            version: version.clone(),
-            name,
-            source: Source::Served(upstream),
-        }
+        Self { slot: slot.clone(), version: version.clone(), name, source: Source::Served(upstream) }
     }
 
     /// `unit` tells this series from those of releases that were in the slot before.
     pub(crate) fn unserved(slot: &SlotName, version: &Version, unit: u64, counters: Arc<Counters>) -> Self {
         let name = format!("{slot}-unserved-{unit}");
-        Self {
-            slot: slot.clone(),
-            version: version.clone(),
-            name,
-            source: Source::Unserved(counters),
-        }
+        Self { slot: slot.clone(), version: version.clone(), name, source: Source::Unserved(counters) }
     }
 
     pub(crate) fn view(&self) -> CountersView {

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hotfix_core::model::{Release, SlotName};
+use hotfix_core::model::SlotName;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
@@ -25,7 +25,7 @@ use crate::layout::TargetFolder;
 use crate::ledger;
 use crate::process::Instance;
 use crate::proxy::{Limits, Proxy, Server, Table};
-use crate::state::Desired;
+use crate::state::{Desired, Filling};
 
 /// The task's own state.
 #[derive(Debug)]
@@ -67,11 +67,7 @@ impl TargetTask {
         let survivors = instances::survivors(&folder.instances())?;
         let recorded = RouterRecord::read(&folder.router());
         let (sender, updates) = unbounded_channel();
-        let means = Means {
-            folder: folder.clone(),
-            tokens,
-            updates: sender,
-        };
+        let means = Means { folder: folder.clone(), tokens, updates: sender };
         Ok(Self {
             means,
             folder,
@@ -122,27 +118,24 @@ impl TargetTask {
     /// Puts the units back that had traffic when the last agent ended, if their processes still run.
     fn resume_routes(&mut self) {
         for route in std::mem::take(&mut self.recorded.routes) {
-            let key = (route.slot.clone(), route.release.artifact.id());
+            let key = (route.slot.clone(), route.filling.release.artifact.id());
             let survives =
                 |instance: &Instance| instance.slot == key.0 && instance.release.artifact.id() == key.1;
             if self.survivors.iter().any(survives) {
-                self.unit(&key.0, &route.release, route.replicas);
+                self.unit(&key.0, &route.filling);
             }
             self.split.insert(key, route.percent);
         }
         // A share without a process would keep the others from being taken over.
         if self.units.len() < self.split.len() {
-            self.split
-                .retain(|key, _| self.units.iter().any(|unit| unit.key == *key));
+            self.split.retain(|key, _| self.units.iter().any(|unit| unit.key == *key));
         }
     }
 
     /// Reads what is wanted, and tells whether it changed.
     fn look(&mut self) -> bool {
         let path = self.folder.state();
-        let stamp = fs::metadata(&path)
-            .map(|file| (file.ino(), file.mtime(), file.mtime_nsec()))
-            .ok();
+        let stamp = fs::metadata(&path).map(|file| (file.ino(), file.mtime(), file.mtime_nsec())).ok();
         if stamp.is_none() || stamp == self.read {
             return false;
         }
@@ -152,8 +145,7 @@ impl TargetTask {
                 true
             }
             Err(error) => {
-                self.board
-                    .publish(|report| report.trouble = Some(error.to_string()));
+                self.board.publish(|report| report.trouble = Some(error.to_string()));
                 false
             }
         }
@@ -165,9 +157,7 @@ impl TargetTask {
             return false;
         };
         for unit in &self.units {
-            let held = desired
-                .filling(&unit.key.0)
-                .map(|filling| filling.release.artifact.id());
+            let held = desired.filling(&unit.key.0).map(|filling| filling.release.artifact.id());
             if held.as_ref() == Some(&unit.key.1) {
                 self.board.history.tick(&unit.key.0, unit.number, unit.errors());
             }
@@ -177,10 +167,7 @@ impl TargetTask {
 
     /// Whether every side that had traffic when the last agent ended can take it again.
     fn can_answer(&self) -> bool {
-        self.split
-            .iter()
-            .filter(|(_, percent)| **percent > 0)
-            .all(|(key, _)| self.ready(key) > 0)
+        self.split.iter().filter(|(_, percent)| **percent > 0).all(|(key, _)| self.ready(key) > 0)
     }
 
     /// Opens the target's port: the one that is wanted or, where any will do, the one that was used before.
@@ -206,32 +193,21 @@ impl TargetTask {
                 let address = server.address;
                 self.server = Some(server);
                 self.recorded.port = Some(address.port());
-                self.board
-                    .publish(|report| (report.address, report.trouble) = (Some(address), None));
+                self.board.publish(|report| (report.address, report.trouble) = (Some(address), None));
                 self.record();
             }
             Err(error) => {
-                let in_use = LocalError::PortInUse {
-                    address,
-                    purpose: "traffic of the target",
-                };
+                let in_use = LocalError::PortInUse { address, purpose: "traffic of the target" };
                 let taken = error.kind() == std::io::ErrorKind::AddrInUse;
-                let trouble = if taken {
-                    in_use.to_string()
-                } else {
-                    format!("cannot listen on {address}: {error}")
-                };
+                let trouble =
+                    if taken { in_use.to_string() } else { format!("cannot listen on {address}: {error}") };
                 self.board.publish(|report| report.trouble = Some(trouble));
             }
         }
     }
 
     fn take_in(&mut self, update: Update) -> bool {
-        let Some(unit) = self
-            .units
-            .iter_mut()
-            .find(|unit| unit.number == update.member.unit)
-        else {
+        let Some(unit) = self.units.iter_mut().find(|unit| unit.number == update.member.unit) else {
             return false;
         };
         let slot = unit.key.0.clone();
@@ -248,7 +224,7 @@ impl TargetTask {
         };
         for (slot, filling) in &desired.slots {
             if let Some(filling) = filling {
-                self.unit(slot, &filling.release, filling.replicas.get());
+                self.unit(slot, filling);
             }
         }
         let held = self.route(&desired);
@@ -265,15 +241,14 @@ impl TargetTask {
     }
 
     /// Makes sure that there is such a unit.
-    fn unit(&mut self, slot: &SlotName, release: &Release, replicas: u16) {
-        let key = (slot.clone(), release.artifact.id());
+    fn unit(&mut self, slot: &SlotName, filling: &Filling) {
+        let key = (slot.clone(), filling.release.artifact.id());
         if let Some(unit) = self.units.iter_mut().find(|unit| unit.key == key) {
-            unit.replicas = replicas;
+            unit.refill(filling);
             return;
         }
-        let unit = Unit::new(self.next_unit, key, release.clone(), replicas, self.means.clone());
+        self.units.push(Unit::new(self.next_unit, key, filling.clone(), self.means.clone()));
         self.next_unit += 1;
-        self.units.push(unit);
     }
 
     /// Takes over the wanted split, or says for what it waits.
@@ -288,18 +263,13 @@ impl TargetTask {
     }
 
     fn ready(&self, key: &UnitKey) -> u16 {
-        self.units
-            .iter()
-            .find(|unit| unit.key == *key)
-            .map_or(0, Unit::ready)
+        self.units.iter().find(|unit| unit.key == *key).map_or(0, Unit::ready)
     }
 
     /// Takes out the units that are neither wanted nor have traffic.
     fn take_unwanted(&mut self, desired: &Desired) -> Vec<Unit> {
         let wanted = |unit: &Unit| {
-            let held = desired
-                .filling(&unit.key.0)
-                .map(|filling| filling.release.artifact.id());
+            let held = desired.filling(&unit.key.0).map(|filling| filling.release.artifact.id());
             held.as_ref() == Some(&unit.key.1)
                 || self.split.get(&unit.key).is_some_and(|percent| *percent > 0)
         };
@@ -311,24 +281,16 @@ impl TargetTask {
     /// Processes of an earlier agent that no unit took over.
     fn stop_strangers(&mut self) {
         for stranger in self.survivors.drain(..) {
-            tracing::info!(
-                token = stranger.token,
-                "stopping a process that is not wanted any more"
-            );
-            self.tasks
-                .spawn(instances::stop_stranger(stranger, self.folder.instances()));
+            tracing::info!(token = stranger.token, "stopping a process that is not wanted any more");
+            self.tasks.spawn(instances::stop_stranger(stranger, self.folder.instances()));
         }
     }
 
     fn show_routes(&self) {
-        let routes = self
-            .units
-            .iter()
-            .map(|unit| unit.route(self.split.get(&unit.key).copied().unwrap_or(0)));
+        let routes =
+            self.units.iter().map(|unit| unit.route(self.split.get(&unit.key).copied().unwrap_or(0)));
         self.proxy.replace_table(Table::new(routes.collect()));
-        self.board
-            .series
-            .replace(self.units.iter().flat_map(Unit::series).collect());
+        self.board.series.replace(self.units.iter().flat_map(Unit::series).collect());
     }
 
     fn tell(&mut self, desired: &Desired, held: Option<String>) {
@@ -342,15 +304,10 @@ impl TargetTask {
         }
         let unit_of = |slot: &SlotName| {
             let artifact = desired.filling(slot)?.release.artifact.id();
-            self.units
-                .iter()
-                .find(|unit| unit.key == (slot.clone(), artifact.clone()))
+            self.units.iter().find(|unit| unit.key == (slot.clone(), artifact.clone()))
         };
-        let slots = desired
-            .slots
-            .keys()
-            .filter_map(|slot| Some((slot.clone(), unit_of(slot)?.report())))
-            .collect();
+        let slots =
+            desired.slots.keys().filter_map(|slot| Some((slot.clone(), unit_of(slot)?.report()))).collect();
         let wanted_tasks = self.units.iter().map(Unit::members).sum::<usize>();
         let settled = held.is_none() && self.tasks.len() == wanted_tasks;
         let routed = self.recorded.routed;
@@ -367,19 +324,10 @@ impl TargetTask {
     fn record(&mut self) {
         let known = |key: &UnitKey| self.units.iter().find(|unit| unit.key == *key);
         let routes = self.split.iter().filter_map(|(key, percent)| {
-            let unit = known(key)?;
-            let (slot, release) = (key.0.clone(), unit.release.clone());
-            Some(RouteRecord {
-                slot,
-                release,
-                replicas: unit.replicas,
-                percent: *percent,
-            })
+            let filling = known(key)?.filling.clone();
+            Some(RouteRecord { slot: key.0.clone(), filling, percent: *percent })
         });
-        let record = RouterRecord {
-            routes: routes.collect(),
-            ..self.recorded.clone()
-        };
+        let record = RouterRecord { routes: routes.collect(), ..self.recorded.clone() };
         if let Err(error) = record.write(&self.folder.router()) {
             // The split is in effect all the same; only the next agent would start from an older one.
             tracing::error!(%error, "cannot record the traffic split");

@@ -18,6 +18,7 @@ use crate::layout::TargetFolder;
 use crate::manifest::Manifest;
 use crate::process::Instance;
 use crate::proxy::{Counters, Route, Upstream};
+use crate::state::Filling;
 
 /// What a unit needs to start its replicas.
 #[derive(Debug, Clone)]
@@ -32,8 +33,8 @@ pub(crate) struct Means {
 pub(crate) struct Unit {
     pub(crate) number: u64,
     pub(crate) key: UnitKey,
-    pub(crate) release: Release,
-    pub(crate) replicas: u16,
+    /// What its slot is to hold, or was when it still had traffic.
+    pub(crate) filling: Filling,
     manifest: Result<Arc<Manifest>, String>,
     members: BTreeMap<u16, MemberState>,
     /// Out of the routes, to be stopped.
@@ -65,13 +66,12 @@ struct ProcessState {
 const PAST_KEPT: usize = 32;
 
 impl Unit {
-    pub(crate) fn new(number: u64, key: UnitKey, release: Release, replicas: u16, means: Means) -> Self {
-        let manifest = read_manifest(&means.folder, &release);
+    pub(crate) fn new(number: u64, key: UnitKey, filling: Filling, means: Means) -> Self {
+        let manifest = read_manifest(&means.folder, &filling.release);
         Self {
             number,
             key,
-            release,
-            replicas,
+            filling,
             manifest,
             members: BTreeMap::new(),
             surplus: Vec::new(),
@@ -83,32 +83,36 @@ impl Unit {
 
     /// Starts what is missing, taking over `survivors` first, and takes what is too much out of [`Unit::route`].
     pub(crate) fn scale(&mut self, survivors: &mut Vec<Instance>, tasks: &mut JoinSet<()>) {
-        self.surplus
-            .extend(self.members.split_off(&self.replicas).into_values());
+        self.surplus.extend(self.members.split_off(&self.replicas()).into_values());
         if self.manifest.is_err() {
             // Somebody may have mended the folder since.
-            self.manifest = read_manifest(&self.means.folder, &self.release);
+            self.manifest = read_manifest(&self.means.folder, &self.filling.release);
         }
         let Ok(manifest) = &self.manifest else { return };
-        for index in (0..self.replicas)
-            .filter(|index| !self.members.contains_key(index))
-            .collect::<Vec<_>>()
+        for index in
+            (0..self.replicas()).filter(|index| !self.members.contains_key(index)).collect::<Vec<_>>()
         {
             let adopted = survivors.iter().position(|instance| {
                 instance.index == index
                     && (&instance.slot, instance.release.artifact.id()) == (&self.key.0, self.key.1.clone())
             });
             let member = self.member(index, Arc::clone(manifest));
-            self.members.insert(
-                index,
-                MemberState {
-                    stop: member.stop.clone(),
-                    process: None,
-                    fault: None,
-                },
-            );
+            self.members.insert(index, MemberState { stop: member.stop.clone(), process: None, fault: None });
             tasks.spawn(member.run(adopted.map(|position| survivors.swap_remove(position))));
         }
+    }
+
+    /// Takes over a newer filling of the same release. Where it asks for that, faulty replicas are taken out, to be
+    /// started anew.
+    pub(crate) fn refill(&mut self, filling: &Filling) {
+        if filling.renewed > self.filling.renewed {
+            let (faulty, sound) =
+                std::mem::take(&mut self.members).into_iter().partition(|(_, member)| member.fault.is_some());
+            let faulty: BTreeMap<u16, MemberState> = faulty;
+            self.members = sound;
+            self.surplus.extend(faulty.into_values());
+        }
+        self.filling = filling.clone();
     }
 
     /// Drains and stops the replicas that [`Unit::scale`] took out, once the routes are in effect.
@@ -137,17 +141,8 @@ impl Unit {
     pub(crate) fn take_in(&mut self, index: u16, news: News) -> Option<Fault> {
         let member = self.members.get_mut(&index)?;
         match news {
-            News::Started {
-                upstream,
-                pid,
-                restarts,
-            } => {
-                member.process = Some(ProcessState {
-                    upstream,
-                    pid,
-                    ready: false,
-                    restarts,
-                });
+            News::Started { upstream, pid, restarts } => {
+                member.process = Some(ProcessState { upstream, pid, ready: false, restarts });
                 None
             }
             News::Ready => {
@@ -173,6 +168,10 @@ impl Unit {
         }
     }
 
+    fn replicas(&self) -> u16 {
+        self.filling.replicas.get()
+    }
+
     pub(crate) fn ready(&self) -> u16 {
         let ready = self.processes().filter(|process| process.ready).count();
         u16::try_from(ready).unwrap_or(u16::MAX)
@@ -186,14 +185,15 @@ impl Unit {
     }
 
     pub(crate) fn report(&self) -> SlotReport {
-        let unusable = self.manifest.as_ref().err().map(|reason| Fault::CannotStart {
-            instance: self.key.0.to_string(),
-            reason: reason.clone(),
-        });
+        let unusable = self
+            .manifest
+            .as_ref()
+            .err()
+            .map(|reason| Fault::CannotStart { instance: self.key.0.to_string(), reason: reason.clone() });
         let faults = self.members.values().filter_map(|member| member.fault.clone());
         SlotReport {
             artifact: self.key.1.clone(),
-            replicas: self.replicas,
+            replicas: self.replicas(),
             ready: self.ready(),
             faults: unusable.into_iter().chain(faults).collect(),
             instances: self.processes().map(ProcessState::report).collect(),
@@ -208,23 +208,19 @@ impl Unit {
     /// Everything that was counted for this unit.
     pub(crate) fn series(&self) -> impl Iterator<Item = Series> {
         let present = self.processes().map(|process| &process.upstream);
-        let (slot, version) = (&self.key.0, &self.release.version);
+        let (slot, version) = (&self.key.0, &self.filling.release.version);
         let unserved = Series::unserved(slot, version, self.number, Arc::clone(&self.unserved));
-        let served = present
-            .chain(&self.past)
-            .map(|upstream| Series::served(slot, version, Arc::clone(upstream)));
+        let served =
+            present.chain(&self.past).map(|upstream| Series::served(slot, version, Arc::clone(upstream)));
         served.chain([unserved])
     }
 
     fn member(&self, index: u16, manifest: Arc<Manifest>) -> Member {
         Member {
-            id: MemberId {
-                unit: self.number,
-                index,
-            },
+            id: MemberId { unit: self.number, index },
             slot: self.key.0.clone(),
-            release: self.release.clone(),
-            release_folder: release_folder(&self.means.folder, &self.release),
+            release: self.filling.release.clone(),
+            release_folder: release_folder(&self.means.folder, &self.filling.release),
             instances: self.means.folder.instances(),
             manifest,
             tokens: Arc::clone(&self.means.tokens),

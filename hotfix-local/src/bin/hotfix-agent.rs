@@ -9,11 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 const USAGE: &str = "usage: hotfix-agent STATE_DIRECTORY [--admin ADDRESS:PORT]";
 
 #[tokio::main]
-#[expect(
-    clippy::print_stderr,
-    clippy::print_stdout,
-    reason = "a program speaks to its operator"
-)]
+#[expect(clippy::print_stderr, clippy::print_stdout, reason = "a program speaks to its operator")]
 async fn main() -> ExitCode {
     let config = match config(std::env::args().skip(1)) {
         Ok(config) => config,
@@ -23,11 +19,7 @@ async fn main() -> ExitCode {
         }
     };
     let state = config.state.display().to_string();
-    match run(config, |address| {
-        println!("serving {state}, admin on http://{address}")
-    })
-    .await
-    {
+    match run(config, |address| println!("serving {state}, admin on http://{address}")).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("hotfix-agent: {error}");

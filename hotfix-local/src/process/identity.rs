@@ -42,11 +42,7 @@ impl Identity {
     /// Identifies a running process.
     pub(crate) fn of(pid: i32) -> Result<Option<Self>, LocalError> {
         let boot = procfs::boot_id()?;
-        Ok(procfs::ticks_of(pid).map(|start_ticks| Self {
-            pid,
-            start_ticks,
-            boot,
-        }))
+        Ok(procfs::ticks_of(pid).map(|start_ticks| Self { pid, start_ticks, boot }))
     }
 
     /// Whether exactly this process still runs.
@@ -81,10 +77,8 @@ impl Instance {
     /// Makes the record durable in `folder`.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), LocalError> {
         let path = folder.join(RECORD);
-        let corrupt = |error: serde_json::Error| LocalError::Corrupt {
-            path: path.clone(),
-            reason: error.to_string(),
-        };
+        let corrupt =
+            |error: serde_json::Error| LocalError::Corrupt { path: path.clone(), reason: error.to_string() };
         let text = serde_json::to_vec_pretty(self).map_err(corrupt)?;
         durable::replace(&path, &text).map_err(|error| LocalError::io("write", &path)(error.into()))
     }
@@ -104,30 +98,15 @@ mod tests {
         let own = i32::try_from(std::process::id()).expect("a pid");
         let identity = Identity::of(own).expect("readable").expect("running");
         assert!(identity.is_alive());
-        assert!(
-            !Identity {
-                start_ticks: identity.start_ticks + 1,
-                ..identity.clone()
-            }
-            .is_alive()
-        );
-        assert!(
-            !Identity {
-                boot: "another".to_owned(),
-                ..identity
-            }
-            .is_alive()
-        );
+        assert!(!Identity { start_ticks: identity.start_ticks + 1, ..identity.clone() }.is_alive());
+        assert!(!Identity { boot: "another".to_owned(), ..identity }.is_alive());
     }
 
     #[test]
     fn a_process_that_took_over_a_pid_is_not_signalled() {
         let own = i32::try_from(std::process::id()).expect("a pid");
         let identity = Identity::of(own).expect("readable").expect("running");
-        let earlier = Identity {
-            start_ticks: identity.start_ticks - 1,
-            ..identity
-        };
+        let earlier = Identity { start_ticks: identity.start_ticks - 1, ..identity };
         // Were the start time not compared, this would end the test process.
         earlier.signal_group(Signal::KILL).expect("nothing to signal");
     }

@@ -29,11 +29,7 @@ fn sockets_listening_on(port: u16) -> BTreeSet<u64> {
         .into_iter()
         .filter_map(|table| fs::read_to_string(table).ok())
         .flat_map(|table| {
-            table
-                .lines()
-                .skip(1)
-                .filter_map(|line| listening_socket(line, port))
-                .collect::<Vec<_>>()
+            table.lines().skip(1).filter_map(|line| listening_socket(line, port)).collect::<Vec<_>>()
         })
         .collect()
 }
@@ -44,22 +40,14 @@ fn listening_socket(line: &str, port: u16) -> Option<u64> {
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
     let (_, local_port) = fields.get(1)?.rsplit_once(':')?;
     let matches = u16::from_str_radix(local_port, 16).ok()? == port && *fields.get(3)? == LISTEN;
-    if matches {
-        fields.get(9)?.parse().ok()
-    } else {
-        None
-    }
+    if matches { fields.get(9)?.parse().ok() } else { None }
 }
 
 fn sockets_of(pid: i32) -> impl Iterator<Item = u64> {
     let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
     descriptors.filter_map(|entry| {
         let link = fs::read_link(entry.ok()?.path()).ok()?;
-        link.to_str()?
-            .strip_prefix("socket:[")?
-            .strip_suffix(']')?
-            .parse()
-            .ok()
+        link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
     })
 }
 

@@ -24,9 +24,7 @@ pub(crate) fn stat(pid: i32) -> Option<Stat> {
 
 /// When the process started, in clock ticks since boot; a zombie counts as gone.
 pub(crate) fn ticks_of(pid: i32) -> Option<u64> {
-    stat(pid)
-        .filter(|stat| !matches!(stat.state, 'Z' | 'X'))
-        .map(|stat| stat.start_ticks)
+    stat(pid).filter(|stat| !matches!(stat.state, 'Z' | 'X')).map(|stat| stat.start_ticks)
 }
 
 /// The program's name stands in brackets and may itself hold spaces and brackets, so fields are counted behind the last one.
@@ -43,14 +41,9 @@ fn parse_stat(text: &str) -> Option<Stat> {
 /// An id that changes with every boot: start times are only comparable within one.
 pub(crate) fn boot_id() -> Result<String, LocalError> {
     let path = Path::new("/proc/sys/kernel/random/boot_id");
-    fs::read_to_string(path)
-        .map(|text| text.trim().to_owned())
-        .map_err(|error| LocalError::Unsupported {
-            reason: format!(
-                "{} cannot be read ({error}); hotfix-local needs Linux with /proc",
-                path.display()
-            ),
-        })
+    fs::read_to_string(path).map(|text| text.trim().to_owned()).map_err(|error| LocalError::Unsupported {
+        reason: format!("{} cannot be read ({error}); hotfix-local needs Linux with /proc", path.display()),
+    })
 }
 
 /// Every live process that carries an instance token: `(pid, token)`.
@@ -83,16 +76,12 @@ pub(crate) fn members(group: i32) -> io::Result<Vec<i32>> {
 
 fn pids() -> io::Result<Vec<i32>> {
     let entries = fs::read_dir("/proc")?;
-    Ok(entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect())
+    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
 }
 
 fn token_in(environment: &[u8]) -> Option<String> {
     let prefix = format!("{TOKEN_VARIABLE}=");
-    let entry = environment
-        .split(|&byte| byte == 0)
-        .find(|entry| entry.starts_with(prefix.as_bytes()))?;
+    let entry = environment.split(|&byte| byte == 0).find(|entry| entry.starts_with(prefix.as_bytes()))?;
     String::from_utf8(entry[prefix.len()..].to_vec()).ok()
 }
 
@@ -103,11 +92,7 @@ mod tests {
     #[test]
     fn a_name_with_brackets_does_not_shift_the_fields() {
         let tail = "S 1 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 9876 0 0";
-        let stat = Stat {
-            state: 'S',
-            group: 42,
-            start_ticks: 9876,
-        };
+        let stat = Stat { state: 'S', group: 42, start_ticks: 9876 };
         assert_eq!(parse_stat(&format!("42 (a) b) {tail}")), Some(stat));
         assert_eq!(parse_stat(&format!("42 (sh) {tail}")), Some(stat));
         assert_eq!(parse_stat("42 (sh) S 1"), None);
@@ -115,10 +100,7 @@ mod tests {
 
     #[test]
     fn only_the_token_variable_names_an_instance() {
-        assert_eq!(
-            token_in(b"A=1\0HOTFIX_INSTANCE=blue-1\0"),
-            Some("blue-1".to_owned())
-        );
+        assert_eq!(token_in(b"A=1\0HOTFIX_INSTANCE=blue-1\0"), Some("blue-1".to_owned()));
         assert_eq!(token_in(b"XHOTFIX_INSTANCE=blue-1\0"), None);
         assert_eq!(token_in(b""), None);
     }

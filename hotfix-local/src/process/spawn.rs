@@ -52,18 +52,12 @@ pub(crate) fn spawn(request: &SpawnRequest<'_>) -> io::Result<Running> {
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
     let gone = || io::Error::other("the process ended before it could be identified");
     let identity = pid.map(Identity::of_child).transpose()?.ok_or_else(gone)?;
-    Ok(Running {
-        identity,
-        end: End::Child(Box::new(child)),
-    })
+    Ok(Running { identity, end: End::Child(Box::new(child)) })
 }
 
 /// Takes over a process of an earlier agent; nothing when it is gone.
 pub(crate) fn adopt(identity: &Identity) -> Option<Running> {
-    identity.is_alive().then(|| Running {
-        identity: identity.clone(),
-        end: End::Adopted,
-    })
+    identity.is_alive().then(|| Running { identity: identity.clone(), end: End::Adopted })
 }
 
 impl Running {
@@ -87,30 +81,20 @@ impl Running {
 /// Only a parent is told of an end; anybody else has to look.
 const ADOPTED_POLL: Duration = Duration::from_millis(50);
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that starts releases and hands on variables"
-)]
+#[expect(clippy::disallowed_methods, reason = "the one place that starts releases and hands on variables")]
 fn command(request: &SpawnRequest<'_>) -> io::Result<Command> {
     let manifest = request.manifest;
     let port = request.port.to_string();
     let mut words = manifest.argv.iter().map(|word| word.replace("{port}", &port));
     let program = program_path(&words.next().unwrap_or_default(), request.release_folder);
     let mut command = std::process::Command::new(program);
-    let passed = ALWAYS_PASSED
-        .into_iter()
-        .chain(manifest.pass_env.iter().map(String::as_str));
+    let passed = ALWAYS_PASSED.into_iter().chain(manifest.pass_env.iter().map(String::as_str));
     let passed = passed.filter_map(|name| std::env::var_os(name).map(|value| (name, value)));
     command
         .args(words)
         .env_clear()
         .envs(passed)
-        .envs(
-            manifest
-                .env
-                .iter()
-                .map(|(name, value)| (name, value.replace("{port}", &port))),
-        )
+        .envs(manifest.env.iter().map(|(name, value)| (name, value.replace("{port}", &port))))
         .env("PORT", &port)
         .env(TOKEN_VARIABLE, request.token)
         .current_dir(request.release_folder)
@@ -125,18 +109,11 @@ fn command(request: &SpawnRequest<'_>) -> io::Result<Command> {
 
 /// A program with a slash is meant relative to the release, whatever folder the agent runs in.
 fn program_path(program: &str, release_folder: &Path) -> PathBuf {
-    if program.contains('/') {
-        release_folder.join(program)
-    } else {
-        PathBuf::from(program)
-    }
+    if program.contains('/') { release_folder.join(program) } else { PathBuf::from(program) }
 }
 
 fn log(folder: &Path, name: &str) -> io::Result<File> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(folder.join(name))
+    OpenOptions::new().append(true).create(true).open(folder.join(name))
 }
 
 impl Identity {
@@ -146,10 +123,6 @@ impl Identity {
         let boot = super::procfs::boot_id().map_err(to_io)?;
         // Even a child that ended at once is still there as a zombie.
         let stat = super::procfs::stat(pid).ok_or_else(|| io::Error::other(format!("no process {pid}")))?;
-        Ok(Self {
-            pid,
-            start_ticks: stat.start_ticks,
-            boot,
-        })
+        Ok(Self { pid, start_ticks: stat.start_ticks, boot })
     }
 }

@@ -56,10 +56,7 @@ impl Ticket {
 /// which the rest of the answer is still to come, is closed.
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.lease
-            .upstream()
-            .counters
-            .count(self.ending, self.began.elapsed());
+        self.lease.upstream().counters.count(self.ending, self.began.elapsed());
     }
 }
 
@@ -70,10 +67,7 @@ impl AnswerBody {
             ticket.whole();
             return Self::Own(None);
         }
-        Self::Streamed {
-            body,
-            ticket: Some(ticket),
-        }
+        Self::Streamed { body, ticket: Some(ticket) }
     }
 }
 

@@ -6,9 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// Upper bounds of the latency buckets in seconds; the last bucket, without bound, comes on top.
-pub(crate) const BUCKETS: [f64; 14] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
-];
+pub(crate) const BUCKETS: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 const BUCKETS_MICROS: [u64; 14] = [
     1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
@@ -62,11 +61,7 @@ impl Counters {
         CountersView {
             requests,
             errors,
-            latency: self
-                .latency
-                .iter()
-                .map(|bucket| bucket.load(Ordering::Relaxed))
-                .collect(),
+            latency: self.latency.iter().map(|bucket| bucket.load(Ordering::Relaxed)).collect(),
             latency_micros: self.latency_micros.load(Ordering::Relaxed),
         }
     }

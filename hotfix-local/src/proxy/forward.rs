@@ -156,10 +156,7 @@ impl Proxy {
                 Some(request) => Asked::NotSent(request),
                 None => Asked::Lost(StatusCode::BAD_GATEWAY, "the instance gave no answer\n"),
             },
-            Err(_) => Asked::Lost(
-                StatusCode::GATEWAY_TIMEOUT,
-                "the instance did not answer in time\n",
-            ),
+            Err(_) => Asked::Lost(StatusCode::GATEWAY_TIMEOUT, "the instance did not answer in time\n"),
         }
     }
 
@@ -170,19 +167,9 @@ impl Proxy {
         lease: Lease,
         began: Instant,
     ) -> Response<AnswerBody> {
-        let ending = if answer.status().is_server_error() {
-            Ending::Failed
-        } else {
-            Ending::Answered
-        };
+        let ending = if answer.status().is_server_error() { Ending::Failed } else { Ending::Answered };
         let limits = Arc::clone(&self.limits);
-        let ticket = Ticket {
-            lease,
-            connection: Some(connection),
-            limits,
-            began,
-            ending,
-        };
+        let ticket = Ticket { lease, connection: Some(connection), limits, began, ending };
         let (mut head, body) = answer.into_parts();
         headers::towards_client(&mut head.headers);
         head.version = Version::HTTP_11;
@@ -192,11 +179,7 @@ impl Proxy {
 
 impl RequestBody {
     fn of(body: Incoming) -> Self {
-        if body.is_end_stream() {
-            Self::Empty
-        } else {
-            Self::Streamed(body)
-        }
+        if body.is_end_stream() { Self::Empty } else { Self::Streamed(body) }
     }
 }
 

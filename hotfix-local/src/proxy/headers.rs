@@ -28,21 +28,13 @@ pub(crate) fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static s
     }
     let upgrade = request.headers().get(header::UPGRADE)?;
     // An offer of HTTP/2 may be ignored (RFC 9110, 7.8); any other protocol would fail later and less clearly.
-    let is_http = upgrade
-        .to_str()
-        .is_ok_and(|protocol| protocol.to_ascii_lowercase().starts_with("h2c"));
-    (!is_http).then_some((
-        StatusCode::NOT_IMPLEMENTED,
-        "this proxy does not switch protocols\n",
-    ))
+    let is_http = upgrade.to_str().is_ok_and(|protocol| protocol.to_ascii_lowercase().starts_with("h2c"));
+    (!is_http).then_some((StatusCode::NOT_IMPLEMENTED, "this proxy does not switch protocols\n"))
 }
 
 /// Makes the head of a request fit for the instance.
 pub(crate) fn towards_instance<B>(request: &mut Request<B>, client: IpAddr) {
-    let authority = request
-        .uri()
-        .authority()
-        .map(|authority| authority.as_str().to_owned());
+    let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
     if authority.is_some() {
         to_origin_form(request);
     }
@@ -60,9 +52,7 @@ pub(crate) fn towards_instance<B>(request: &mut Request<B>, client: IpAddr) {
     } else {
         headers.insert(header::HOST, HeaderValue::from_static("localhost"));
     }
-    headers
-        .entry(FORWARDED_PROTO)
-        .or_insert(HeaderValue::from_static("http"));
+    headers.entry(FORWARDED_PROTO).or_insert(HeaderValue::from_static("http"));
     append_client(headers, client);
 }
 
@@ -91,26 +81,16 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
-    let values = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let names = values
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok());
+    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let names = values.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse().ok());
     // A client must not be able to take away what frames or routes the message.
-    names
-        .filter(|name| *name != header::CONTENT_LENGTH && *name != header::HOST)
-        .collect()
+    names.filter(|name| *name != header::CONTENT_LENGTH && *name != header::HOST).collect()
 }
 
 fn append_client(headers: &mut HeaderMap, client: IpAddr) {
     let client = client.to_canonical().to_string();
-    let mut path: Vec<&str> = headers
-        .get_all(FORWARDED_FOR)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect();
+    let mut path: Vec<&str> =
+        headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
     path.push(&client);
     if let Ok(value) = HeaderValue::try_from(path.join(", ")) {
         headers.insert(FORWARDED_FOR, value);
@@ -124,9 +104,8 @@ mod tests {
     const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
 
     fn request(uri: &str, headers: &[(&str, &str)]) -> Request<()> {
-        let builder = headers.iter().fold(Request::get(uri), |builder, (name, value)| {
-            builder.header(*name, *value)
-        });
+        let builder =
+            headers.iter().fold(Request::get(uri), |builder, (name, value)| builder.header(*name, *value));
         builder.body(()).expect("a request")
     }
 
@@ -142,10 +121,7 @@ mod tests {
     }
 
     fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
-        expected
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
+        expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]

@@ -15,10 +15,7 @@ impl Schedule {
                 *credit += i32::from(*weight);
             }
             // Whoever is owed most comes next; the first of equals, so that the order is deterministic.
-            let next = (0..weights.len())
-                .rev()
-                .max_by_key(|&index| credit[index])
-                .unwrap_or(0);
+            let next = (0..weights.len()).rev().max_by_key(|&index| credit[index]).unwrap_or(0);
             credit[next] -= 100;
             *entry = u8::try_from(next).unwrap_or(0);
         }
@@ -50,11 +47,7 @@ mod tests {
             let schedule = Schedule::new(&weights);
             for from in 0..100 {
                 let expected = weights.map(u64::from);
-                assert_eq!(
-                    counts(&schedule, from, 100, 2),
-                    expected,
-                    "{weights:?} from {from}"
-                );
+                assert_eq!(counts(&schedule, from, 100, 2), expected, "{weights:?} from {from}");
             }
         }
     }
@@ -67,10 +60,7 @@ mod tests {
                 for length in 1..100 {
                     let got = counts(&schedule, from, length, 2)[1] as f64;
                     let want = length as f64 * f64::from(canary) / 100.0;
-                    assert!(
-                        (got - want).abs() < 1.0 + 1e-9,
-                        "{canary} %: {got} of {length}, want {want}"
-                    );
+                    assert!((got - want).abs() < 1.0 + 1e-9, "{canary} %: {got} of {length}, want {want}");
                 }
             }
         }

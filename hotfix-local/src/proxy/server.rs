@@ -48,18 +48,8 @@ impl Server {
     {
         let address = listener.local_addr()?;
         let (stop, connections) = (CancellationToken::new(), TaskTracker::new());
-        connections.spawn(accept(
-            listener,
-            limits,
-            answer,
-            stop.clone(),
-            connections.clone(),
-        ));
-        Ok(Self {
-            address,
-            stop,
-            connections,
-        })
+        connections.spawn(accept(listener, limits, answer, stop.clone(), connections.clone()));
+        Ok(Self { address, stop, connections })
     }
 
     /// Accepts nothing more, lets requests in flight end, and waits for that at most `grace`.
@@ -96,14 +86,8 @@ async fn accept<S, F, B>(
 {
     let places = Arc::new(Semaphore::new(limits.connections));
     let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
-        .max_buf_size(limits.head_bytes);
-    while let Some(Ok(place)) = stop
-        .run_until_cancelled(Arc::clone(&places).acquire_owned())
-        .await
-    {
+    builder.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_buf_size(limits.head_bytes);
+    while let Some(Ok(place)) = stop.run_until_cancelled(Arc::clone(&places).acquire_owned()).await {
         let (stream, client) = match stop.run_until_cancelled(listener.accept()).await {
             None => return,
             Some(Ok(accepted)) => accepted,

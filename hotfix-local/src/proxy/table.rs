@@ -37,22 +37,12 @@ impl Route {
         instances: Vec<Arc<Upstream>>,
         unserved: Arc<Counters>,
     ) -> Self {
-        Self {
-            slot,
-            weight,
-            instances,
-            unserved,
-            turn: AtomicUsize::new(0),
-        }
+        Self { slot, weight, instances, unserved, turn: AtomicUsize::new(0) }
     }
 
     /// The slot's instances, each once, beginning with the one whose turn it is.
     fn in_turn(&self) -> impl Iterator<Item = &Arc<Upstream>> {
-        let first = if self.instances.len() > 1 {
-            self.turn.fetch_add(1, Ordering::Relaxed)
-        } else {
-            0
-        };
+        let first = if self.instances.len() > 1 { self.turn.fetch_add(1, Ordering::Relaxed) } else { 0 };
         (0..self.instances.len()).map(move |offset| &self.instances[(first + offset) % self.instances.len()])
     }
 }
@@ -60,10 +50,7 @@ impl Route {
 impl Table {
     /// A table that answers nothing, for a target to which nothing was deployed yet.
     pub(crate) fn empty() -> Self {
-        Self {
-            routes: Vec::new(),
-            schedule: None,
-        }
+        Self { routes: Vec::new(), schedule: None }
     }
 
     /// Builds a table; the weights sum to 100. Routes without weight are left out: they get nothing, not even a retry.

@@ -64,11 +64,7 @@ impl Upstream {
     pub(crate) fn lease(self: &Arc<Self>) -> Option<Lease> {
         self.in_flight.fetch_add(1, Ordering::SeqCst);
         let lease = Lease(Arc::clone(self));
-        if self.draining.load(Ordering::SeqCst) {
-            None
-        } else {
-            Some(lease)
-        }
+        if self.draining.load(Ordering::SeqCst) { None } else { Some(lease) }
     }
 
     /// Takes no more requests and waits until the last one is done.
@@ -122,10 +118,7 @@ impl Upstream {
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < limits.idle_connections {
-            idle.push(Idle {
-                connection,
-                since: Instant::now(),
-            });
+            idle.push(Idle { connection, since: Instant::now() });
         }
     }
 }
@@ -152,10 +145,7 @@ mod tests {
     use super::*;
 
     fn upstream() -> Arc<Upstream> {
-        Arc::new(Upstream::new(
-            "blue-1".to_owned(),
-            "127.0.0.1:1".parse().expect("an address"),
-        ))
+        Arc::new(Upstream::new("blue-1".to_owned(), "127.0.0.1:1".parse().expect("an address")))
     }
 
     #[tokio::test]

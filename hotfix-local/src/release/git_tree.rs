@@ -21,9 +21,7 @@ impl GitTreeSource {
     /// Reads from the repository at `repository`, which is opened anew for each export.
     #[must_use]
     pub fn new(repository: impl Into<PathBuf>) -> Self {
-        Self {
-            repository: repository.into(),
-        }
+        Self { repository: repository.into() }
     }
 
     fn open(&self, tree: &ObjectId) -> Result<Repository, ExportError> {
@@ -50,9 +48,7 @@ impl ReleaseSource for GitTreeSource {
     fn verify(&self, tree: &ObjectId, folder: &Path) -> Result<(), ExportError> {
         let repository = self.open(tree)?;
         let listing = list(&repository, tree)?;
-        listing
-            .iter()
-            .try_for_each(|entry| verify_entry(tree, entry, folder))
+        listing.iter().try_for_each(|entry| verify_entry(tree, entry, folder))
     }
 }
 
@@ -77,20 +73,14 @@ fn list(repository: &Repository, tree: &ObjectId) -> Result<Vec<Entry>, ExportEr
     let mut listing = Vec::new();
     let mut folders = vec![(PathBuf::new(), id)];
     while let Some((folder, id)) = folders.pop() {
-        let found = repository
-            .find_tree(id)
-            .map_err(|error| tree_error(tree, &error))?;
+        let found = repository.find_tree(id).map_err(|error| tree_error(tree, &error))?;
         for entry in &found {
             let path = folder.join(safe_name(tree, &folder, entry.name_bytes())?);
             let kind = kind_of(tree, &path, entry.filemode())?;
             if kind == Kind::Folder {
                 folders.push((path.clone(), entry.id()));
             }
-            listing.push(Entry {
-                path,
-                kind,
-                id: entry.id(),
-            });
+            listing.push(Entry { path, kind, id: entry.id() });
         }
     }
     Ok(listing)
@@ -123,11 +113,7 @@ fn write_entry(odb: &Odb<'_>, tree: &ObjectId, entry: &Entry, into: &Path) -> Re
         return fs::create_dir(&path).map_err(ExportError::io("create", &path));
     }
     let blob = odb.read(entry.id).map_err(|error| tree_error(tree, &error))?;
-    let mode = if entry.kind == Kind::Executable {
-        0o755
-    } else {
-        0o644
-    };
+    let mode = if entry.kind == Kind::Executable { 0o755 } else { 0o644 };
     OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -204,26 +190,15 @@ fn verify_entry(tree: &ObjectId, entry: &Entry, folder: &Path) -> Result<(), Exp
 }
 
 fn tree_error(tree: &ObjectId, error: &git2::Error) -> ExportError {
-    ExportError::Tree {
-        tree: tree.clone(),
-        reason: error.message().to_owned(),
-    }
+    ExportError::Tree { tree: tree.clone(), reason: error.message().to_owned() }
 }
 
 fn refused(tree: &ObjectId, path: &Path, reason: &'static str) -> ExportError {
-    ExportError::Unsafe {
-        tree: tree.clone(),
-        path: path.display().to_string(),
-        reason,
-    }
+    ExportError::Unsafe { tree: tree.clone(), path: path.display().to_string(), reason }
 }
 
 fn altered(tree: &ObjectId, path: &Path, reason: &'static str) -> ExportError {
-    ExportError::Altered {
-        tree: tree.clone(),
-        path: path.display().to_string(),
-        reason,
-    }
+    ExportError::Altered { tree: tree.clone(), path: path.display().to_string(), reason }
 }
 
 #[cfg(test)]
