@@ -6,6 +6,8 @@
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use git2::Oid;
@@ -15,6 +17,9 @@ use crate::repo::Repo;
 
 const TURN_FILE: &str = "hotfix.lock";
 const OURS: &str = "refs/hotfix/";
+
+/// How long to wait for the turn.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A git process holds the lock of a reference for far less than this.
 const SURELY_LEFT_BEHIND: Duration = Duration::from_secs(5);
@@ -28,14 +33,27 @@ pub(crate) struct Turn<'r> {
 }
 
 impl<'r> Turn<'r> {
+    /// Waits for the turn, which takes others a few milliseconds.
     pub(crate) fn take(repo: &'r Repo) -> Result<Self, Error> {
         let path = repo.common_dir().join(TURN_FILE);
-        let failed = |source| Error::Io { operation: "open", path: path.clone(), source };
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        let failed = |operation| {
+            let path = path.clone();
+            move |source| Error::Io { operation, path, source }
+        };
+        let open = || OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = open().map_err(failed("open"))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { repo, file, path }),
-            Err(TryLockError::WouldBlock) => Err(Error::Busy { path }),
-            Err(TryLockError::Error(source)) => Err(Error::Io { operation: "lock", path, source }),
+            Ok(()) => return Ok(Self { repo, file, path }),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(source)) => return Err(failed("lock")(source)),
+        }
+        // A stopped process may hold it for ever. Then the thread stays behind, and gives the turn back when it gets it.
+        let (send, turns) = mpsc::channel();
+        thread::spawn(move || drop(send.send(file.lock().map(|()| file))));
+        match turns.recv_timeout(PATIENCE) {
+            Ok(Ok(file)) => Ok(Self { repo, file, path }),
+            Ok(Err(source)) => Err(failed("lock")(source)),
+            Err(_) => Err(Error::Busy { path }),
         }
     }
 

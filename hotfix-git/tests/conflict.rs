@@ -59,7 +59,7 @@ fn conflicts_of_every_kind_are_named_as_git_sees_them() {
             &[Write("a", "1\n")],
             &[Write("a", "2\n")],
             "a",
-            ConflictKind::Content,
+            ConflictKind::BothAdded,
         ),
         (
             "file below a file",

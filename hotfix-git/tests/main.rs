@@ -3,6 +3,7 @@
 
 mod compose;
 mod conflict;
+mod conformance;
 mod differential;
 mod fixture;
 mod join;

@@ -126,6 +126,12 @@ fn read_conflicts(output: &[u8], commits: [Oid; 2]) -> Option<Vec<PathConflict>>
             conflict.kind = kind.clone();
         }
     }
+    // Git has one name for a file that both sides changed and one that both added.
+    for conflict in conflicts.iter_mut().filter(|conflict| conflict.base.is_none()) {
+        if conflict.kind == ConflictKind::Content {
+            conflict.kind = ConflictKind::BothAdded;
+        }
+    }
     Some(conflicts)
 }
 
