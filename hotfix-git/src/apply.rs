@@ -57,11 +57,10 @@ fn attempt(
 ) -> Result<Option<Reply>, Error> {
     let names: Vec<&str> = moves.iter().map(|step| step.name.as_str()).collect();
     let Reading { refs, marks } = truth.read(service, &names)?;
-    catch_up(truth, service, &marks)?;
+    truth.catch_up(service, &marks)?;
     let (act, answer) = match admit(call, &marks) {
         Admission::Fenced(current) => return Ok(Some(Reply::Conflict(Conflict::Fenced { current }))),
         Admission::Repeated(mark) => {
-            truth.follow(service, &marks, mark)?;
             if current(&marks) == call.stamp {
                 return Ok(Some(Reply::Applied(receipt(mark))));
             }
@@ -85,14 +84,6 @@ fn attempt(
         Published::Unavailable(reason) => Some(busy(reason)),
         Published::Unknown(error) => Some(Reply::Ambiguous(ambiguity(&error))),
     })
-}
-
-/// Where this repository counts, a crash may have left the newest batch half written.
-fn catch_up(truth: &Truth<'_>, service: &ServiceName, marks: &[Mark]) -> Result<(), Error> {
-    match (truth, marks.first()) {
-        (Truth::Here(_), Some(newest)) => truth.follow(service, marks, newest),
-        _ => Ok(()),
-    }
 }
 
 fn admit<'m>(call: &Call, marks: &'m [Mark]) -> Admission<'m> {
@@ -142,7 +133,7 @@ fn attempt_seal(
     stamp: Stamp,
 ) -> Result<Option<Seal>, Error> {
     let Reading { marks, .. } = truth.read(service, &[])?;
-    catch_up(truth, service, &marks)?;
+    truth.catch_up(service, &marks)?;
     let current = current(&marks);
     if stamp < current {
         return Ok(Some(Seal::Overtaken { current }));
@@ -164,12 +155,8 @@ fn attempt_seal(
 
 pub(crate) fn probe(truth: &Truth<'_>, service: &ServiceName, key: &IdempotencyKey) -> Probe {
     let looked = truth.read(service, &[]).and_then(|reading| {
-        catch_up(truth, service, &reading.marks)?;
-        let found = find(key, &reading.marks);
-        if let Some(mark) = found {
-            truth.follow(service, &reading.marks, mark)?;
-        }
-        Ok(found.map(receipt))
+        truth.catch_up(service, &reading.marks)?;
+        Ok(find(key, &reading.marks).map(receipt))
     });
     match looked {
         Ok(Some(receipt)) => Probe::Applied(receipt),
@@ -255,6 +242,7 @@ pub(crate) fn not_done(error: &Error) -> Reply {
         Error::Unreachable { .. }
         | Error::Timeout { .. }
         | Error::Stopped { .. }
+        | Error::Program { .. }
         | Error::Locked { .. }
         | Error::Busy { .. } => busy(reason),
         _ => refused(reason),

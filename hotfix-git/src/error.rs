@@ -292,15 +292,17 @@ impl Error {
                 ErrorKind::Unsupported
             }
             Self::AccessDenied { .. } => ErrorKind::Unauthenticated,
-            Self::Unreachable { .. } | Self::Locked { .. } | Self::Busy { .. } | Self::Stopped { .. } => {
-                ErrorKind::Unavailable
-            }
+            Self::Unreachable { .. }
+            | Self::Program { .. }
+            | Self::Locked { .. }
+            | Self::Busy { .. }
+            | Self::Stopped { .. } => ErrorKind::Unavailable,
             Self::Timeout { .. } => ErrorKind::Timeout,
             Self::CheckedOut { .. } => ErrorKind::Conflict,
             Self::NameTaken { .. } => ErrorKind::AlreadyExists,
             Self::UnreadableFence { .. } => ErrorKind::TooNew,
             Self::Library { source, .. } if full(source) => ErrorKind::Full,
-            Self::Library { .. } | Self::Program { .. } | Self::Io { .. } => ErrorKind::Unexpected,
+            Self::Library { .. } | Self::Io { .. } => ErrorKind::Unexpected,
             Self::BadRefName { .. }
             | Self::WrongKind { .. }
             | Self::MainlineNeeded { .. }

@@ -46,11 +46,6 @@ pub(crate) fn fence_ref(service: &ServiceName) -> String {
     format!("refs/hotfix/fence/{service}")
 }
 
-/// Returns the reference that holds the newest mark of which this repository has moved all references.
-pub(crate) fn done_ref(service: &ServiceName) -> String {
-    format!("refs/hotfix/done/{service}")
-}
-
 impl Act {
     pub(crate) fn key(&self) -> Option<&IdempotencyKey> {
         match self {
@@ -96,15 +91,20 @@ pub(crate) fn read_chain(repo: &Repo, tip: Option<Oid>) -> Result<Vec<Mark>, Err
     let mut marks = Vec::new();
     let mut next = tip;
     while let Some(id) = next {
-        let commit = repo.git().find_commit(id).map_err(Error::lookup("read a fence commit", id))?;
-        let unreadable = |reason: &str| Error::UnreadableFence { commit: id, reason: reason.to_owned() };
-        let message = commit.message().map_err(|_| unreadable("its message is not UTF-8"))?;
-        let (stamp, act) =
-            decode(message).ok_or_else(|| unreadable("a newer version may have written it"))?;
-        marks.push(Mark { id, stamp, act });
-        next = commit.parent_id(0).ok();
+        let (mark, before) = read_mark(repo, id)?;
+        marks.push(mark);
+        next = before;
     }
     Ok(marks)
+}
+
+/// Reads one mark, and the id of the one before it.
+pub(crate) fn read_mark(repo: &Repo, id: Oid) -> Result<(Mark, Option<Oid>), Error> {
+    let commit = repo.git().find_commit(id).map_err(Error::lookup("read a fence commit", id))?;
+    let unreadable = |reason: &str| Error::UnreadableFence { commit: id, reason: reason.to_owned() };
+    let message = commit.message().map_err(|_| unreadable("its message is not UTF-8"))?;
+    let (stamp, act) = decode(message).ok_or_else(|| unreadable("a newer version may have written it"))?;
+    Ok((Mark { id, stamp, act }, commit.parent_id(0).ok()))
 }
 
 fn encode(stamp: Stamp, act: &Act) -> String {

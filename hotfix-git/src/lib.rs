@@ -15,6 +15,7 @@ mod message;
 mod object;
 mod observe;
 mod path;
+mod pending;
 mod pick;
 mod program;
 mod push;

@@ -47,7 +47,7 @@ pub(crate) fn move_refs(repo: &Repo, moves: &[Move], fence: &Swap) -> Result<Bat
         refuse_taken(repo, step.name.as_str())?;
     }
     for step in moves {
-        lock(&turn, &mut transaction, step)?;
+        lock(&turn, &mut transaction, step.name.as_str(), step.new)?;
     }
     for step in moves {
         if repo.raw_ref(step.name.as_str())? != step.old {
@@ -64,10 +64,14 @@ pub(crate) fn move_refs(repo: &Repo, moves: &[Move], fence: &Swap) -> Result<Bat
     })
 }
 
-fn lock(turn: &Turn<'_>, transaction: &mut Transaction<'_>, step: &Move) -> Result<(), Error> {
-    let name = step.name.as_str();
+fn lock(
+    turn: &Turn<'_>,
+    transaction: &mut Transaction<'_>,
+    name: &str,
+    new: Option<Oid>,
+) -> Result<(), Error> {
     match transaction.lock_ref(name) {
-        Err(held) if held.code() == ErrorCode::Locked && turn.break_lock(name, step.new)? => {
+        Err(held) if held.code() == ErrorCode::Locked && turn.break_lock(name, new)? => {
             transaction.lock_ref(name)
         }
         other => other,
@@ -133,18 +137,20 @@ fn swap(turn: &Turn<'_>, step: &Swap) -> Result<Swapped, Error> {
     }
 }
 
-/// Sets references that only this crate writes, whatever they held.
-pub(crate) fn put(repo: &Repo, names: &[String], new: Oid) -> Result<(), Error> {
+/// Sets a reference that only this crate writes, whatever it held.
+pub(crate) fn put(repo: &Repo, name: &str, new: Oid) -> Result<(), Error> {
     let turn = Turn::take(repo)?;
-    for name in names {
-        let write = || repo.git().reference(name, new, true, REFLOG);
-        let set = match write() {
-            Err(held) if held.code() == ErrorCode::Locked && turn.break_lock(name, Some(new))? => write(),
-            other => other,
-        };
-        set.map_err(|source| lock_error(repo, name, source))?;
-    }
-    Ok(())
+    let write = || repo.git().reference(name, new, true, REFLOG);
+    let set = match write() {
+        Err(held) if held.code() == ErrorCode::Locked && turn.break_lock(name, Some(new))? => write(),
+        other => other,
+    };
+    set.map(|_| ()).map_err(|source| lock_error(repo, name, source))
+}
+
+/// Deletes a reference, if it still holds the value.
+pub(crate) fn take_away(repo: &Repo, name: &str, old: Oid) -> Result<(), Error> {
+    delete(&Turn::take(repo)?, name, Some(old))
 }
 
 /// Moves what a batch that counts as applied has not moved here yet.
@@ -164,7 +170,7 @@ pub(crate) fn complete(repo: &Repo, moves: &[Move]) -> Result<(), Error> {
             Some(new) => {
                 swap(&turn, &Swap { name: name.to_owned(), old: here, new })?;
             }
-            None => delete(&turn, &Move { old: here, ..step.clone() })?,
+            None => delete(&turn, name, here)?,
         }
     }
     Ok(())
@@ -180,12 +186,11 @@ fn may_follow(repo: &Repo, here: Option<Oid>, step: &Move) -> Result<bool, Error
     }
 }
 
-fn delete(turn: &Turn<'_>, step: &Move) -> Result<(), Error> {
+fn delete(turn: &Turn<'_>, name: &str, expected: Option<Oid>) -> Result<(), Error> {
     let failed = "delete a reference";
-    let name = step.name.as_str();
     let mut transaction = turn.repo().git().transaction().map_err(Error::library(failed))?;
-    lock(turn, &mut transaction, step)?;
-    if turn.repo().raw_ref(name)? == step.old {
+    lock(turn, &mut transaction, name, None)?;
+    if turn.repo().raw_ref(name)? == expected && expected.is_some() {
         transaction.remove(name).map_err(Error::library(failed))?;
         transaction.commit().map_err(Error::library(failed))?;
     }

@@ -6,8 +6,9 @@ use git2::Oid;
 use hotfix_core::model::ServiceName;
 
 use crate::error::Error;
-use crate::fence::{Mark, Move, done_ref, fence_ref, read_chain};
+use crate::fence::{Mark, Move, fence_ref, read_chain};
 use crate::local::{self, Batched, Swap};
+use crate::pending;
 use crate::push::{PushRef, Pushed};
 use crate::remote::Remote;
 use crate::repo::Repo;
@@ -84,23 +85,43 @@ impl Truth<'_> {
         tip: Option<Oid>,
         mark: Oid,
     ) -> Result<Published, Error> {
-        self.repo().keep()?;
-        match self {
-            Self::Here(repo) => {
-                publish_here(repo, service, moves, &Swap { name: fence_ref(service), old: tip, new: mark })
-            }
-            Self::There(remote) => publish_there(remote, service, moves, tip, mark),
+        let repo = self.repo();
+        repo.keep()?;
+        pending::note(repo, service, mark)?;
+        let fence = Swap { name: fence_ref(service), old: tip, new: mark };
+        let published = match self {
+            Self::Here(repo) => publish_here(repo, moves, &fence),
+            Self::There(remote) => publish_there(remote, moves, &fence),
+        };
+        if !matches!(published, Ok(Published::Unknown(_))) {
+            let followed = match (self, &published) {
+                (Self::There(_), Ok(Published::Done)) => {
+                    local::put(repo, &fence.name, mark).and_then(|()| local::complete(repo, moves))
+                }
+                _ => Ok(()),
+            };
+            warn(service, followed.and_then(|()| pending::forget(repo, service, mark)));
         }
+        published
     }
 
-    /// Moves in this repository what the mark says and a crash, or another machine, left out.
-    pub(crate) fn follow(&self, service: &ServiceName, marks: &[Mark], mark: &Mark) -> Result<(), Error> {
-        let done = self.repo().raw_ref(&done_ref(service))?;
-        let newer_or_same = marks.iter().take_while(|other| other.id != mark.id).chain([mark]);
-        if newer_or_same.map(|mark| mark.id).any(|id| Some(id) == done) {
-            return Ok(());
+    /// Writes here what earlier batches left to be written. With a remote that is a courtesy; without one, the
+    /// references are not what the fence says until it is done.
+    pub(crate) fn catch_up(&self, service: &ServiceName, marks: &[Mark]) -> Result<(), Error> {
+        let done = pending::catch_up(self.repo(), service, marks);
+        match self {
+            Self::Here(_) => done,
+            Self::There(_) => {
+                warn(service, done);
+                Ok(())
+            }
         }
-        settle(self.repo(), service, mark.act.moves(), mark.id)
+    }
+}
+
+fn warn(service: &ServiceName, followed: Result<(), Error>) {
+    if let Err(error) = followed {
+        tracing::warn!(%service, %error, "references of this repository are behind; the next call looks again");
     }
 }
 
@@ -114,62 +135,31 @@ fn read_here<'n>(repo: &Repo, names: impl Iterator<Item = &'n str>) -> Result<BT
     Ok(refs)
 }
 
-/// Moves the references here, then notes that this was done.
-fn settle(repo: &Repo, service: &ServiceName, moves: &[Move], mark: Oid) -> Result<(), Error> {
-    local::complete(repo, moves)?;
-    local::put(repo, &[done_ref(service)], mark)
-}
-
-fn publish_here(
-    repo: &Repo,
-    service: &ServiceName,
-    moves: &[Move],
-    fence: &Swap,
-) -> Result<Published, Error> {
+fn publish_here(repo: &Repo, moves: &[Move], fence: &Swap) -> Result<Published, Error> {
     match local::move_refs(repo, moves, fence) {
-        Ok(Batched::Moved) => {}
-        Ok(Batched::Stale) => return Ok(Published::Stale),
-        Ok(Batched::Unfinished(error)) => return Ok(Published::Unknown(error)),
+        Ok(Batched::Moved) => Ok(Published::Done),
+        Ok(Batched::Stale) => Ok(Published::Stale),
+        Ok(Batched::Unfinished(error)) => Ok(Published::Unknown(error)),
         Err(later @ (Error::Locked { .. } | Error::Busy { .. })) => {
-            return Ok(Published::Unavailable(later.to_string()));
+            Ok(Published::Unavailable(later.to_string()))
         }
-        Err(taken @ Error::NameTaken { .. }) => return Ok(Published::Refused(taken.to_string())),
-        Err(other) => return Err(other),
+        Err(taken @ Error::NameTaken { .. }) => Ok(Published::Refused(taken.to_string())),
+        Err(other) => Err(other),
     }
-    // The references have moved. That this was not noted costs the next caller a look at them.
-    if let Err(error) = local::put(repo, &[done_ref(service)], fence.new) {
-        tracing::warn!(%service, %error, "could not note that references were moved");
-    }
-    Ok(Published::Done)
 }
 
-fn publish_there(
-    remote: &Remote<'_>,
-    service: &ServiceName,
-    moves: &[Move],
-    tip: Option<Oid>,
-    mark: Oid,
-) -> Result<Published, Error> {
+fn publish_there(remote: &Remote<'_>, moves: &[Move], fence: &Swap) -> Result<Published, Error> {
     let changing = moves.iter().filter(|step| step.old != step.new);
     let mut refs: Vec<PushRef> = changing
         .map(|step| PushRef { name: step.name.as_str().to_owned(), old: step.old, new: step.new })
         .collect();
-    refs.push(PushRef { name: fence_ref(service), old: tip, new: Some(mark) });
-    match remote.push(&refs)? {
-        Pushed::Done => {}
-        Pushed::Stale => return Ok(Published::Stale),
-        Pushed::Refused(text) => return Ok(Published::Refused(text)),
-        Pushed::Denied(text) => return Ok(Published::Refused(Error::AccessDenied { text }.to_string())),
-        Pushed::NotReached(text) => {
-            return Ok(Published::Unavailable(Error::Unreachable { text }.to_string()));
-        }
-        Pushed::Unknown(error) => return Ok(Published::Unknown(error)),
-    }
-    // The remote has it, which is what counts. What fails here is made up for by the next look at the fence.
-    let followed = local::put(remote.repo, &[fence_ref(service)], mark)
-        .and_then(|()| settle(remote.repo, service, moves, mark));
-    if let Err(error) = followed {
-        tracing::warn!(%service, %error, "pushed, but could not move the references of this repository");
-    }
-    Ok(Published::Done)
+    refs.push(PushRef { name: fence.name.clone(), old: fence.old, new: Some(fence.new) });
+    Ok(match remote.push(&refs)? {
+        Pushed::Done => Published::Done,
+        Pushed::Stale => Published::Stale,
+        Pushed::Refused(text) => Published::Refused(text),
+        Pushed::Denied(text) => Published::Refused(Error::AccessDenied { text }.to_string()),
+        Pushed::NotReached(text) => Published::Unavailable(Error::Unreachable { text }.to_string()),
+        Pushed::Unknown(error) => Published::Unknown(error),
+    })
 }

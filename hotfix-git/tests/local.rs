@@ -129,7 +129,8 @@ async fn a_batch_cut_after_the_fence_is_completed_by_whoever_comes_next() {
         let updates = || vec![update(branch("main"), base, work), create(branch("hotfix/1"), base)];
         assert_eq!(apply(&port, "k1", (1, 1), updates()).await, applied(2, "1.1"));
         // As if the process had been killed with the fence raised and one of two references written.
-        repo.git(&["update-ref", "-d", "refs/hotfix/done/shop"]);
+        let fence = repo.id("refs/hotfix/fence/shop").to_string();
+        repo.git(&["update-ref", &format!("refs/hotfix/pending/shop/{fence}"), &fence]);
         repo.git(&["update-ref", "-d", "refs/heads/hotfix/1"]);
         match next {
             "probe" => drop(port.probe(&shop(), &key("k1")).await),
@@ -138,6 +139,7 @@ async fn a_batch_cut_after_the_fence_is_completed_by_whoever_comes_next() {
             _ => drop(apply(&port, "k2", (1, 2), vec![create(branch("other"), base)]).await),
         }
         assert_eq!([repo.id("main"), repo.id("hotfix/1")], [work, base], "{next}");
+        assert_eq!(repo.git(&["for-each-ref", "refs/hotfix/pending"]), "", "{next}");
         // From then on the references are the user's: moving one back does not wake the batch.
         repo.git(&["update-ref", "refs/heads/main", &base.to_string()]);
         let _ = port.probe(&shop(), &key("k1")).await;

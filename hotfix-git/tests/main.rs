@@ -5,6 +5,7 @@ mod compose;
 mod conflict;
 mod conformance;
 mod differential;
+mod faults;
 mod fixture;
 mod join;
 mod local;

@@ -245,9 +245,8 @@ async fn a_push_that_was_not_followed_here_is_followed_by_the_next_probe() {
         applied(1, "1.1")
     );
     // As if the process had been killed between the push and the move here.
-    for name in ["refs/hotfix/fence/shop", "refs/hotfix/done/shop"] {
-        source.clone.git(&["update-ref", "-d", name]);
-    }
+    let fence = source.remote.id("refs/hotfix/fence/shop").to_string();
+    source.clone.git(&["update-ref", &format!("refs/hotfix/pending/shop/{fence}"), &fence]);
     source.clone.git(&["update-ref", "refs/heads/main", &base.to_string()]);
     let found = source.port().probe(&shop(), &key("k1")).await;
     assert_eq!(found, Probe::Applied(Receipt("1 reference(s) at 1.1".to_owned())));
