@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hotfix_core::ErrorKind;
 use hotfix_core::model::Period;
 use hotfix_core::port::{
     DeliveryOutcome, IncidentStore, Notifier, Offered, OutboxItem, OutboxState, PostingKind, PostingProbe,
@@ -25,6 +26,9 @@ const SWEEP: Duration = Duration::from_secs(5);
 const FIRST_WAIT: Period = Period::from_secs(1);
 /// The longest such wait.
 const LONGEST_WAIT: Period = Period::from_mins(5);
+/// How long a posting that may have arrived is left alone before anybody looks for it: services show what they took
+/// with a delay.
+const FIRST_LOOK: Period = Period::from_secs(5);
 /// After so many tries a posting is given up: some six hours.
 const TRIES: u32 = 80;
 /// How many postings are under way at the most.
@@ -130,6 +134,8 @@ async fn attempt(notifier: &dyn Notifier, item: &OutboxItem) -> Settlement {
         match tokio::time::timeout(PATIENCE, notifier.find(posting)).await {
             Ok(Ok(PostingProbe::Found(delivered))) => return Settlement::Delivered(delivered),
             Ok(Ok(PostingProbe::Absent)) => {}
+            // Nobody will ever know: twice is better than never.
+            Ok(Err(error)) if error.kind() == ErrorKind::Unsupported => {}
             Ok(Err(error)) => return uncertain(item, error.to_string()),
             Err(_) => return uncertain(item, "no answer in time".to_owned()),
         }
@@ -157,7 +163,7 @@ async fn attempt(notifier: &dyn Notifier, item: &OutboxItem) -> Settlement {
 
 fn uncertain(item: &OutboxItem, cause: String) -> Settlement {
     if item.attempts < TRIES {
-        Settlement::Uncertain { after: wait_after(item.attempts), cause }
+        Settlement::Uncertain { after: wait_after(item.attempts).max(FIRST_LOOK), cause }
     } else {
         Settlement::Dead { cause }
     }
