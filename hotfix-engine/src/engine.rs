@@ -1,7 +1,6 @@
 //! The engine: plan, start, resume, cancel, follow.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use hotfix_core::communicate::{narrate, postings};
 use hotfix_core::execute::{self, Record, Run};
@@ -14,10 +13,12 @@ use hotfix_core::port::{
 };
 use hotfix_core::postmortem::postmortem;
 use hotfix_core::request::Request;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use crate::backends::Backends;
+use crate::driven::{Driven, DrivenRuns};
 use crate::driver::{Driver, Parts};
+use crate::handle::Driving;
 use crate::outbox::Outbox;
 use crate::progress::{self, ProgressStream};
 use crate::writer::{Writer, addressed};
@@ -37,14 +38,7 @@ struct Shared {
     policy: Policy,
     worker: WorkerName,
     outbox: Outbox,
-    driven: Mutex<BTreeMap<RunId, Driven>>,
-}
-
-/// What others in this process may know of a run that is driven here.
-#[derive(Debug, Clone)]
-struct Driven {
-    grown: watch::Receiver<u64>,
-    nudge: Arc<Notify>,
+    driven: DrivenRuns,
 }
 
 impl Engine {
@@ -56,7 +50,7 @@ impl Engine {
     pub(crate) fn new(backends: Backends, policy: Policy, worker: WorkerName) -> Self {
         let ports = Arc::new(backends);
         let outbox = Outbox::start(Arc::clone(&ports));
-        Self { shared: Arc::new(Shared { ports, policy, worker, outbox, driven: Mutex::default() }) }
+        Self { shared: Arc::new(Shared { ports, policy, worker, outbox, driven: DrivenRuns::default() }) }
     }
 
     /// Observes and plans. Changes nothing that anybody can see.
@@ -166,7 +160,7 @@ impl Engine {
     /// [`EngineError::Port`] when the store cannot be read. A single run that cannot be resumed is logged and left.
     pub async fn resume_all(&self) -> Result<Vec<RunHandle>, EngineError> {
         let mut open = self.runs(RunFilter::Open).await?;
-        open.retain(|run| !self.is_driven_here(&run.run));
+        open.retain(|run| self.shared.driven.get(&run.run).is_none());
         open.sort_by_key(|run| run.state != RunState::Quarantined);
         let mut handles = Vec::new();
         for RunSummary { run, incident, .. } in open {
@@ -193,7 +187,7 @@ impl Engine {
             at: ports.clock.now(),
         };
         ports.store.signal(run, entry).await?;
-        if let Some(driven) = self.driven().get(run) {
+        if let Some(driven) = self.shared.driven.get(run) {
             driven.nudge.notify_one();
         }
         Ok(())
@@ -205,7 +199,7 @@ impl Engine {
     /// [`Progress`]: hotfix_core::communicate::Progress
     #[must_use]
     pub fn watch(&self, run: &RunId, from: u64) -> ProgressStream {
-        let grown = self.driven().get(run).map(|driven| driven.grown.clone());
+        let grown = self.shared.driven.get(run).map(|driven| driven.grown);
         progress::follow(Arc::clone(&self.shared.ports.store), run.clone(), from, grown)
     }
 
@@ -272,44 +266,21 @@ impl Engine {
         epoch: u64,
         samples: Vec<(plan::StepId, hotfix_core::model::Sample)>,
     ) -> RunHandle {
-        let Shared { ports, worker, outbox, .. } = &*self.shared;
+        let Shared { ports, worker, outbox, driven, .. } = &*self.shared;
         let (id, nudge) = (run.run().clone(), Arc::new(Notify::new()));
         let writer = Writer::new(ports, run.entries(), incident.clone(), outbox.bell());
         outbox.bell().notify_one();
-        let driven = Driven { grown: writer.grown.subscribe(), nudge: Arc::clone(&nudge) };
-        let progress = progress::follow(Arc::clone(&ports.store), id.clone(), 0, Some(driven.grown.clone()));
-        self.driven().insert(id.clone(), driven);
+        let grown = writer.grown.subscribe();
+        let progress = progress::follow(Arc::clone(&ports.store), id.clone(), 0, Some(grown.clone()));
+        let forget = driven.add(&id, Driven { grown, nudge: Arc::clone(&nudge) });
         let driver =
             Driver::new(Arc::clone(ports), worker.clone(), run, epoch, Parts { writer, nudge, samples });
-        let (shared, driven_id) = (Arc::downgrade(&self.shared), id.clone());
+        let ended = forget.clone();
         let driver = tokio::spawn(async move {
-            let forget = Forget { shared, run: driven_id };
             let end = driver.drive().await;
-            drop(forget);
+            drop(ended);
             end
         });
-        RunHandle::new(id, incident, progress, driver)
-    }
-
-    fn is_driven_here(&self, run: &RunId) -> bool {
-        self.driven().contains_key(run)
-    }
-
-    fn driven(&self) -> std::sync::MutexGuard<'_, BTreeMap<RunId, Driven>> {
-        self.shared.driven.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Takes a run off the list of those driven here, however its driver ends.
-struct Forget {
-    shared: std::sync::Weak<Shared>,
-    run: RunId,
-}
-
-impl Drop for Forget {
-    fn drop(&mut self) {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.driven.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.run);
-        }
+        RunHandle::new(id, incident, progress, Driving { task: driver, forget })
     }
 }

@@ -10,6 +10,7 @@ use hotfix_core::model::{IncidentId, RunId};
 use tokio::task::JoinHandle;
 
 use crate::EngineError;
+use crate::driven::Forget;
 use crate::progress::ProgressStream;
 
 /// A run that this process drives.
@@ -22,16 +23,17 @@ pub struct RunHandle {
     run: RunId,
     incident: IncidentId,
     progress: ProgressStream,
-    driver: Option<JoinHandle<Result<Outcome, EngineError>>>,
+    driver: Option<Driving>,
+}
+
+/// The driver of a run, and what takes it off the list of those driven here.
+pub(crate) struct Driving {
+    pub(crate) task: JoinHandle<Result<Outcome, EngineError>>,
+    pub(crate) forget: Forget,
 }
 
 impl RunHandle {
-    pub(crate) fn new(
-        run: RunId,
-        incident: IncidentId,
-        progress: ProgressStream,
-        driver: JoinHandle<Result<Outcome, EngineError>>,
-    ) -> Self {
+    pub(crate) fn new(run: RunId, incident: IncidentId, progress: ProgressStream, driver: Driving) -> Self {
         Self { run, incident, progress, driver: Some(driver) }
     }
 
@@ -60,14 +62,17 @@ impl RunHandle {
     pub async fn outcome(mut self) -> Result<Outcome, EngineError> {
         let gone = EngineError::DriverGone { run: self.run.clone() };
         match &mut self.driver {
-            Some(driver) => driver.await.unwrap_or(Err(gone)),
+            Some(driver) => (&mut driver.task).await.unwrap_or(Err(gone)),
             None => Err(gone),
         }
     }
 
     /// Lets the run go on without a handle, for as long as the process lives.
     pub fn detach(mut self) {
-        self.driver = None;
+        // The driver's own guard takes the run off the list at its end.
+        if let Some(Driving { forget, .. }) = self.driver.take() {
+            forget.leave();
+        }
     }
 }
 
@@ -81,8 +86,9 @@ impl Stream for RunHandle {
 
 impl Drop for RunHandle {
     fn drop(&mut self) {
-        if let Some(driver) = &self.driver {
-            driver.abort();
+        // The runtime drops an aborted task some time later. The run can be taken up again at once.
+        if let Some(Driving { task, .. }) = self.driver.take() {
+            task.abort();
         }
     }
 }

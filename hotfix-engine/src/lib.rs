@@ -6,6 +6,7 @@
 
 mod backends;
 mod builder;
+mod driven;
 mod driver;
 mod engine;
 mod error;

@@ -1,0 +1,61 @@
+//! Which runs this process drives, and who takes them off that list.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hotfix_core::model::RunId;
+use tokio::sync::{Notify, watch};
+
+/// What others in this process may know of a run that is driven here.
+#[derive(Debug, Clone)]
+pub(crate) struct Driven {
+    /// Tells how many entries its journal has.
+    pub(crate) grown: watch::Receiver<u64>,
+    /// Tells it that there is a signal. Also names this driver among all that the run ever had.
+    pub(crate) nudge: Arc<Notify>,
+}
+
+/// The runs that are driven here. Clones share the list.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct DrivenRuns(Arc<Mutex<BTreeMap<RunId, Driven>>>);
+
+impl DrivenRuns {
+    pub(crate) fn get(&self, run: &RunId) -> Option<Driven> {
+        self.list().get(run).cloned()
+    }
+
+    /// Puts a run on the list, in place of an earlier driver, until a guard of it is dropped.
+    pub(crate) fn add(&self, run: &RunId, driven: Driven) -> Forget {
+        let forget = Forget { list: self.clone(), run: run.clone(), nudge: Arc::clone(&driven.nudge) };
+        self.list().insert(run.clone(), driven);
+        forget
+    }
+
+    fn list(&self) -> MutexGuard<'_, BTreeMap<RunId, Driven>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes a driver off the list when it is dropped, and never the driver that came after it.
+#[derive(Debug, Clone)]
+pub(crate) struct Forget {
+    list: DrivenRuns,
+    run: RunId,
+    nudge: Arc<Notify>,
+}
+
+impl Forget {
+    /// Leaves the run on the list; another guard takes it off.
+    pub(crate) fn leave(mut self) {
+        self.nudge = Arc::default();
+    }
+}
+
+impl Drop for Forget {
+    fn drop(&mut self) {
+        let mut list = self.list.list();
+        if list.get(&self.run).is_some_and(|driven| Arc::ptr_eq(&driven.nudge, &self.nudge)) {
+            list.remove(&self.run);
+        }
+    }
+}
