@@ -3,7 +3,7 @@
 use hotfix_core::decide::{self, Verification};
 use hotfix_core::execute::Event;
 use hotfix_core::judge::Increments;
-use hotfix_core::model::{Missing, Ruling, Sample, SlotName, Target};
+use hotfix_core::model::{Missing, Reason, Ruling, Sample, SlotName, Target};
 use hotfix_core::plan::{Action, Gate, Plan, StepId};
 use hotfix_core::port::{MetricsQuery, Scrape};
 use tokio::time::MissedTickBehavior;
@@ -133,8 +133,8 @@ impl Watch {
                 Event::Decided { step, verdict: self.verification.verdict(ruling) }
             }
             (_, Some(sample)) => Event::Sampled { step, sample: sample.clone() },
-            (Some(freeze @ Ruling::Freeze { .. }), None) => Event::Stuck { step, reason: freeze.to_string() },
-            (Some(Ruling::Hold { .. }) | None, None) => return,
+            (Some(ruling), None) if asks_a_human(ruling) => Event::Stuck { step, reason: ruling.to_string() },
+            (_, None) => return,
         };
         // What the machine does not take up, it asks for again by listening.
         self.listening = matches!(event, Event::Stuck { .. });
@@ -186,6 +186,17 @@ impl Watch {
 
     fn counters(&self) -> Increments {
         Increments::new(self.rollout.canary.clone(), self.rollout.baseline.clone(), self.context.opened)
+    }
+}
+
+/// A canary that gets no traffic is an error of the set-up: waiting for it to pass would only use up the deadline.
+fn asks_a_human(ruling: &Ruling) -> bool {
+    match ruling {
+        Ruling::Freeze { .. } => true,
+        Ruling::Hold { reasons } => {
+            reasons.iter().any(|reason| matches!(reason, Reason::NoCanaryTraffic { .. }))
+        }
+        _ => false,
     }
 }
 
