@@ -1,6 +1,6 @@
 //! From a committed record to a timeline entry and a message.
 
-use crate::execute::{Cause, Outcome, Record, Run, StepResult};
+use crate::execute::{Cause, Outcome, Record, Run, StepResult, StepState};
 use crate::model::{
     Fact, IncidentStatus, Message, Part, Phase, TimelineEvent, TimelineKind, Timestamp, Tone, VerdictOutcome,
 };
@@ -80,7 +80,7 @@ fn message(record: &Record, run: &Run) -> Option<Message> {
         Record::Quarantined { target, cause, .. } => {
             Some(attention(run, &format!("{target} cannot be reached, the run keeps trying: {cause}")))
         }
-        Record::Terminal(outcome) => Some(ending(outcome, run.plan())),
+        Record::Terminal(outcome) => Some(ending(outcome, run)),
         Record::Intent(_) | Record::Opened { .. } | Record::Sealed { .. } | Record::Sampled { .. } => None,
     }
 }
@@ -120,7 +120,7 @@ fn progress(run: &Run, step: StepId, result: &StepResult) -> Option<Message> {
     Some(message)
 }
 
-fn ending(outcome: &Outcome, plan: &Plan) -> Message {
+fn ending(outcome: &Outcome, run: &Run) -> Message {
     let (tone, title, cause) = match outcome {
         Outcome::Succeeded { release: Some(release) } => (
             Tone::Good,
@@ -142,9 +142,27 @@ fn ending(outcome: &Outcome, plan: &Plan) -> Message {
             (Tone::Bad, vec![Part::Ours("A human must take over now".into())], Some(cause.clone()))
         }
     };
-    let body = cause.map(|cause| Part::Foreign(cause.to_string())).into_iter().collect();
+    let mut body: Vec<_> = cause.map(|cause| Part::Foreign(cause.to_string())).into_iter().collect();
+    if matches!(outcome, Outcome::Escalated { .. }) {
+        body.push(Part::Ours("\nWhat runs now is left alone. To be done by hand: ".into()));
+        body.push(Part::Foreign(left_to_do(run).join("; ")));
+    }
+    let plan = run.plan();
     let facts = vec![fact("Issue", &plan.request().issue), fact("Service", &plan.request().service)];
     Message { tone, phase: Phase::Ended, title, body, facts }
+}
+
+/// Returns what a human has to finish: the rest of the way forward once there is no way back, else the way back.
+fn left_to_do(run: &Run) -> Vec<String> {
+    let applied =
+        |step: &StepId| matches!(run.steps().get(usize::from(step.0)), Some(StepState::Applied { .. }));
+    let plan = run.plan();
+    if run.is_past_return() {
+        let left = plan.steps().iter().filter(|step| !applied(&step.id));
+        return left.filter_map(|step| Some(plan.effect(step.id)?.to_string())).collect();
+    }
+    let left = plan.rollback().iter().filter(|undo| !applied(&undo.id) && undo.covers.iter().any(applied));
+    left.map(|undo| undo.effect.to_string()).collect()
 }
 
 fn attention(run: &Run, why: &str) -> Message {
