@@ -1,4 +1,12 @@
 //! The engine on the reference backends, in simulated time.
 
+mod cancel;
+mod faulty_store;
+mod gates;
+mod journal;
+mod many;
+mod messages;
 mod runs;
+mod takeover;
+mod targets;
 mod world;

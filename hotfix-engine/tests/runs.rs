@@ -1,15 +1,9 @@
 //! Whole runs.
 
 use hotfix_core::execute::{Cause, Outcome};
-use hotfix_core::model::ArtifactId;
-use hotfix_core::plan::Plan;
 use hotfix_core::port::Deployer as _;
 
-use crate::world::{World, production, slot, staging};
-
-fn artifact_of(plan: &Plan) -> ArtifactId {
-    plan.release().expect("a deploy has a release").artifact.id()
-}
+use crate::world::{World, artifact_of, production, slot, staging};
 
 #[tokio::test(start_paused = true)]
 async fn a_good_fix_goes_live_and_is_merged_back() {

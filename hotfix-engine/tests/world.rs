@@ -1,22 +1,24 @@
 //! A small world: a repository with a production tag, staging and production, traffic that follows the weights.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hotfix_core::communicate::{Progress, ProgressKind};
 use hotfix_core::memory::{
     ManualClock, MemoryDeployer, MemoryMetrics, MemoryNotifier, MemoryStore, MemoryVersionControl,
-    SequentialIds,
+    SequentialIds, VerbEffect,
 };
 use hotfix_core::model::{
-    Artifact, ArtifactId, BranchName, IssueKey, ObjectId, Period, Release, ServiceName, Severity, SlotName,
-    TagName, Target, Version, WorkerName,
+    Artifact, ArtifactId, BranchName, IssueKey, ObjectId, Period, Phase, Release, ServiceName, Severity,
+    SlotName, TagName, Target, Version, WorkerName,
 };
 use hotfix_core::plan::{Plan, Planned};
 use hotfix_core::policy::{Policy, Settings};
 use hotfix_core::port::{Clock, Deployer as _, FetchMode, SourceQuery, VersionControl as _};
 use hotfix_core::request::{Fix, Goal, Request, Revision, Staging};
-use hotfix_engine::Engine;
+use hotfix_engine::{Engine, EngineBuilder, RunHandle};
 
 /// Requests per second to production.
 const RATE: u64 = 50;
@@ -42,6 +44,33 @@ pub(crate) fn staging() -> Target {
 
 pub(crate) fn slot(name: &str) -> SlotName {
     SlotName::new(name).expect("a slot")
+}
+
+pub(crate) fn artifact_of(plan: &Plan) -> ArtifactId {
+    plan.release().expect("a deploy has a release").artifact.id()
+}
+
+/// Reads on until the run comes to what is wanted.
+pub(crate) async fn until(run: &mut RunHandle, wanted: impl Fn(&ProgressKind) -> bool) -> Progress {
+    let mut seen = Vec::new();
+    while let Some(progress) = run.next().await {
+        let progress = progress.expect("a readable journal");
+        if wanted(&progress.kind) {
+            return progress;
+        }
+        seen.push(progress.to_string());
+    }
+    panic!("it never came to that:\n{}", seen.join("\n"));
+}
+
+/// Reads on until the run begins something in the phase.
+pub(crate) async fn until_phase(run: &mut RunHandle, wanted: Phase) -> Progress {
+    until(run, |kind| matches!(kind, ProgressKind::StepStarted { phase, .. } if *phase == wanted)).await
+}
+
+/// Reads on until the first judging gate of production is open.
+pub(crate) async fn until_judged(run: &mut RunHandle) -> Progress {
+    until(run, |kind| matches!(kind, ProgressKind::Looked { .. })).await
 }
 
 fn branch(name: &str) -> BranchName {
@@ -96,6 +125,11 @@ impl World {
     }
 
     pub(crate) fn engine(&self, worker: &str) -> Engine {
+        self.builder(worker).build().expect("a complete engine")
+    }
+
+    /// An engine with something else in place of one of the world's parts.
+    pub(crate) fn builder(&self, worker: &str) -> EngineBuilder {
         Engine::builder()
             .version_control(self.source.clone())
             .deployer(self.deployer.clone())
@@ -106,8 +140,6 @@ impl World {
             .ids(self.ids.clone())
             .policy(policy())
             .worker(WorkerName::new(worker).expect("a worker"))
-            .build()
-            .expect("a complete engine")
     }
 
     pub(crate) async fn plan(&self, engine: &Engine, fix: &ObjectId) -> Plan {
@@ -115,6 +147,50 @@ impl World {
             Ok(Planned::Plan(plan)) => *plan,
             other => panic!("no plan: {other:?}"),
         }
+    }
+
+    /// Plans and starts the fix.
+    pub(crate) async fn start(&self, engine: &Engine, fix: &ObjectId) -> RunHandle {
+        let plan = self.plan(engine, fix).await;
+        engine.start(plan).await.expect("a free target")
+    }
+
+    /// Lets the world's clock follow tokio's, without any traffic.
+    pub(crate) fn time(&self) -> Traffic {
+        let clock = self.clock.clone();
+        Traffic(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                clock.advance(Period::from_secs(1));
+            }
+        }))
+    }
+
+    /// Asserts that production and staging serve the artifact, with all the traffic.
+    pub(crate) async fn serves(&self, artifact: &ArtifactId) {
+        for target in [staging(), production()] {
+            let workload = self.deployer.observe(&target).await.expect("a known target");
+            assert_eq!(workload.live_artifact().as_ref(), Some(artifact), "{target}");
+            let live = workload.live.expect("a live slot");
+            assert_eq!(workload.weights.map(|weights| weights.of(&live)), Some(100), "{target}");
+        }
+    }
+
+    /// Asserts what must hold whatever went wrong on the way: no target applied a key twice or took a stamp that was
+    /// not above the one before.
+    pub(crate) fn applied_once(&self) {
+        for target in [staging(), production()] {
+            let accepted = self.deployer.accepted(&target);
+            let stamps: Vec<_> = accepted.iter().map(|verb| verb.stamp).collect();
+            assert!(stamps.is_sorted_by(|a, b| a < b), "{target}: {stamps:?}");
+            let changed = accepted.iter().filter(|verb| verb.effect == VerbEffect::Changed);
+            let keys: Vec<_> = changed.map(|verb| verb.key.clone()).collect();
+            assert_eq!(keys.len(), keys.iter().collect::<BTreeSet<_>>().len(), "{target}: {keys:?}");
+        }
+        let batches = self.source.accepted();
+        let keys: BTreeSet<_> = batches.iter().map(|batch| &batch.key).collect();
+        assert_eq!(batches.len(), keys.len(), "{batches:?}");
+        assert!(batches.is_sorted_by(|a, b| a.stamp < b.stamp), "{batches:?}");
     }
 
     /// Sends traffic for as long as the guard lives: by the weights of production, with `errors` of each thousand

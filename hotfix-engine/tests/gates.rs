@@ -1,0 +1,151 @@
+//! Gates that do not pass: no readiness, crashes, no traffic, and clocks that jump.
+
+use std::time::Duration;
+
+use hotfix_core::execute::{Cause, Outcome};
+use hotfix_core::memory::{Behaviour, ManualClock};
+use hotfix_core::model::{Fault, Period};
+use hotfix_core::port::{Clock as _, Notifier as _};
+use tokio::time::Instant;
+
+use crate::world::{World, artifact_of, production, slot, until_judged};
+
+fn summary(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::RolledBack { cause: Cause::Verdict { summary, .. }, left } if left.is_empty() => summary,
+        other => panic!("not rolled back by a verdict: {other}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_says_it_is_never_ready_goes_back_at_once() {
+    let world = World::new().await;
+    let engine = world.engine("w1");
+    let plan = world.plan(&engine, &world.fix("version 2.1.1")).await;
+    let baseline = plan.baselines()[0].snapshot.release.artifact.id();
+    let fault = Fault::NeverReady { instance: "green-1".to_owned(), after: Period::from_secs(30) };
+    world.deployer.behave(artifact_of(&plan), Behaviour::Broken(fault));
+    let _time = world.time();
+    let started = Instant::now();
+
+    let run = engine.start(plan).await.expect("a free target");
+    let summary = summary(run.outcome().await.expect("an end"));
+
+    assert!(summary.contains("green-1"), "{summary}");
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    world.serves(&baseline).await;
+    assert!(world.deployer.accepted(&production()).is_empty(), "production was never touched");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_never_becomes_ready_goes_back_at_the_deadline() {
+    let world = World::new().await;
+    let engine = world.engine("w1");
+    let plan = world.plan(&engine, &world.fix("version 2.1.1")).await;
+    let baseline = plan.baselines()[0].snapshot.release.artifact.id();
+    world.deployer.behave(artifact_of(&plan), Behaviour::Slow);
+    let _time = world.time();
+    let started = Instant::now();
+
+    let run = engine.start(plan).await.expect("a free target");
+    let summary = summary(run.outcome().await.expect("an end"));
+
+    assert!(summary.starts_with("inconclusive"), "{summary}");
+    let five_minutes = Duration::from_secs(300);
+    assert!(
+        started.elapsed() >= five_minutes && started.elapsed() < five_minutes * 2,
+        "{:?}",
+        started.elapsed()
+    );
+    world.serves(&baseline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_under_traffic_is_answered_within_a_second() {
+    let world = World::new().await;
+    let engine = world.engine("w1");
+    let plan = world.plan(&engine, &world.fix("version 2.1.1")).await;
+    let baseline = plan.baselines()[0].snapshot.release.artifact.id();
+    let _traffic = world.traffic(None, 0);
+
+    let mut run = engine.start(plan).await.expect("a free target");
+    until_judged(&mut run).await;
+    let crashed = Instant::now();
+    let fault = Fault::Exited { instance: "green-1".to_owned(), status: "killed by signal 9".to_owned() };
+    world.deployer.report(&production(), &slot("green"), fault);
+    let summary = summary(run.outcome().await.expect("an end"));
+
+    assert!(summary.contains("killed by signal 9"), "{summary}");
+    assert!(crashed.elapsed() < Duration::from_secs(1), "{:?}", crashed.elapsed());
+    world.serves(&baseline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_canary_without_traffic_is_never_promoted_and_a_human_is_asked() {
+    let world = World::new().await;
+    let engine = world.engine("w1");
+    let plan = world.plan(&engine, &world.fix("version 2.1.1")).await;
+    let baseline = plan.baselines()[0].snapshot.release.artifact.id();
+    let _time = world.time();
+
+    let mut run = engine.start(plan).await.expect("a free target");
+    let mut asked = Vec::new();
+    while let Some(progress) = run.next().await {
+        let kind = progress.expect("a readable journal").kind;
+        if let hotfix_core::communicate::ProgressKind::Attention { why, .. } = kind {
+            asked.push(why);
+        }
+    }
+    let summary = summary(run.outcome().await.expect("an end"));
+
+    assert!(summary.starts_with("inconclusive"), "{summary}");
+    world.serves(&baseline).await;
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    engine.flush().await;
+    let told = world.notifier.shown();
+    let told = told.iter().any(|shown| shown.message.plain_title() == "A human should look");
+    assert!(told, "{} was told", world.notifier.destination());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_changes_nothing() {
+    let mut took = Vec::new();
+    for jump in [0, 3_600, -3_600] {
+        let world = World::new().await;
+        let clock = ManualClock::at(world.clock.now());
+        let engine = world.builder("w1").clock(clock.clone()).build().expect("a complete engine");
+        let _traffic = world.traffic(None, 0);
+        let started = Instant::now();
+
+        let mut run = world.start(&engine, &world.fix("version 2.1.1")).await;
+        until_judged(&mut run).await;
+        clock.set(clock.now() + chrono::TimeDelta::seconds(jump));
+        let outcome = run.outcome().await.expect("an end");
+
+        assert!(matches!(outcome, Outcome::Succeeded { .. }), "{jump}: {outcome}");
+        took.push(started.elapsed());
+    }
+    assert_eq!(took, [took[0]; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_is_taken_up_by_a_clock_set_back_still_ends() {
+    let world = World::new().await;
+    let engine = world.engine("w1");
+    let plan = world.plan(&engine, &world.fix("version 2.1.1")).await;
+    world.deployer.behave(artifact_of(&plan), Behaviour::Slow);
+    let time = world.time();
+    let mut run = engine.start(plan).await.expect("a free target");
+    let open = |kind: &hotfix_core::communicate::ProgressKind| kind.to_string().contains("ready");
+    crate::world::until(&mut run, open).await;
+    drop((run, time));
+    let back = ManualClock::at(world.clock.now() - chrono::TimeDelta::hours(1));
+    let engine = world.builder("w1").clock(back).build().expect("a complete engine");
+    let started = Instant::now();
+
+    let run = engine.resume_all().await.expect("a readable store").pop().expect("one run");
+    let summary = summary(run.outcome().await.expect("an end"));
+
+    assert!(summary.starts_with("inconclusive"), "{summary}");
+    assert!(started.elapsed() <= Duration::from_secs(301), "{:?}", started.elapsed());
+}
