@@ -1,0 +1,161 @@
+//! The journal, read from the SQLite file by plain SQL.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
+
+use super::{Ending, Findings, Stamp};
+
+/// What the store's file holds.
+#[derive(Debug)]
+pub(in crate::prove) struct Journal {
+    runs: Vec<Run>,
+    pub(in crate::prove) entries: Vec<Entry>,
+    /// Targets that some run still holds.
+    claimed: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Run {
+    state: String,
+    epoch: u64,
+    expires_at: i64,
+}
+
+/// One journal entry.
+#[derive(Debug)]
+pub(in crate::prove) struct Entry {
+    seq: u64,
+    epoch: u64,
+    /// Microseconds since 1970.
+    pub(in crate::prove) at: i64,
+    pub(in crate::prove) text: String,
+    body: Value,
+}
+
+impl Entry {
+    pub(in crate::prove) fn is(&self, kind: &str) -> bool {
+        self.body["kind"] == kind
+    }
+}
+
+impl Journal {
+    /// Reads the file; one that is not there holds nothing.
+    pub(in crate::prove) fn read(path: &Path) -> Result<Self, String> {
+        let empty = Self { runs: Vec::new(), entries: Vec::new(), claimed: Vec::new() };
+        if !path.exists() {
+            return Ok(empty);
+        }
+        let read = || -> rusqlite::Result<Self> {
+            let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            db.busy_timeout(std::time::Duration::from_secs(5))?;
+            if !db.table_exists(None, "journal")? {
+                return Ok(empty);
+            }
+            let mut sql = db.prepare("SELECT state, epoch, expires_at FROM run ORDER BY number")?;
+            let runs = sql.query_map([], |row| {
+                let epoch: i64 = row.get(1)?;
+                Ok(Run { state: row.get(0)?, epoch: epoch.cast_unsigned(), expires_at: row.get(2)? })
+            })?;
+            let mut sql_entries = db.prepare("SELECT seq, epoch, at, body FROM journal ORDER BY entry")?;
+            let entries = sql_entries.query_map([], |row| {
+                let (seq, epoch): (i64, i64) = (row.get(0)?, row.get(1)?);
+                let text: String = row.get(3)?;
+                let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+                let (seq, epoch) = (seq.cast_unsigned(), epoch.cast_unsigned());
+                Ok(Entry { seq, epoch, at: row.get(2)?, text, body })
+            })?;
+            let mut sql_claims = db.prepare("SELECT name FROM target WHERE active_run IS NOT NULL")?;
+            let claimed = sql_claims.query_map([], |row| row.get(0))?;
+            Ok(Self {
+                runs: runs.collect::<rusqlite::Result<_>>()?,
+                entries: entries.collect::<rusqlite::Result<_>>()?,
+                claimed: claimed.collect::<rusqlite::Result<_>>()?,
+            })
+        };
+        read().map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    pub(in crate::prove) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    pub(super) fn epochs(&self) -> Vec<u64> {
+        self.runs.iter().map(|run| run.epoch).collect()
+    }
+
+    /// The highest epoch of any run.
+    pub(in crate::prove) fn epoch(&self) -> u64 {
+        self.epochs().into_iter().max().unwrap_or(0)
+    }
+
+    /// When the lease of the last run ends, in microseconds since 1970.
+    pub(in crate::prove) fn lease_ends(&self) -> i64 {
+        self.runs.last().map_or(0, |run| run.expires_at)
+    }
+
+    /// When the last takeover was written, in microseconds since 1970.
+    pub(in crate::prove) fn last_takeover(&self) -> Option<i64> {
+        self.entries.iter().rfind(|entry| entry.is("takeover")).map(|entry| entry.at)
+    }
+
+    /// The committed intents: which effect each stamp stands for.
+    pub(super) fn intents(&self) -> BTreeMap<Stamp, String> {
+        let intents = self.entries.iter().filter(|entry| entry.is("intent"));
+        let stamped = intents.filter_map(|entry| {
+            let intent = &entry.body["body"];
+            Some((stamp(&intent["stamp"])?, intent["key"].as_str()?.to_owned()))
+        });
+        stamped.collect()
+    }
+
+    pub(super) fn check_ended(&self, ending: Ending, findings: &mut Findings) {
+        let runs = usize::from(ending != Ending::Nothing);
+        findings.check(self.runs.len() == runs, || format!("{} runs instead of {runs}", self.runs.len()));
+        for run in &self.runs {
+            findings.check(run.state == "ended", || format!("the run is {}", run.state));
+        }
+        findings.check(self.claimed.is_empty(), || format!("still claimed: {:?}", self.claimed));
+        for (expected, entry) in (0..).zip(&self.entries) {
+            findings
+                .check(entry.seq == expected, || format!("entry {expected} has the number {}", entry.seq));
+        }
+        let falls = self.entries.windows(2).find(|pair| pair[1].epoch < pair[0].epoch);
+        findings.check(falls.is_none(), || {
+            format!("the epoch falls at entry {:?}", falls.map(|pair| pair[1].seq))
+        });
+        self.check_effects(findings);
+        if ending == Ending::Nothing {
+            return;
+        }
+        let terminal: Vec<_> = self.entries.iter().filter(|entry| entry.is("terminal")).collect();
+        findings.check(terminal.len() == 1, || format!("{} terminal records", terminal.len()));
+        findings.check(self.entries.last().is_some_and(|entry| entry.is("terminal")), || {
+            "the last record is not the terminal one".to_owned()
+        });
+        let outcome = terminal.first().map(|entry| entry.body["body"]["outcome"].clone()).unwrap_or_default();
+        findings.check(outcome == ending.outcome(), || {
+            format!("the outcome is {outcome}, not {}", ending.outcome())
+        });
+    }
+
+    /// Every intent has one outcome and stamps rise.
+    fn check_effects(&self, findings: &mut Findings) {
+        let stamps = |kind: &str| -> Vec<Stamp> {
+            let of_kind = self.entries.iter().filter(|entry| entry.is(kind));
+            of_kind.filter_map(|entry| stamp(&entry.body["body"]["stamp"])).collect()
+        };
+        let (intents, outcomes) = (stamps("intent"), stamps("outcome"));
+        findings
+            .check(intents == outcomes, || format!("intents {intents:?} and outcomes {outcomes:?} differ"));
+        let rising = intents.windows(2).all(|pair| pair[0] < pair[1]);
+        findings.check(rising, || format!("the stamps of the intents do not rise: {intents:?}"));
+    }
+}
+
+/// Reads a stamp.
+pub(super) fn stamp(value: &Value) -> Option<Stamp> {
+    Some((value["epoch"].as_u64()?, value["seq"].as_u64()?))
+}

@@ -1,0 +1,63 @@
+//! The program `prove`: one area after the other, and the parts that it plays itself as processes of their own.
+
+mod audit;
+mod cell;
+mod driver;
+mod engine;
+mod kill;
+mod program;
+mod random;
+mod repository;
+mod service;
+mod successor;
+mod traffic;
+mod trap;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+pub use engine::{Extent, Figures, kill_matrix};
+
+/// The part of the service that is deployed.
+const SERVE: &str = "@serve";
+/// The part of the agent that keeps it running.
+const AGENT: &str = "@agent";
+/// The part of a process that drives a run.
+const DRIVE: &str = "@drive";
+
+/// Runs the program with its arguments.
+#[must_use]
+pub fn main(arguments: &[String]) -> ExitCode {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words[..] {
+        [SERVE, port] => service::main(port),
+        [AGENT, state] => service::agent(Path::new(state)),
+        [DRIVE, ref rest @ ..] => driver::main(rest),
+        ["engine"] => return engine::main(),
+        _ => Err("usage: prove engine".to_owned()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            warn(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Tells whoever runs the proofs something.
+#[expect(clippy::print_stdout, reason = "this is a program for people")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+#[expect(clippy::print_stderr, reason = "this is a program for people")]
+fn warn(line: &str) {
+    eprintln!("{line}");
+}
+
+/// Builds a runtime for a part that is a process of its own.
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().build().map_err(|error| format!("no runtime: {error}"))
+}

@@ -1,0 +1,208 @@
+//! Ports that kill their process at a chosen moment, and otherwise pass everything on.
+//!
+//! The engine is the production engine; only what it is given is wrapped.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use hotfix_core::Result;
+use hotfix_core::execute::Record;
+use hotfix_core::model::{
+    IdempotencyKey, Incident, IncidentId, Period, Precondition, RefBatch, RunId, ServiceName, Stamp, Target,
+    TimelineEvent, Verb, WorkerName, Workload, WorkloadSnapshot,
+};
+use hotfix_core::port::{
+    Append, Appended, Call, Composed, Deployer, DeployerCapabilities, IncidentStore, JournalEntry, KnownGood,
+    NewRun, Opened, OutboxItem, Probe, Recipe, Renewed, Reply, RunFilter, RunSummary, Seal, Settlement,
+    SignalEntry, SourceFacts, SourceQuery, StoreCapabilities, TakenOver, VersionControl,
+    VersionControlCapabilities, WorkloadWatch,
+};
+
+use tokio::sync::RwLock;
+
+use super::kill::{KillPoint, Moment};
+
+/// Springs once, at its point.
+#[derive(Debug, Default)]
+pub(super) struct Trap {
+    point: Option<KillPoint>,
+    sprung: AtomicBool,
+    /// Held shared by every write to the store and alone by a freeze: a process that is frozen within a transaction of
+    /// SQLite would keep everybody else from writing until it wakes.
+    writing: RwLock<()>,
+}
+
+impl Trap {
+    pub(super) fn new(point: Option<KillPoint>) -> Arc<Self> {
+        Arc::new(Self { point, ..Self::default() })
+    }
+
+    async fn reached(&self, step: u16, moment: Moment) {
+        if let Some(point) = self.point
+            && point.step == step
+            && point.moment == moment
+            && !self.sprung.swap(true, Ordering::SeqCst)
+        {
+            let _nobody_writes = self.writing.write().await;
+            point.how.strike();
+        }
+    }
+
+    async fn applied(&self, key: &IdempotencyKey) {
+        let step = key.as_str().rsplit(':').next().and_then(|step| step.parse().ok());
+        if let Some(step) = step {
+            self.reached(step, Moment::AfterApply).await;
+        }
+    }
+}
+
+/// A port behind a trap.
+#[derive(Debug)]
+pub(super) struct Trapped<P> {
+    pub(super) inner: P,
+    pub(super) trap: Arc<Trap>,
+}
+
+#[async_trait]
+impl<P: IncidentStore> IncidentStore for Trapped<P> {
+    fn capabilities(&self) -> StoreCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn open_run(&self, run: NewRun) -> Result<Opened> {
+        let _writing = self.trap.writing.read().await;
+        self.inner.open_run(run).await
+    }
+
+    async fn append(&self, append: Append) -> Result<Appended> {
+        let record = Record::decode(&append.body).ok();
+        if let Some(Record::Intent(intent)) = &record {
+            self.trap.reached(intent.step.0, Moment::BeforeIntent).await;
+        }
+        let writing = self.trap.writing.read().await;
+        let appended = self.inner.append(append).await?;
+        drop(writing);
+        match record {
+            Some(Record::Intent(intent)) => self.trap.reached(intent.step.0, Moment::AfterIntent).await,
+            Some(Record::Outcome { step, .. }) => self.trap.reached(step.0, Moment::AfterOutcome).await,
+            _ => {}
+        }
+        Ok(appended)
+    }
+
+    async fn renew(&self, run: &RunId, epoch: u64, ttl: Period) -> Result<Renewed> {
+        let _writing = self.trap.writing.read().await;
+        self.inner.renew(run, epoch, ttl).await
+    }
+
+    async fn take_over(&self, run: &RunId, worker: &WorkerName, ttl: Period) -> Result<TakenOver> {
+        let _writing = self.trap.writing.read().await;
+        self.inner.take_over(run, worker, ttl).await
+    }
+
+    async fn journal(&self, run: &RunId, from: u64) -> Result<Vec<JournalEntry>> {
+        self.inner.journal(run, from).await
+    }
+
+    async fn runs(&self, filter: RunFilter) -> Result<Vec<RunSummary>> {
+        self.inner.runs(filter).await
+    }
+
+    async fn signal(&self, run: &RunId, signal: SignalEntry) -> Result<()> {
+        let _writing = self.trap.writing.read().await;
+        self.inner.signal(run, signal).await
+    }
+
+    async fn signals(&self, run: &RunId, skip: u64) -> Result<Vec<SignalEntry>> {
+        self.inner.signals(run, skip).await
+    }
+
+    async fn lease_outbox(&self, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {
+        let _writing = self.trap.writing.read().await;
+        self.inner.lease_outbox(ttl, limit).await
+    }
+
+    async fn settle_outbox(&self, id: u64, settlement: Settlement) -> Result<()> {
+        let _writing = self.trap.writing.read().await;
+        self.inner.settle_outbox(id, settlement).await
+    }
+
+    async fn undelivered(&self) -> Result<Vec<OutboxItem>> {
+        self.inner.undelivered().await
+    }
+
+    async fn incident(&self, id: &IncidentId) -> Result<Incident> {
+        self.inner.incident(id).await
+    }
+
+    async fn timeline(&self, id: &IncidentId) -> Result<Vec<TimelineEvent>> {
+        self.inner.timeline(id).await
+    }
+
+    async fn known_good(&self, target: &Target, limit: usize) -> Result<Vec<KnownGood>> {
+        self.inner.known_good(target, limit).await
+    }
+}
+
+#[async_trait]
+impl<P: Deployer> Deployer for Trapped<P> {
+    fn capabilities(&self) -> DeployerCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn observe(&self, target: &Target) -> Result<Workload> {
+        self.inner.observe(target).await
+    }
+
+    async fn watch(&self, target: &Target) -> Result<WorkloadWatch> {
+        self.inner.watch(target).await
+    }
+
+    async fn snapshot(&self, target: &Target) -> Result<WorkloadSnapshot> {
+        self.inner.snapshot(target).await
+    }
+
+    async fn apply(&self, call: &Call, target: &Target, verb: &Verb, precondition: &Precondition) -> Reply {
+        let reply = self.inner.apply(call, target, verb, precondition).await;
+        self.trap.applied(&call.key).await;
+        reply
+    }
+
+    async fn seal(&self, target: &Target, stamp: Stamp) -> Seal {
+        self.inner.seal(target, stamp).await
+    }
+
+    async fn probe(&self, target: &Target, key: &IdempotencyKey) -> Probe {
+        self.inner.probe(target, key).await
+    }
+}
+
+#[async_trait]
+impl<P: VersionControl> VersionControl for Trapped<P> {
+    fn capabilities(&self) -> VersionControlCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn observe(&self, query: &SourceQuery) -> Result<SourceFacts> {
+        self.inner.observe(query).await
+    }
+
+    async fn compose(&self, recipe: &Recipe) -> Result<Vec<Composed>> {
+        self.inner.compose(recipe).await
+    }
+
+    async fn apply(&self, call: &Call, service: &ServiceName, batch: &RefBatch) -> Reply {
+        let reply = self.inner.apply(call, service, batch).await;
+        self.trap.applied(&call.key).await;
+        reply
+    }
+
+    async fn seal(&self, service: &ServiceName, stamp: Stamp) -> Seal {
+        self.inner.seal(service, stamp).await
+    }
+
+    async fn probe(&self, service: &ServiceName, key: &IdempotencyKey) -> Probe {
+        self.inner.probe(service, key).await
+    }
+}
