@@ -1,3 +1,10 @@
-//! The long proofs of hotfix: whole runs on real processes, real repositories and a real store, killed at every point.
+//! The long proofs of the project and its comparisons with peers, as programs.
 
+pub mod compare;
 pub mod prove;
+
+/// Prints a line of a result.
+#[expect(clippy::print_stdout, reason = "this is what the programs are for")]
+pub fn say(line: &str) {
+    println!("{line}");
+}
