@@ -33,12 +33,8 @@ pub(crate) fn apply(
     if limit.remaining().is_zero() {
         return busy("the deadline has passed; nothing was tried".to_owned());
     }
-    let moves = match check(truth, batch) {
-        Ok(moves) => moves,
-        Err(reason) => return reason,
-    };
     for _ in 0..ATTEMPTS {
-        match attempt(truth, limit, call, service, &moves) {
+        match attempt(truth, limit, call, service, batch) {
             Ok(Some(reply)) => return reply,
             Ok(None) => {}
             Err(error) => return not_done(&error),
@@ -53,9 +49,9 @@ fn attempt(
     limit: &Limit,
     call: &Call,
     service: &ServiceName,
-    moves: &[Move],
+    batch: &RefBatch,
 ) -> Result<Option<Reply>, Error> {
-    let names: Vec<&str> = moves.iter().map(|step| step.name.as_str()).collect();
+    let names: Vec<&str> = batch.updates.iter().map(|update| update.name.as_str()).collect();
     let Reading { refs, marks } = truth.read(service, &names)?;
     truth.catch_up(service, &marks)?;
     let (act, answer) = match admit(call, &marks) {
@@ -67,12 +63,16 @@ fn attempt(
             (Act::Repeat { key: call.key.clone() }, receipt(mark))
         }
         Admission::Fresh => {
+            let moves = match check(truth, batch) {
+                Ok(moves) => moves,
+                Err(refusal) => return Ok(Some(refusal)),
+            };
             let drift = moves.iter().find_map(|step| drift(step, refs.get(step.name.as_str()).copied()));
             if let Some(conflict) = drift {
                 return Ok(Some(Reply::Conflict(conflict)));
             }
-            let act = Act::Apply { key: call.key.clone(), moves: moves.to_vec() };
-            (act, Receipt(format!("{} reference(s) at {}", moves.len(), call.stamp)))
+            let answer = Receipt(format!("{} reference(s) at {}", moves.len(), call.stamp));
+            (Act::Apply { key: call.key.clone(), moves }, answer)
         }
     };
     let tip = marks.first().map(|mark| mark.id);
@@ -80,6 +80,10 @@ fn attempt(
     Ok(match truth.publish(service, act.moves(), tip, mark)? {
         Published::Done => Some(Reply::Applied(answer)),
         Published::Stale => None,
+        // The batch stands, only the fence could not be raised: neither "applied at this stamp" nor "not applied".
+        Published::Refused(cause) | Published::Unavailable(cause) if matches!(act, Act::Repeat { .. }) => {
+            Some(Reply::Ambiguous(Ambiguity::Interrupted { cause }))
+        }
         Published::Refused(reason) => Some(Reply::Rejected(Rejection::Permanent { reason })),
         Published::Unavailable(reason) => Some(busy(reason)),
         Published::Unknown(error) => Some(Reply::Ambiguous(ambiguity(&error))),

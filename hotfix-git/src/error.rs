@@ -6,8 +6,6 @@ use std::time::Duration;
 use git2::Oid;
 use hotfix_core::ErrorKind;
 
-use crate::path::TreePath;
-
 /// What can go wrong below the port. The backend turns it into the error of `hotfix-core`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -135,12 +133,6 @@ pub enum Error {
         commit: Oid,
         /// What is wrong with it.
         reason: String,
-    },
-    /// A tree has a file where a folder is needed, or the other way round.
-    #[error("{path} is a file in one tree and a folder in the other")]
-    FileFolder {
-        /// The path.
-        path: TreePath,
     },
     /// The remote is not configured in this repository.
     #[error("no remote {name:?}; add it with `git remote add {name} URL`")]
@@ -310,7 +302,6 @@ impl Error {
             | Self::MessageEncoding { .. }
             | Self::NoCommonHistory { .. }
             | Self::BadRecipe { .. }
-            | Self::FileFolder { .. }
             | Self::NoRemote { .. }
             | Self::NoProgram { .. } => ErrorKind::Invalid,
         }

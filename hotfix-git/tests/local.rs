@@ -50,6 +50,17 @@ async fn a_batch_moves_references_and_leaves_the_checkout_alone() {
 }
 
 #[tokio::test]
+async fn a_repeat_is_applied_though_the_branch_was_checked_out_since() {
+    let (_sandbox, repo) = repository();
+    let (base, work) = (repo.id("main"), repo.id("work"));
+    let port = open_port(&repo, None);
+    let updates = || vec![update(branch("main"), base, work)];
+    assert_eq!(apply(&port, "k1", (1, 1), updates()).await, applied(1, "1.1"));
+    repo.git(&["switch", "--quiet", "main"]);
+    assert_eq!(apply(&port, "k1", (1, 2), updates()).await, applied(1, "1.1"));
+}
+
+#[tokio::test]
 async fn all_or_none_when_one_reference_is_elsewhere() {
     let (_sandbox, repo) = repository();
     let (base, work) = (repo.id("main"), repo.id("work"));
