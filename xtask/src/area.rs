@@ -1,6 +1,6 @@
 //! The areas of the project, and where the long proofs and the comparisons of each live.
 
-use crate::command::Run;
+use crate::command::{Run, say};
 use crate::setup::{self, Tool};
 
 /// A part of the project with proofs or comparisons of its own.
@@ -42,13 +42,26 @@ impl Area {
         }
         let find = |name: &&str| {
             let found = Self::ALL.iter().find(|(known, _)| known == name);
-            found.map(|(_, area)| *area).ok_or_else(|| format!("unknown area {name:?}; there are {}", Self::names()))
+            found
+                .map(|(_, area)| *area)
+                .ok_or_else(|| format!("unknown area {name:?}; there are {}", Self::names()))
         };
         names.iter().map(find).collect()
     }
 
     fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, area)| *area == self).map_or("", |(name, _)| name)
+    }
+
+    /// The crate whose suite is the proof of the area; `None`: it has a program of its own.
+    const fn suite(self) -> Option<&'static str> {
+        match self {
+            Self::Engine | Self::Judge => None,
+            Self::Git => Some("hotfix-git"),
+            Self::Store => Some("hotfix-store"),
+            Self::Local => Some("hotfix-local"),
+            Self::Notify => Some("hotfix-notify"),
+        }
     }
 
     const fn tools(self, long: Long) -> &'static [Tool] {
@@ -63,13 +76,43 @@ impl Area {
 pub(crate) fn run(long: Long, areas: &[Area]) -> Result<(), String> {
     let mut failed = Vec::new();
     for area in areas {
-        let program = match long {
-            Long::Prove => "prove",
-            Long::Compare => "compare",
-        };
-        let arguments = ["run", "--release", "--quiet", "-p", "hotfix-proofs", "--bin", program, "--", area.name()];
-        let ran = setup::need(area.tools(long)).and_then(|()| Run::cargo(&arguments).go());
+        let ran = setup::need(area.tools(long)).and_then(|()| match (long, area.suite()) {
+            (Long::Prove, Some(suite)) => prove_by_suite(*area, suite),
+            (Long::Prove, None) => program("prove", *area),
+            (Long::Compare, _) => program("compare", *area),
+        });
         failed.extend(ran.err());
     }
     if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
 }
+
+fn program(name: &str, area: Area) -> Result<(), String> {
+    Run::cargo(&["run", "--release", "--quiet", "-p", "hotfix-proofs", "--bin", name, "--", area.name()]).go()
+}
+
+/// Runs the suite of a crate, with real peers and killed processes in it, on many more random cases than a contributor
+/// would wait for.
+fn prove_by_suite(area: Area, package: &str) -> Result<(), String> {
+    let suite =
+        Run::cargo(&["test", "--release", "--quiet", "--no-fail-fast", "--all-features", "-p", package]);
+    let output = suite.env("PROPTEST_CASES", CASES).output()?;
+    let count = |name: &str| -> u64 {
+        let results = output.text.lines().filter(|line| line.starts_with("test result:"));
+        let parts = results.flat_map(|line| line.split([';', '.']));
+        parts.filter_map(|part| part.trim().strip_suffix(name)?.trim().parse::<u64>().ok()).sum()
+    };
+    let (passed, failed) = (count("passed"), count("failed"));
+    if !output.succeeded || failed > 0 {
+        say(&output.text);
+    }
+    let failed = failed.max(u64::from(!output.succeeded));
+    say(&format!(
+        "prove {}: checks={} failed={failed} cases_per_property={CASES}",
+        area.name(),
+        passed + failed
+    ));
+    if failed == 0 { Ok(()) } else { Err(format!("prove {} failed", area.name())) }
+}
+
+/// Random cases of each property in a long proof.
+const CASES: &str = "2000";

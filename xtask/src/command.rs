@@ -12,6 +12,13 @@ pub(crate) struct Run {
     environment: Vec<(String, String)>,
 }
 
+/// What a program printed.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) succeeded: bool,
+    pub(crate) text: String,
+}
+
 impl Run {
     pub(crate) fn new(program: &str, arguments: &[&str]) -> Self {
         Self {
@@ -36,13 +43,27 @@ impl Run {
         let line = format!("{} {}", self.program, self.arguments.join(" "));
         say(&format!("$ {line}"));
         let started = now();
-        let status = self.command().status().map_err(|error| format!("`{line}` cannot be started: {error}"))?;
+        let status =
+            self.command().status().map_err(|error| format!("`{line}` cannot be started: {error}"))?;
         if status.success() {
             say(&format!("  done in {:.1} s", started.elapsed().as_secs_f32()));
             Ok(())
         } else {
             Err(format!("`{line}` failed: {status}"))
         }
+    }
+
+    /// Runs to the end and returns what was printed.
+    pub(crate) fn output(&self) -> Result<Output, String> {
+        let line = format!("{} {}", self.program, self.arguments.join(" "));
+        say(&format!("$ {line}"));
+        let output =
+            self.command().output().map_err(|error| format!("`{line}` cannot be started: {error}"))?;
+        let printed = [output.stdout, output.stderr].concat();
+        Ok(Output {
+            succeeded: output.status.success(),
+            text: String::from_utf8_lossy(&printed).into_owned(),
+        })
     }
 
     /// Returns whether the program runs and succeeds, without showing anything.

@@ -11,14 +11,30 @@ pub(crate) struct Tool {
     pub(crate) needed_for: &'static str,
 }
 
-pub(crate) const GIT: Tool =
-    Tool { program: "git", package: "git", check: &["--version"], needed_for: "hotfix-git pushes and fetches with it" };
-pub(crate) const CC: Tool =
-    Tool { program: "cc", package: "gcc", check: &["--version"], needed_for: "libgit2 and SQLite are built with it" };
-pub(crate) const NGINX: Tool =
-    Tool { program: "nginx", package: "nginx-light", check: &["-v"], needed_for: "the proxy is measured beside it" };
-pub(crate) const WRK: Tool =
-    Tool { program: "wrk", package: "wrk", check: &["-v"], needed_for: "it is the load of the proxy's measure" };
+pub(crate) const GIT: Tool = Tool {
+    program: "git",
+    package: "git",
+    check: &["--version"],
+    needed_for: "hotfix-git pushes and fetches with it",
+};
+pub(crate) const CC: Tool = Tool {
+    program: "cc",
+    package: "gcc",
+    check: &["--version"],
+    needed_for: "libgit2 and SQLite are built with it",
+};
+pub(crate) const NGINX: Tool = Tool {
+    program: "nginx",
+    package: "nginx-light",
+    check: &["-v"],
+    needed_for: "the proxy is measured beside it",
+};
+pub(crate) const WRK: Tool = Tool {
+    program: "wrk",
+    package: "wrk",
+    check: &["-v"],
+    needed_for: "it is the load of the proxy's measure",
+};
 
 /// Makes sure that the tools are there: installs what is missing as root, otherwise says the one command that does.
 pub(crate) fn need(tools: &[Tool]) -> Result<(), String> {

@@ -4,18 +4,16 @@ use crate::command::{Run, say};
 use crate::setup;
 
 /// Every example, with the arguments it is run with.
-const EXAMPLES: &[(&str, &[&str])] = &[
-    ("plan_only", &[]),
-    ("custom_backend", &[]),
-    ("hotfix", &["--help"]),
-    ("quickstart", &[]),
-];
+const EXAMPLES: &[(&str, &[&str])] =
+    &[("plan_only", &[]), ("custom_backend", &[]), ("hotfix", &["--help"]), ("quickstart", &[])];
 
 pub(crate) fn run() -> Result<(), String> {
     setup::need(&[setup::GIT, setup::CC])?;
     Run::cargo(&["fmt", "--all", "--check"]).go()?;
     Run::cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]).go()?;
-    Run::cargo(&["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings").go()?;
+    Run::cargo(&["doc", "--workspace", "--no-deps", "--all-features"])
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .go()?;
     Run::cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]).go()?;
     for (example, arguments) in EXAMPLES {
         let mut command = vec!["run", "--quiet", "--example", example, "--"];
