@@ -198,8 +198,14 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        for pid in self.processes() {
-            kill(pid, Signal::KILL);
+        // Without the releases an agent that still runs can start nothing any more.
+        let _ = std::fs::remove_dir_all(self.state());
+        loop {
+            let left = self.processes();
+            if left.is_empty() {
+                break;
+            }
+            left.into_iter().for_each(|pid| kill(pid, Signal::KILL));
         }
     }
 }

@@ -192,8 +192,7 @@ impl Member {
             process: None,
         };
         let folder = instance.folder(&self.instances);
-        fs::create_dir_all(&folder)
-            .map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
+        fs::create_dir(&folder).map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
         instance.write(&folder).map_err(|error| error.to_string())?;
         let request = SpawnRequest {
             manifest: &self.manifest,

@@ -64,7 +64,9 @@ impl TargetTask {
         folder: TargetFolder,
         tokens: Arc<Tokens>,
     ) -> Result<Self, LocalError> {
-        let survivors = instances::survivors(&folder.instances())?;
+        let path = folder.instances();
+        fs::create_dir_all(&path).map_err(LocalError::io("create", &path))?;
+        let survivors = instances::survivors(&path)?;
         let recorded = RouterRecord::read(&folder.router());
         let (sender, updates) = unbounded_channel();
         let means = Means { folder: folder.clone(), tokens, updates: sender };
