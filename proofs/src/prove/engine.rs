@@ -162,7 +162,7 @@ impl Figures {
         let mut done = 0_u32;
         while let Some(verdict) = playing.next().await {
             done += 1;
-            if extent == Extent::Whole && done % 20 == 0 {
+            if extent == Extent::Whole && done.is_multiple_of(20) {
                 warn(&format!("{done} worlds done"));
             }
             self.add(verdict);
