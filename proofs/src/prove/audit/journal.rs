@@ -78,6 +78,23 @@ impl Journal {
         read().map_err(|error| format!("{}: {error}", path.display()))
     }
 
+    /// A forged journal with one run.
+    #[cfg(test)]
+    pub(super) fn of(state: &str, claimed: &[&str], records: &[Value]) -> Self {
+        let entry = |(seq, body): (u64, &Value)| Entry {
+            seq,
+            epoch: 1,
+            at: 0,
+            text: body.to_string(),
+            body: body.clone(),
+        };
+        Self {
+            runs: vec![Run { state: state.to_owned(), epoch: 1, expires_at: 0 }],
+            entries: (0..).zip(records).map(entry).collect(),
+            claimed: claimed.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
     pub(in crate::prove) fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }

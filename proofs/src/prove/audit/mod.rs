@@ -5,6 +5,8 @@ mod host;
 mod journal;
 mod source;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
