@@ -104,7 +104,7 @@ async fn settle(ports: &Backends, item: OutboxItem) {
     let settlement = match found {
         Some(notifier) => attempt(&**notifier, &item).await,
         None => Settlement::Retry {
-            after: LONGEST_WAIT,
+            after: FIRST_WAIT,
             cause: format!("this process has no notifier for {}", item.destination),
         },
     };

@@ -79,7 +79,14 @@ impl Machine {
         }
     }
 
+    /// Begins, once: the stamps of an epoch are not given out a second time.
     fn resume(&mut self, worker: WorkerName, epoch: u64, now: Timestamp) -> Vec<Command> {
+        if self.doing != Doing::Nothing || self.stamp != Stamp::ZERO {
+            return Vec::new();
+        }
+        if let Course::Ended(_) = self.state.course {
+            return self.stop(Stop::Ended);
+        }
         self.stamp = Stamp::new(epoch, 0);
         if self.state.epoch == epoch {
             self.next(now)

@@ -5,7 +5,7 @@
 //! that cannot be sealed or read keeps its claim and is tried for as long as it takes.
 
 use super::machine::{Doing, Machine};
-use super::{Command, Failure, Intent, Known, Record, Run, StepResult, StepState, Stop};
+use super::{Command, Course, Failure, Intent, Known, Record, Run, StepResult, StepState, Stop};
 use crate::model::{Effect, Fenced, Period, Stamp, Timestamp};
 use crate::plan::StepId;
 use crate::port::{Conflict, Probe, Rejection, Seal};
@@ -164,7 +164,8 @@ impl Run {
             Failure::Rejected(Rejection::Busy { retry_after, .. }) => *retry_after,
             _ => None,
         };
-        if intent.attempt >= execution.attempts || now >= intent.deadline {
+        let turned_back = !undo && self.course != Course::Forward;
+        if turned_back || intent.attempt >= execution.attempts || now >= intent.deadline {
             return None;
         }
         let wait = backoff(execution.backoff, execution.backoff_limit, intent.attempt);

@@ -236,6 +236,7 @@ impl Run {
     /// be put back needs a human, a reference that cannot be tidied up is only reported.
     fn fail(&mut self, step: StepId, cause: Cause) {
         match self.plan.step(step).map(|step| step.on_failure) {
+            Some(_) if self.course != Course::Forward => {}
             Some(OnFailure::RollBack) => self.course = Course::Back(cause),
             Some(OnFailure::Escalate) => self.course = Course::Escalating(cause),
             None if self.is_workload(step) => self.course = Course::Escalating(cause),
@@ -262,6 +263,17 @@ impl Run {
         let crate::port::Signal::Cancel { reason } = &entry.signal;
         if self.course == Course::Forward && !self.is_past_return() {
             self.course = Course::Back(Cause::Cancelled { by: entry.by.clone(), reason: reason.clone() });
+            self.doubt_refusals();
+        }
+    }
+
+    /// Only a higher stamp keeps a late copy of a refused request out. When no further attempt will bring one, the
+    /// outcome of the last is unknown again, so that a seal does.
+    fn doubt_refusals(&mut self) {
+        for step in &mut self.steps {
+            if let StepState::Waiting { intent, .. } = step {
+                *step = StepState::Intended(intent.clone());
+            }
         }
     }
 
