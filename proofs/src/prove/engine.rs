@@ -23,6 +23,8 @@ pub enum Extent {
     Whole,
     /// A dozen cells spread over the matrix.
     Sample,
+    /// Random kills only.
+    Random,
 }
 
 /// How many runs are killed at random times.
@@ -49,9 +51,9 @@ pub struct Figures {
     pub resume_ms: Vec<f64>,
 }
 
-pub(super) fn main() -> ExitCode {
+pub(super) fn main(extent: Extent) -> ExitCode {
     let program = std::env::current_exe().map_err(|error| format!("this program has no path: {error}"));
-    let proven = program.and_then(|program| super::runtime()?.block_on(kill_matrix(&program, Extent::Whole)));
+    let proven = program.and_then(|program| super::runtime()?.block_on(kill_matrix(&program, extent)));
     match proven {
         Err(error) => {
             warn(&error);
@@ -85,10 +87,14 @@ pub async fn kill_matrix(program: &Path, extent: Extent) -> Result<Figures, Stri
         longest = longest.max(took);
         cases.extend(effects.into_iter().flat_map(|(step, what)| cells(patch, step, &what)));
     }
-    if extent == Extent::Sample {
-        let stride = cases.len().div_ceil(SAMPLE).max(1);
-        // A stride that shares no factor with the moments and successors meets all of them.
-        cases = cases.into_iter().step_by(stride | 1).collect();
+    match extent {
+        Extent::Whole => {}
+        Extent::Random => cases.clear(),
+        Extent::Sample => {
+            let stride = cases.len().div_ceil(SAMPLE).max(1);
+            // A stride that shares no factor with the moments and successors meets all of them.
+            cases = cases.into_iter().step_by(stride | 1).collect();
+        }
     }
     figures.cells = cases.len();
     let played = cases.into_iter().map(|case| {
@@ -96,7 +102,7 @@ pub async fn kill_matrix(program: &Path, extent: Extent) -> Result<Figures, Stri
         async move { case.play(&ground).await }
     });
     figures.gather(played, extent).await;
-    if extent == Extent::Whole {
+    if extent != Extent::Sample {
         figures.random = usize::try_from(RANDOM_RUNS).unwrap_or(usize::MAX);
         let played = (0..RANDOM_RUNS).map(|seed| {
             let ground = Arc::clone(&ground);
@@ -162,7 +168,7 @@ impl Figures {
         let mut done = 0_u32;
         while let Some(verdict) = playing.next().await {
             done += 1;
-            if extent == Extent::Whole && done.is_multiple_of(20) {
+            if extent != Extent::Sample && done.is_multiple_of(20) {
                 warn(&format!("{done} worlds done"));
             }
             self.add(verdict);

@@ -33,8 +33,9 @@ pub fn main(arguments: &[String]) -> ExitCode {
         [SERVE, port] => service::main(port),
         [AGENT, state] => service::agent(Path::new(state)),
         [DRIVE, ref rest @ ..] => driver::main(rest),
-        ["engine"] => return engine::main(),
-        _ => Err("usage: prove engine".to_owned()),
+        ["engine"] => return engine::main(Extent::Whole),
+        ["engine", "random"] => return engine::main(Extent::Random),
+        _ => Err("usage: prove engine [random]".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -49,7 +49,9 @@ impl Journal {
             return Ok(empty);
         }
         let read = || -> rusqlite::Result<Self> {
-            let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            // Whoever opens the file first after a kill has to recover its log, which a read-only connection cannot.
+            let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            db.pragma_update(None, "query_only", true)?;
             db.busy_timeout(std::time::Duration::from_secs(5))?;
             if !db.table_exists(None, "journal")? {
                 return Ok(empty);
