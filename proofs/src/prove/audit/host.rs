@@ -31,13 +31,12 @@ pub(super) fn check_files(site: &Site, findings: &mut Findings) {
     for repository in [&site.origin, &site.work] {
         let stale: Vec<_> = files_below(repository).into_iter().filter(|path| is_stale(path)).collect();
         findings.check(stale.is_empty(), || format!("left in the repository: {stale:?}"));
+        check_free(&repository.join(TURN), findings);
     }
     for name in TARGETS {
         let folder = site.state.join("targets").join(name);
         for lock in ["state.lock", "releases.lock"] {
-            let path = folder.join(lock);
-            let free = !path.exists() || File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
-            findings.check(free, || format!("{} is held", path.display()));
+            check_free(&folder.join(lock), findings);
         }
         let releases = fs::read_dir(folder.join("releases")).into_iter().flatten().filter_map(Result::ok);
         let odd: Vec<_> = releases
@@ -48,6 +47,15 @@ pub(super) fn check_files(site: &Site, findings: &mut Findings) {
     }
 }
 
+/// The file that whoever changes the repository locks, and that stays.
+const TURN: &str = "hotfix.lock";
+
+/// Checks a lock file that stays and is held through the kernel.
+fn check_free(path: &Path, findings: &mut Findings) {
+    let free = !path.exists() || File::open(path).is_ok_and(|file| file.try_lock().is_ok());
+    findings.check(free, || format!("{} is held", path.display()));
+}
+
 fn is_tree(name: &str) -> bool {
     name.len() == 40 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -55,7 +63,7 @@ fn is_tree(name: &str) -> bool {
 /// Locks of git, and what a push leaves that was never finished.
 fn is_stale(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    name.ends_with(".lock")
+    (name.ends_with(".lock") && name != TURN)
         || path.components().any(|part| part.as_os_str().to_string_lossy().contains("incoming-"))
 }
 
