@@ -60,11 +60,12 @@ fn is_tree(name: &str) -> bool {
     name.len() == 40 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Locks of git, and what a push leaves that was never finished.
+/// Locks of git that block somebody, and what a push leaves that was never finished. A lock below `refs/hotfix` blocks
+/// nobody: whoever has the turn takes it away.
 fn is_stale(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    (name.ends_with(".lock") && name != TURN)
-        || path.components().any(|part| part.as_os_str().to_string_lossy().contains("incoming-"))
+    let text = path.to_string_lossy();
+    let blocks = text.ends_with(".lock") && !text.ends_with(TURN) && !text.contains("/refs/hotfix/");
+    blocks || text.contains("/incoming-")
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
