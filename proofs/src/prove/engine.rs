@@ -60,9 +60,6 @@ pub(super) fn main(extent: Extent) -> ExitCode {
             ExitCode::from(2)
         }
         Ok(figures) => {
-            for failure in &figures.failed {
-                warn(failure);
-            }
             say(&figures.to_string());
             if figures.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
@@ -111,8 +108,7 @@ pub async fn kill_matrix(program: &Path, extent: Extent) -> Result<Figures, Stri
         figures.gather(played, extent).await;
     }
     if !figures.failed.is_empty() {
-        let kept = folder.keep();
-        figures.failed.push(format!("the evidence is kept in {}", kept.display()));
+        warn(&format!("the evidence is kept in {}", folder.keep().display()));
     }
     figures.resume_ms.sort_by(f64::total_cmp);
     Ok(figures)
