@@ -80,7 +80,13 @@ pub async fn kill_matrix(program: &Path, extent: Extent) -> Result<Figures, Stri
     let mut cases = Vec::new();
     let mut longest = Duration::ZERO;
     for patch in [Patch::Good, Patch::Bad] {
-        let (effects, took) = reference(&ground, patch, &mut figures).await?;
+        let (effects, took) = match reference(&ground, patch, &mut figures).await {
+            Ok(found) => found,
+            Err(error) => {
+                let _kept = folder.keep();
+                return Err(error);
+            }
+        };
         longest = longest.max(took);
         cases.extend(effects.into_iter().flat_map(|(step, what)| cells(patch, step, &what)));
     }
