@@ -1,5 +1,7 @@
 //! A dozen cells of the kill matrix, so that every run of the tests kills a few drivers.
 
+mod judge;
+
 use std::path::Path;
 
 use hotfix_proofs::prove::{Extent, kill_matrix};

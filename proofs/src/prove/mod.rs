@@ -4,6 +4,7 @@ mod audit;
 mod cell;
 mod driver;
 mod engine;
+mod judge;
 mod kill;
 mod program;
 mod random;
@@ -17,6 +18,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 pub use engine::{Extent, Figures, kill_matrix};
+pub use judge::{Check, Claim, Study};
 
 /// The part of the service that is deployed.
 const SERVE: &str = "@serve";
@@ -33,9 +35,9 @@ pub fn main(arguments: &[String]) -> ExitCode {
         [SERVE, port] => service::main(port),
         [AGENT, state] => service::agent(Path::new(state)),
         [DRIVE, ref rest @ ..] => driver::main(rest),
-        ["engine"] => return engine::main(Extent::Whole),
-        ["engine", "random"] => return engine::main(Extent::Random),
-        _ => Err("usage: prove engine [random]".to_owned()),
+        ["engine"] => return engine::main(),
+        ["judge"] => return judge::main(),
+        _ => Err("usage: prove engine|judge".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
