@@ -2,7 +2,6 @@
 //! how a run of it is driven without waiting.
 
 mod failure;
-pub mod journal;
 pub mod program;
 pub mod replay;
 pub mod repository;
