@@ -2,6 +2,7 @@
 //! how a run of it is driven without waiting.
 
 mod failure;
+pub mod journal;
 pub mod program;
 pub mod replay;
 pub mod repository;
