@@ -1,5 +1,7 @@
 //! One entry made durable, and one for each of 64 runs at once, beside bare SQLite with the same settings.
 
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up is to fail loudly")]
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hotfix_benches::journal::{Bare, Entries, Stored};
 

@@ -1,5 +1,7 @@
 //! One scrape taken in, and everything that is said after it.
 
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up is to fail loudly")]
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use hotfix_benches::world::noon;
 use hotfix_core::decide::{Gate, Verification};

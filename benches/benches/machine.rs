@@ -1,5 +1,7 @@
 //! A whole run through the machine, and its journal written, read and folded.
 
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up is to fail loudly")]
+
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use hotfix_benches::replay::{EPOCH, Replay};
 use hotfix_benches::world::{Shop, policy, request};

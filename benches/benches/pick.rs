@@ -1,5 +1,7 @@
 //! A fix of three files picked onto four release branches of a small repository, kept in the end.
 
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up is to fail loudly")]
+
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hotfix_benches::repository::{CloneKind, Generated, SMALL, pick_onto_all};
 

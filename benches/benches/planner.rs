@@ -1,5 +1,7 @@
 //! From an observed snapshot to a complete plan, its second opinion and its text.
 
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up is to fail loudly")]
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use hotfix_benches::world::{Shop, policy, request};
 use hotfix_core::plan::{check, plan};

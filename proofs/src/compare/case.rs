@@ -59,9 +59,7 @@ impl Case {
         match self.goal {
             Goal::Ratio(least) => self.ratio().is_some_and(|ratio| ratio >= least),
             Goal::AtMost(most) => self.ours.value <= most.value,
-            Goal::PeerPlus(most) => {
-                self.peer.is_some_and(|peer| self.ours.value - peer.value <= most.value)
-            }
+            Goal::PeerPlus(most) => self.peer.is_some_and(|peer| self.ours.value - peer.value <= most.value),
         }
     }
 }

@@ -63,9 +63,7 @@ mod tests {
 
     #[test]
     fn the_median_is_the_middle_or_between_the_two_in_the_middle() {
-        for (values, middle) in
-            [(vec![], 0.0), (vec![3.0, 1.0, 9.0], 3.0), (vec![4.0, 1.0, 2.0, 9.0], 3.0)]
-        {
+        for (values, middle) in [(vec![], 0.0), (vec![3.0, 1.0, 9.0], 3.0), (vec![4.0, 1.0, 2.0, 9.0], 3.0)] {
             assert!((median(values) - middle).abs() < 1e-12);
         }
     }

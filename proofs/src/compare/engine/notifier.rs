@@ -51,7 +51,7 @@ pub(super) fn measure() -> Result<Case, Failure> {
 
 /// Lets a bad canary be rolled back, and returns how long that took from the verdict on.
 async fn roll_back(manner: Manner) -> Result<Duration, Failure> {
-    let (shop, clock) = (Shop::open()?, Arc::new(SystemClock));
+    let (shop, clock) = (Shop::open()?, || Arc::new(SystemClock));
     let notifier = MemoryNotifier::new("memory:incidents");
     if manner == Manner::Hung {
         (0..DELIVERIES).for_each(|_| notifier.trouble(DeliveryTrouble::Hangs));
@@ -59,9 +59,9 @@ async fn roll_back(manner: Manner) -> Result<Duration, Failure> {
     let engine = Engine::builder()
         .version_control(shop.source.clone())
         .deployer(shop.deployer.clone())
-        .metrics(BadCanary(MemoryMetrics::new(clock.clone(), LOOK)))
+        .metrics(BadCanary(MemoryMetrics::new(clock(), LOOK)))
         .notifier(notifier)
-        .store(MemoryStore::new(clock))
+        .store(MemoryStore::new(clock()))
         .policy(brisk_policy(LOOK)?)
         .build()?;
     let plan = match engine.plan(&request()?).await? {
