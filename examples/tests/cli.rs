@@ -1,0 +1,92 @@
+//! The command line from end to end: the built example, real processes, a repository in a temporary folder.
+
+mod site;
+
+use site::{Site, serve};
+
+/// The service that the site deploys is this very program, started again by the manifest.
+#[test]
+fn service() {
+    serve();
+}
+
+#[test]
+fn a_fix_is_created_planned_deployed_and_taken_back() {
+    let site = Site::installed("100ms");
+
+    let created = site.hotfix(&["create", "--issue", "PROD-1", "--severity", "p3", "--yes"]);
+    created.ends(0);
+    assert_eq!(site.git(&["rev-parse", "hotfix/2.1.1"]), site.git(&["rev-parse", "v2.1.0^{commit}"]));
+    site.hotfix(&["create", "--issue", "PROD-1", "--severity", "p3", "--yes"]).ends(0).says("nothing to do");
+    site.git(&["branch", "-D", "hotfix/2.1.1"]);
+
+    let first = site.commit("one", "fix: the first");
+    let plan = site.deploy("plan", &first, &["--format", "mermaid"]);
+    plan.ends(0).says("flowchart TD");
+    site.deploy("plan", &first, &["--format", "json"]).ends(0).says("\"steps\"");
+    assert_eq!(site.git(&["tag"]), "v2.1.0");
+
+    site.deploy("deploy", &first, &[]).ends(2).complains("add --yes");
+    site.deploy("deploy", &first, &["--yes"]).ends(0).says("is live").says("hotfix rollback --to 2.1.0");
+    assert_eq!(site.git(&["tag"]), "v2.1.0\nv2.1.1\nv2.1.1-rc.1");
+    assert_eq!(site.answer(), "one");
+    site.hotfix(&["status"]).ends(0).says("production/shop: v2.1.1-rc.1 on").says("100 % of the traffic");
+
+    let second = site.commit("two", "fix: the second");
+    site.deploy("deploy", &second, &["--yes"]).ends(0);
+    assert_eq!(site.answer(), "two");
+    let back = ["rollback", "--to", "last-known-good", "--reason", "orders are missing", "--yes"];
+    site.hotfix(&back).ends(0);
+    assert_eq!(site.answer(), "one");
+
+    let runs = site.hotfix(&["status", "--all"]);
+    let run = runs.first_run();
+    runs.ends(0).says("ended");
+    site.hotfix(&["watch", &run]).ends(0).says("[0]");
+    site.hotfix(&["cancel", &run, "--reason", "too late"]).ends(1).complains("has ended");
+    site.hotfix(&["resume"]).ends(0).says("no run was left");
+}
+
+#[test]
+fn a_run_that_was_left_keeps_others_out_and_is_resumed() {
+    let site = Site::installed("5m");
+    let fix = site.commit("one", "fix: the first");
+    let mut driver = site.start_deploy(&fix);
+    let run = driver.says(" step 5: ");
+    site.deploy("deploy", &fix, &["--yes"]).ends(7).complains(&run);
+    site.hotfix(&["resume", &run]).ends(7).complains("is driven by");
+    driver
+        .interrupt()
+        .ends(8)
+        .says(&format!("hotfix watch {run} --from"))
+        .says(&format!("hotfix resume {run}"));
+    site.hotfix(&["cancel", &run, "--reason", "wrong fix"]).ends(0);
+    site.resume_when_free(&run).ends(4).says("wrong fix");
+    assert_eq!(site.git(&["branch", "--list", "hotfix/*"]), "");
+}
+
+#[test]
+fn mistakes_are_named() {
+    let site = Site::empty();
+    site.hotfix(&["status", "--config", "nowhere.toml"]).ends(2).complains("nowhere.toml: No such file");
+    site.write_config("service = \"shop\"\n[policy.source]\nprodction = \"main\"\n");
+    let typo = "hotfix.toml: line 3, policy.source.prodction: unknown field `prodction`, expected one of";
+    site.hotfix(&["status"]).ends(2).complains(typo);
+    site.write_config("service = \"shop\"\n[policy.rollout]\ncanary_steps = [50, 10]\n");
+    site.hotfix(&["status"]).ends(2).complains("policy.rollout.canary_steps is [50, 10]; allowed are rising");
+    site.write_config("service = \"Shop\"\n");
+    site.hotfix(&["status"]).ends(2).complains("line 1, service: invalid service name \"Shop\"");
+    site.write_config("service = \"shop\"\n[targets.prod]\n");
+    site.hotfix(&["status"]).ends(2).complains("targets.prod is no environment");
+    site.write_config("service = \"shop\"\n");
+    site.hotfix(&["watch", "run-0"]).ends(2).complains("there is no run run-0; `status` lists");
+    site.hotfix(&["rollback", "--to", "newest", "--reason", "x"])
+        .ends(2)
+        .complains("allowed are last-known-good");
+    site.hotfix(&["deploy"]).ends(2).complains("--issue");
+    site.hotfix(&["install", "--tag", "v9.9.9"])
+        .ends(2)
+        .complains("there is no tag v9.9.9; there are v2.1.0");
+    site.hotfix(&["rollback", "--reason", "x", "--yes"]).ends(3).complains("refused for");
+    site.hotfix(&["--help"]).ends(0).says("7  busy");
+}
