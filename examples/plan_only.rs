@@ -115,7 +115,7 @@ fn now() -> Result<Timestamp> {
 }
 
 fn object(number: usize) -> Result<ObjectId> {
-    Ok(ObjectId::new(format!("{number:040x}"))?)
+    Ok(ObjectId::new(format!("{number:0<40x}"))?)
 }
 
 fn capabilities() -> Capabilities {

@@ -70,7 +70,7 @@ impl Session {
         let mut builder = Engine::builder()
             .version_control(self.git()?)
             .deployer(self.deployer())
-            .metrics(LocalMetrics::new(self.local(), clock.clone()))
+            .metrics(LocalMetrics::new(self.local(), Arc::new(SystemClock)))
             .store(self.store().await?)
             .policy(self.config.policy.clone())
             .worker(self.worker()?);

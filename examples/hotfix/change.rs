@@ -1,7 +1,8 @@
 //! `create`, `deploy`, `rollback`: plan, show, ask, drive. And `plan`, which ends after showing.
 
 use hotfix::EngineError;
-use hotfix::plan::{Mermaid, Plan, Planned};
+use hotfix::plan::{Baseline, Mermaid, Planned};
+use hotfix::port::IncidentStore as _;
 
 use crate::arguments::{Change, Format};
 use crate::backends::{Session, flush};
@@ -29,13 +30,11 @@ pub(crate) async fn run(session: &Session, what: &Change) -> Result<Exit, Failur
             }
         }
     }
-    let back = way_back(&plan);
+    let before = plan.release().and(plan.baselines().last()).cloned();
     let run = engine.start(*plan).await?;
     let exit = follow::drive(session, &engine, run).await?;
-    if exit == Exit::Done
-        && let Some(back) = back
-    {
-        say::line(format_args!("to go back: {back}"));
+    if let Some(before) = before.filter(|_| exit == Exit::Done) {
+        show_way_back(session, &before).await?;
     }
     Ok(exit)
 }
@@ -60,10 +59,18 @@ pub(crate) async fn show(session: &Session, what: &Change, format: Format) -> Re
     Ok(Exit::Done)
 }
 
-/// The command that takes a deploy back after it ended.
-fn way_back(plan: &Plan) -> Option<String> {
-    plan.release()?;
-    let before = plan.baselines().last()?;
-    let version = &before.snapshot.release.version;
-    Some(format!("hotfix rollback --to {version} --reason '…' --environment {}", before.target.environment))
+/// Says how to take a deploy back after it ended. Only what a run proved can be gone back to.
+async fn show_way_back(session: &Session, before: &Baseline) -> Result<(), Failure> {
+    let Baseline { target, snapshot } = before;
+    let (release, artifact) = (&snapshot.release, snapshot.release.artifact.id());
+    let proven = session.store().await?.known_good(target, usize::MAX >> 1).await?;
+    if proven.iter().any(|good| good.release.artifact.id() == artifact) {
+        let (version, environment) = (&release.version, &target.environment);
+        say::line(format_args!(
+            "to go back: hotfix rollback --to {version} --environment {environment} --reason '…'"
+        ));
+    } else {
+        say::line(format_args!("no run ever proved {release} on {target}, so there is no rollback to it"));
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! The command line from end to end: the built example, real processes, a repository in a temporary folder.
 
+#[cfg(test)]
 mod site;
 
 use site::{Site, serve};
@@ -27,13 +28,13 @@ fn a_fix_is_created_planned_deployed_and_taken_back() {
     assert_eq!(site.git(&["tag"]), "v2.1.0");
 
     site.deploy("deploy", &first, &[]).ends(2).complains("add --yes");
-    site.deploy("deploy", &first, &["--yes"]).ends(0).says("is live").says("hotfix rollback --to 2.1.0");
+    site.deploy("deploy", &first, &["--yes"]).ends(0).says("is live").says("no run ever proved v2.1.0");
     assert_eq!(site.git(&["tag"]), "v2.1.0\nv2.1.1\nv2.1.1-rc.1");
     assert_eq!(site.answer(), "one");
     site.hotfix(&["status"]).ends(0).says("production/shop: v2.1.1-rc.1 on").says("100 % of the traffic");
 
     let second = site.commit("two", "fix: the second");
-    site.deploy("deploy", &second, &["--yes"]).ends(0);
+    site.deploy("deploy", &second, &["--yes"]).ends(0).says("to go back: hotfix rollback --to 2.1.1 ");
     assert_eq!(site.answer(), "two");
     let back = ["rollback", "--to", "last-known-good", "--reason", "orders are missing", "--yes"];
     site.hotfix(&back).ends(0);
@@ -89,4 +90,16 @@ fn mistakes_are_named() {
         .complains("there is no tag v9.9.9; there are v2.1.0");
     site.hotfix(&["rollback", "--reason", "x", "--yes"]).ends(3).complains("refused for");
     site.hotfix(&["--help"]).ends(0).says("7  busy");
+}
+
+#[test]
+fn the_readme_has_the_exit_codes_of_the_help() {
+    let readme = include_str!("../hotfix/README.md").replace('`', "");
+    let help = Site::empty().hotfix(&["--help"]).out;
+    let (_, codes) = help.split_once("Exit codes:\n").unwrap();
+    let rows: Vec<_> = codes.lines().filter_map(|line| line.trim().split_once("  ")).collect();
+    assert_eq!(rows.len(), 9, "{codes}");
+    for (code, meaning) in rows {
+        assert!(readme.contains(&format!("| {code} | {meaning} |")), "{code}: {meaning}");
+    }
 }
