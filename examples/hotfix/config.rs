@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use hotfix::model::{EnvironmentName, ServiceName};
 use hotfix::notify::{SlackWebApiConfig, SlackWebhookConfig};
 use hotfix::policy::{Policy, Settings};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::exit::Failure;
 
@@ -36,6 +36,7 @@ struct Written {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct TargetSettings {
     /// Where its proxy listens; port 0 lets the system choose one for good.
+    #[serde(deserialize_with = "address")]
     pub(crate) listen: SocketAddr,
     /// How many instances it has.
     pub(crate) replicas: NonZeroU16,
@@ -126,6 +127,14 @@ impl Written {
     }
 }
 
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(from)?;
+    text.parse().map_err(|_| {
+        let allowed = "an address with a port, such as 127.0.0.1:8080 or [::1]:0";
+        serde::de::Error::custom(format!("invalid address {text:?}: allowed is {allowed}"))
+    })
+}
+
 fn state() -> PathBuf {
     ".hotfix".into()
 }
@@ -133,7 +142,7 @@ fn state() -> PathBuf {
 /// Says where a mistake is. Values are not quoted beyond what the message holds: one of them could be a secret.
 fn explain(text: &str, error: &toml::de::Error) -> String {
     let message = error.message().trim_end();
-    let Some(span) = error.span() else {
+    let Some(span) = error.span().filter(|_| !message.starts_with("missing field")) else {
         return message.to_owned();
     };
     let before = text.get(..span.start).unwrap_or_default();

@@ -77,6 +77,12 @@ fn mistakes_are_named() {
     site.hotfix(&["status"]).ends(2).complains("policy.rollout.canary_steps is [50, 10]; allowed are rising");
     site.write_config("service = \"Shop\"\n");
     site.hotfix(&["status"]).ends(2).complains("line 1, service: invalid service name \"Shop\"");
+    site.write_config("repository = \".\"\n");
+    site.hotfix(&["status"]).ends(2).complains("hotfix.toml: missing field `service`");
+    site.write_config("service = \"shop\"\n[targets.production]\nlisten = \"here\"\n");
+    site.hotfix(&["status"])
+        .ends(2)
+        .complains("targets.production.listen: invalid address \"here\": allowed is");
     site.write_config("service = \"shop\"\n[targets.prod]\n");
     site.hotfix(&["status"]).ends(2).complains("targets.prod is no environment");
     site.write_config("service = \"shop\"\n");
