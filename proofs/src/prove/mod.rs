@@ -17,6 +17,8 @@ mod trap;
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::say;
+
 pub use engine::{Extent, Figures, kill_matrix};
 pub use judge::{Check, Claim, Study};
 
@@ -35,9 +37,10 @@ pub fn main(arguments: &[String]) -> ExitCode {
         [SERVE, port] => service::main(port),
         [AGENT, state] => service::agent(Path::new(state)),
         [DRIVE, ref rest @ ..] => driver::main(rest),
-        ["engine"] => return engine::main(),
+        ["engine"] => return engine::main(Extent::Whole),
+        ["engine", "random"] => return engine::main(Extent::Random),
         ["judge"] => return judge::main(),
-        _ => Err("usage: prove engine|judge".to_owned()),
+        _ => Err("usage: prove engine [random] | judge".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -46,12 +49,6 @@ pub fn main(arguments: &[String]) -> ExitCode {
             ExitCode::from(2)
         }
     }
-}
-
-/// Tells whoever runs the proofs something.
-#[expect(clippy::print_stdout, reason = "this is a program for people")]
-fn say(line: &str) {
-    println!("{line}");
 }
 
 #[expect(clippy::print_stderr, reason = "this is a program for people")]
