@@ -52,7 +52,7 @@ async fn turns_are_told_to_everybody_and_the_root_shows_where_the_run_stands() {
     assert_eq!(of_kind(PostingKind::Broadcast).count(), phases.len());
     assert!(of_kind(PostingKind::Reply).count() > phases.len());
     let shown = world.notifier.shown();
-    assert_eq!(shown[0].message.plain_title(), "v2.1.1-rc.1 is live and proven");
+    assert_eq!(shown[0].message.plain_title(), "2.1.1 (v2.1.1-rc.1) is live and proven");
 }
 
 #[tokio::test(start_paused = true)]

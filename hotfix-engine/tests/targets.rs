@@ -88,7 +88,6 @@ async fn a_target_that_cannot_be_reached_is_kept_until_it_can() {
     let engine = world.engine("w1");
     let fix = world.fix("version 2.1.1");
     let [plan, other] = [world.plan(&engine, &fix).await, world.plan(&engine, &fix).await];
-    let baseline = plan.baselines()[0].snapshot.release.artifact.id();
     let _traffic = world.traffic(None, 0);
     let mut run = engine.start(plan).await.expect("a free target");
     until_phase(&mut run, Phase::Production).await;
@@ -113,9 +112,13 @@ async fn a_target_that_cannot_be_reached_is_kept_until_it_can() {
 
     world.deployer.set_link(Link::Up);
     let outcome = run.outcome().await.expect("an end");
-    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+    // A day later the time for going back is long over: a human decides, and is told what there is to do.
+    assert!(matches!(outcome, Outcome::Escalated { .. }), "{outcome}");
     assert!(engine.runs(RunFilter::Open).await.expect("a readable store").is_empty());
-    world.serves(&baseline).await;
+    engine.flush().await;
+    let shown = world.notifier.shown();
+    let told = shown.iter().any(|shown| shown.message.plain_body().contains("production/shop: restore"));
+    assert!(told, "{shown:?}");
     world.applied_once();
 }
 
