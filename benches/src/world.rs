@@ -128,14 +128,16 @@ pub fn request() -> Result<Request, Failure> {
         strategy: Some(Strategy::Canary),
         staging: Staging::First,
     };
-    Ok(Request::new(
+    let mut request = Request::new(
         IssueKey::new("PROD-2847")?,
         "Payments fail with a null pointer",
         Severity::P0,
         ServiceName::new("shop")?,
         "ana@example.com",
         goal,
-    ))
+    );
+    request.break_glass = Some("nobody can pay".to_owned());
+    Ok(request)
 }
 
 /// The default policy with a develop branch, and whatever is changed about it.

@@ -31,11 +31,7 @@ impl Clean {
     /// Cleans text of any origin and puts it on one line.
     #[must_use]
     pub fn line(text: &str) -> Self {
-        let words: Vec<_> = Self::lines(text)
-            .0
-            .split_whitespace()
-            .map(ToOwned::to_owned)
-            .collect();
+        let words: Vec<_> = Self::lines(text).0.split_whitespace().map(ToOwned::to_owned).collect();
         Self(words.join(" "))
     }
 
@@ -56,11 +52,7 @@ impl Clean {
     pub fn fact(fact: &Fact) -> (Self, Self) {
         let (label, value) = (Self::line(&fact.label), Self::line(&fact.value));
         let together = Self::line(&format!("{}: {}", label.0, value.0));
-        if together.0.ends_with(&value.0) {
-            (label, value)
-        } else {
-            (label, Self(REDACTED.to_owned()))
-        }
+        if together.0.ends_with(&value.0) { (label, value) } else { (label, Self(REDACTED.to_owned())) }
     }
 
     /// Returns the text.
@@ -185,10 +177,7 @@ mod tests {
 
     #[test]
     fn a_secret_spread_over_two_parts_or_hidden_by_invisible_characters_is_found() {
-        let parts = [
-            Part::Ours("password=".into()),
-            Part::Foreign("hunter2 gone".into()),
-        ];
+        let parts = [Part::Ours("password=".into()), Part::Foreign("hunter2 gone".into())];
         assert_eq!(Clean::of_parts(&parts).as_str(), "password=[redacted] gone");
         assert_eq!(Clean::line("xo\u{200b}xb-12345678-abc").as_str(), "[redacted]");
     }
@@ -200,14 +189,8 @@ mod tests {
             let (label, value) = Clean::fact(&Fact { label, value });
             (label.0, value.0)
         };
-        assert_eq!(
-            clean("DB password", "hunter2"),
-            ("DB password".into(), "[redacted]".into())
-        );
-        assert_eq!(
-            clean("Verdict", "pass: 3 of 3"),
-            ("Verdict".into(), "pass: 3 of 3".into())
-        );
+        assert_eq!(clean("DB password", "hunter2"), ("DB password".into(), "[redacted]".into()));
+        assert_eq!(clean("Verdict", "pass: 3 of 3"), ("Verdict".into(), "pass: 3 of 3".into()));
         assert_eq!(clean("", ""), (String::new(), String::new()));
     }
 
@@ -215,11 +198,7 @@ mod tests {
     fn an_endless_text_ends_between_words() {
         let clean = Clean::lines(&"xoxb-123456789012-canary ".repeat(3000));
         assert_eq!(clean.as_str().matches(REDACTED).count(), BYTES_LIMIT / 25);
-        assert!(
-            clean.as_str().ends_with("[redacted] …"),
-            "{}",
-            &clean.as_str()[clean.0.len() - 40..]
-        );
+        assert!(clean.as_str().ends_with("[redacted] …"), "{}", &clean.as_str()[clean.0.len() - 40..]);
         assert_eq!(Clean::line(&"a".repeat(100_000)).as_str(), "…");
     }
 

@@ -82,13 +82,7 @@ impl Console {
             let (what, reason) = ("the console's thread", error.to_string());
             ConfigError::Setup { what, reason }
         })?;
-        Ok(Self {
-            destination,
-            style: Style::Plain,
-            patience: PATIENCE,
-            clock,
-            lines,
-        })
+        Ok(Self { destination, style: Style::Plain, patience: PATIENCE, clock, lines })
     }
 
     /// Sets how lines look.
@@ -131,11 +125,7 @@ impl fmt::Debug for Console {
 #[async_trait]
 impl Notifier for Console {
     fn capabilities(&self) -> NotifierCapabilities {
-        NotifierCapabilities {
-            threads: Offered::No,
-            updates: Offered::No,
-            probe: Offered::No,
-        }
+        NotifierCapabilities { threads: Offered::No, updates: Offered::No, probe: Offered::No }
     }
 
     fn destination(&self) -> &str {
@@ -178,22 +168,14 @@ fn ambiguous(cause: String) -> DeliveryOutcome {
 
 fn write_all(queue: &Receiver<Line>, mut writer: impl Write) {
     while let Ok(line) = queue.recv() {
-        let written = writer
-            .write_all(line.text.as_bytes())
-            .and_then(|()| writer.flush());
+        let written = writer.write_all(line.text.as_bytes()).and_then(|()| writer.flush());
         // Nobody listens any more when the patience is over.
         let _listener = line.done.send(written);
     }
 }
 
 fn render(posting: &Posting, now: Timestamp, style: Style) -> String {
-    let Message {
-        tone,
-        title,
-        body,
-        facts,
-        ..
-    } = &posting.message;
+    let Message { tone, title, body, facts, .. } = &posting.message;
     let ThreadKey { incident, run } = &posting.thread;
     let time = now.to_rfc3339_opts(SecondsFormat::Secs, true);
     let (word, title) = (word(*tone, style), Clean::line_of_parts(title));
@@ -203,10 +185,7 @@ fn render(posting: &Posting, now: Timestamp, style: Style) -> String {
     }
     for fact in facts {
         // Cleaned together: a label can say that the value is a secret.
-        indented(
-            &mut text,
-            Clean::line(&format!("{}: {}", fact.label, fact.value)).as_str(),
-        );
+        indented(&mut text, Clean::line(&format!("{}: {}", fact.label, fact.value)).as_str());
     }
     text
 }

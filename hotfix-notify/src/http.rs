@@ -35,11 +35,7 @@ pub struct HttpConfig {
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        Self {
-            deadline: Period::from_secs(10),
-            connect: Period::from_secs(3),
-            proxy: None,
-        }
+        Self { deadline: Period::from_secs(10), connect: Period::from_secs(3), proxy: None }
     }
 }
 
@@ -72,10 +68,7 @@ impl Http {
     pub(crate) fn new(config: &HttpConfig) -> Result<Self, ConfigError> {
         if config.connect >= config.deadline {
             let allowed = format!("must be shorter than http.deadline, which is {}", config.deadline);
-            return Err(ConfigError::Invalid {
-                field: "http.connect",
-                allowed,
-            });
+            return Err(ConfigError::Invalid { field: "http.connect", allowed });
         }
         let builder = Client::builder()
             .user_agent(concat!("hotfix-notify/", env!("CARGO_PKG_VERSION")))
@@ -125,9 +118,7 @@ impl Http {
 
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Http")
-            .field("deadline", &self.deadline)
-            .finish_non_exhaustive()
+        f.debug_struct("Http").field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }
 
@@ -183,11 +174,7 @@ fn fault(error: reqwest::Error) -> Fault {
 /// Returns the error and its causes on one line, without the URL.
 fn cause(error: reqwest::Error) -> String {
     if error.is_timeout() {
-        let missing = if error.is_connect() {
-            "no connection"
-        } else {
-            "no whole answer"
-        };
+        let missing = if error.is_connect() { "no connection" } else { "no whole answer" };
         return format!("{missing} in time");
     }
     let error = error.without_url();
@@ -252,31 +239,16 @@ mod tests {
 
     #[test]
     fn secrets_travel_only_by_https_or_within_the_host() {
-        for good in [
-            "https://slack.com/api/",
-            "http://127.0.0.1:8080/",
-            "http://[::1]/",
-            "http://localhost/x",
-        ] {
+        for good in
+            ["https://slack.com/api/", "http://127.0.0.1:8080/", "http://[::1]/", "http://localhost/x"]
+        {
             assert!(endpoint("f", good).is_ok(), "{good}");
         }
         for (bad, message) in [
-            (
-                "http://slack.com/",
-                "f is not valid: must begin with https:// (http:// only to this host)",
-            ),
-            (
-                "file:///etc/passwd",
-                "f is not valid: must begin with https:// (http:// only to this host)",
-            ),
-            (
-                "https://u:canary@h/",
-                "f is not valid: must not hold a user name or a password",
-            ),
-            (
-                "canary",
-                "f is not valid: must be a URL (relative URL without a base)",
-            ),
+            ("http://slack.com/", "f is not valid: must begin with https:// (http:// only to this host)"),
+            ("file:///etc/passwd", "f is not valid: must begin with https:// (http:// only to this host)"),
+            ("https://u:canary@h/", "f is not valid: must not hold a user name or a password"),
+            ("canary", "f is not valid: must be a URL (relative URL without a base)"),
         ] {
             assert_eq!(endpoint("f", bad).unwrap_err().to_string(), message);
         }
@@ -285,10 +257,7 @@ mod tests {
     #[test]
     fn the_connection_must_have_less_time_than_the_whole() {
         let connect = Period::from_secs(10);
-        let config = HttpConfig {
-            connect,
-            ..HttpConfig::default()
-        };
+        let config = HttpConfig { connect, ..HttpConfig::default() };
         assert_eq!(
             Http::new(&config).unwrap_err().to_string(),
             "http.connect is not valid: must be shorter than http.deadline, which is 10s"

@@ -27,11 +27,7 @@ impl Pace {
         let clock = TokioClock(Instant::now());
         let quota = Quota::with_period(gap.to_duration()).map(|quota| quota.allow_burst(burst));
         let limiter = quota.map(|quota| RateLimiter::direct_with_clock(quota, clock));
-        Self {
-            limiter,
-            clock,
-            held: Mutex::new(None),
-        }
+        Self { limiter, clock, held: Mutex::new(None) }
     }
 
     /// Takes a place in the pace, or says how long there is none.
@@ -45,9 +41,7 @@ impl Pace {
         let Some(limiter) = &self.limiter else {
             return Ok(());
         };
-        limiter
-            .check()
-            .map_err(|busy| rounded_up(busy.wait_time_from(self.clock.now())))
+        limiter.check().map_err(|busy| rounded_up(busy.wait_time_from(self.clock.now())))
     }
 
     /// Admits nothing for a while, because the service said so.
@@ -64,9 +58,7 @@ impl Pace {
 
 impl fmt::Debug for Pace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pace")
-            .field("held", &self.held)
-            .finish_non_exhaustive()
+        f.debug_struct("Pace").field("held", &self.held).finish_non_exhaustive()
     }
 }
 

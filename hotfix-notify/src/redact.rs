@@ -14,43 +14,22 @@ pub const REDACTED: &str = "[redacted]";
 /// The shapes, with what stays of each. Later shapes see the text that earlier ones left.
 const SHAPES: [(&str, &str); 11] = [
     // Private keys: the whole block, or what is there of it.
-    (
-        r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)",
-        "[redacted]",
-    ),
+    (r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)", "[redacted]"),
     // The URL of a Slack webhook or workflow is its own credential.
-    (
-        r"(hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/)[^\s|<>)\]\x22']+",
-        "${1}[redacted]",
-    ),
+    (r"(hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/)[^\s|<>)\]\x22']+", "${1}[redacted]"),
     // Slack tokens.
-    (
-        r"\b(?:xox[a-z](?:\.xox[a-z])?|xapp)-[A-Za-z0-9-]{6,}",
-        "[redacted]",
-    ),
+    (r"\b(?:xox[a-z](?:\.xox[a-z])?|xapp)-[A-Za-z0-9-]{6,}", "[redacted]"),
     // GitHub and GitLab tokens.
     (r"\bgh[pousr]_[A-Za-z0-9]{16,}", "[redacted]"),
-    (
-        r"\b(?:github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,})",
-        "[redacted]",
-    ),
+    (r"\b(?:github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,})", "[redacted]"),
     // AWS access keys.
     (r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b", "[redacted]"),
     // JSON web tokens.
-    (
-        r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?",
-        "[redacted]",
-    ),
+    (r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?", "[redacted]"),
     // Signatures that open a URL.
-    (
-        r"(?i)([?&](?:sig|signature|x-amz-signature)=)[^&\s|<>)\]\x22']+",
-        "${1}[redacted]",
-    ),
+    (r"(?i)([?&](?:sig|signature|x-amz-signature)=)[^&\s|<>)\]\x22']+", "${1}[redacted]"),
     // User and password in a URL; `ssh://git@host` names an account, not a secret.
-    (
-        r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s@:]*:[^/\s]*@",
-        "${1}[redacted]@",
-    ),
+    (r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s@:]*:[^/\s]*@", "${1}[redacted]@"),
     (r"(?i)\b(https?://)[^/\s@]+@", "${1}[redacted]@"),
     // What is called a secret by its name.
     (
@@ -115,14 +94,8 @@ mod tests {
                 "a\n[redacted]\nb",
             ),
             ("-----BEGIN PRIVATE KEY-----\ncut off", "[redacted]"),
-            (
-                "https://user:p@ss@git.example.com/x.git",
-                "https://[redacted]@git.example.com/x.git",
-            ),
-            (
-                "https://ghtoken@git.example.com/x.git",
-                "https://[redacted]@git.example.com/x.git",
-            ),
+            ("https://user:p@ss@git.example.com/x.git", "https://[redacted]@git.example.com/x.git"),
+            ("https://ghtoken@git.example.com/x.git", "https://[redacted]@git.example.com/x.git"),
             ("postgres://app:secret@db/shop", "postgres://[redacted]@db/shop"),
             (
                 "https://x.logic.azure.com/run?sp=1&sig=abc%2F",
@@ -130,14 +103,8 @@ mod tests {
             ),
             ("DB_PASSWORD=hunter2 make", "DB_PASSWORD=[redacted] make"),
             ("password: \"two words\"; next", "password: [redacted]; next"),
-            (
-                "{\"api_key\": \"abc\", \"n\": 1}",
-                "{\"api_key\": [redacted], \"n\": 1}",
-            ),
-            (
-                "Authorization: Bearer abc.def",
-                "Authorization: Bearer [redacted]",
-            ),
+            ("{\"api_key\": \"abc\", \"n\": 1}", "{\"api_key\": [redacted], \"n\": 1}"),
+            ("Authorization: Bearer abc.def", "Authorization: Bearer [redacted]"),
             ("client_secret='s3'", "client_secret=[redacted]"),
             ("password=a\"b c", "password=[redacted] c"),
             ("password='a b'\"c\" d", "password=[redacted] d"),

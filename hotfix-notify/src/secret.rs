@@ -104,15 +104,10 @@ fn unreadable(field: &'static str, path: &Path, source: io::Error) -> ConfigErro
 }
 
 fn read_file(field: &'static str, path: &Path) -> Result<SecretString, ConfigError> {
-    std::fs::read_to_string(path)
-        .map(SecretString::from)
-        .map_err(|source| unreadable(field, path, source))
+    std::fs::read_to_string(path).map(SecretString::from).map_err(|source| unreadable(field, path, source))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the embedder named this variable as the place of a secret"
-)]
+#[expect(clippy::disallowed_methods, reason = "the embedder named this variable as the place of a secret")]
 fn read_env(field: &'static str, name: &str) -> Result<SecretString, ConfigError> {
     std::env::var(name).map(SecretString::from).map_err(|_| {
         let name = name.to_owned();
@@ -137,10 +132,7 @@ mod tests {
         assert_eq!(read(&parse(&json).unwrap()), "from-file");
         assert_eq!(read(&parse("\"literal\"").unwrap()), "literal");
         // Cargo sets this one for every test.
-        assert_eq!(
-            read(&parse("{\"env\":\"CARGO_PKG_NAME\"}").unwrap()),
-            "hotfix-notify"
-        );
+        assert_eq!(read(&parse("{\"env\":\"CARGO_PKG_NAME\"}").unwrap()), "hotfix-notify");
     }
 
     #[test]

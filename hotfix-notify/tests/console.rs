@@ -57,10 +57,7 @@ impl Write for Clogged {
 }
 
 fn delivered() -> DeliveryOutcome {
-    DeliveryOutcome::Delivered(Delivered {
-        channel: String::new(),
-        id: String::new(),
-    })
+    DeliveryOutcome::Delivered(Delivered { channel: String::new(), id: String::new() })
 }
 
 fn console(writer: impl Write + Send + 'static) -> Console {
@@ -96,10 +93,7 @@ async fn colours_are_ours_and_only_on_request() {
         ..message()
     };
     assert_eq!(console.deliver(&posting).await, delivered());
-    assert_eq!(
-        page.text(),
-        "2026-11-21T12:00:00Z \u{1b}[32mok   \u{1b}[0m [inc-7 run-1] [2Jfixed second\n"
-    );
+    assert_eq!(page.text(), "2026-11-21T12:00:00Z \u{1b}[32mok   \u{1b}[0m [inc-7 run-1] [2Jfixed second\n");
 }
 
 // Time is paused: the patience is over as soon as nothing else can happen.
@@ -108,18 +102,14 @@ async fn a_reader_that_never_reads_delays_nothing() {
     let (began, begun) = sync_channel(1);
     let (_keep, reader) = sync_channel(0);
     let console = console(Clogged { began, reader }).with_patience(Period::from_millis(50));
-    let late = DeliveryOutcome::Ambiguous {
-        cause: "not written within 50ms".into(),
-    };
+    let late = DeliveryOutcome::Ambiguous { cause: "not written within 50ms".into() };
     assert_eq!(console.deliver(&posting(PostingKind::Root)).await, late);
     // From here on the first line is out of the queue, which takes 64 more.
     begun.recv().unwrap();
     for _ in 0..64 {
         assert_eq!(console.deliver(&posting(PostingKind::Reply)).await, late);
     }
-    let full = DeliveryOutcome::Transient {
-        cause: "earlier lines are not written yet".into(),
-    };
+    let full = DeliveryOutcome::Transient { cause: "earlier lines are not written yet".into() };
     assert_eq!(console.deliver(&posting(PostingKind::Reply)).await, full);
 }
 
@@ -128,15 +118,8 @@ async fn a_closed_pipe_is_for_ever() {
     let (began, _begun) = sync_channel(1);
     let (keep, reader) = sync_channel(0);
     drop(keep);
-    let outcome = console(Clogged { began, reader })
-        .deliver(&posting(PostingKind::Root))
-        .await;
-    assert_eq!(
-        outcome,
-        DeliveryOutcome::Permanent {
-            code: "broken_pipe".into()
-        }
-    );
+    let outcome = console(Clogged { began, reader }).deliver(&posting(PostingKind::Root)).await;
+    assert_eq!(outcome, DeliveryOutcome::Permanent { code: "broken_pipe".into() });
 }
 
 #[tokio::test]

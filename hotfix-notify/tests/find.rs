@@ -27,10 +27,7 @@ fn page(messages: &[Value], next_cursor: &str) -> Answer {
 }
 
 fn found(id: &str) -> PostingProbe {
-    PostingProbe::Found(Delivered {
-        channel: CHANNEL.into(),
-        id: id.into(),
-    })
+    PostingProbe::Found(Delivered { channel: CHANNEL.into(), id: id.into() })
 }
 
 #[tokio::test]
@@ -45,11 +42,7 @@ async fn a_root_is_found_by_its_metadata_on_any_page() {
     server.respond_on(HISTORY, page(&[message("6.5", "run-1/7/slack")], ""));
     let probe = web_api(&server).find(&posting(PostingKind::Root)).await.unwrap();
     assert_eq!(probe, found("6.5"));
-    let queries: Vec<_> = server
-        .requests()
-        .into_iter()
-        .map(|request| request.query)
-        .collect();
+    let queries: Vec<_> = server.requests().into_iter().map(|request| request.query).collect();
     assert_eq!(
         queries,
         [
@@ -59,58 +52,29 @@ async fn a_root_is_found_by_its_metadata_on_any_page() {
     );
     let request = &server.requests()[0];
     assert_eq!(request.method, "GET");
-    assert_eq!(
-        request.header("authorization"),
-        Some(format!("Bearer {TOKEN}").as_str())
-    );
+    assert_eq!(request.header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
     server.verify();
 }
 
 #[tokio::test]
 async fn a_reply_is_looked_for_in_its_thread_and_an_update_in_its_root() {
     let server = ScriptedServer::start().await;
-    server.respond_on(
-        REPLIES,
-        page(&[message("1.0", "root"), message("2.0", "run-1/7/slack")], ""),
-    );
-    let probe = web_api(&server)
-        .find(&posting(PostingKind::Broadcast))
-        .await
-        .unwrap();
+    server.respond_on(REPLIES, page(&[message("1.0", "root"), message("2.0", "run-1/7/slack")], ""));
+    let probe = web_api(&server).find(&posting(PostingKind::Broadcast)).await.unwrap();
     assert_eq!(probe, found("2.0"));
-    server.respond_on(
-        HISTORY,
-        page(&[message("1503435956.000247", "run-1/7/slack")], ""),
-    );
-    let probe = web_api(&server)
-        .find(&posting(PostingKind::Update))
-        .await
-        .unwrap();
+    server.respond_on(HISTORY, page(&[message("1503435956.000247", "run-1/7/slack")], ""));
+    let probe = web_api(&server).find(&posting(PostingKind::Update)).await.unwrap();
     assert_eq!(probe, found("1503435956.000247"));
     // The root shows an earlier update; that there are newer messages in the channel does not matter.
-    server.respond_on(
-        HISTORY,
-        page(&[message("1503435956.000247", "run-1/5/slack")], "more"),
-    );
-    let probe = web_api(&server)
-        .find(&posting(PostingKind::Update))
-        .await
-        .unwrap();
+    server.respond_on(HISTORY, page(&[message("1503435956.000247", "run-1/5/slack")], "more"));
+    let probe = web_api(&server).find(&posting(PostingKind::Update)).await.unwrap();
     assert_eq!(probe, PostingProbe::Absent);
-    let queries: Vec<_> = server
-        .requests()
-        .into_iter()
-        .map(|request| request.query)
-        .collect();
+    let queries: Vec<_> = server.requests().into_iter().map(|request| request.query).collect();
     let root = "channel=C024BE91L&include_all_metadata=true&latest=1503435956.000247&\
                 oldest=1503435956.000247&inclusive=true&limit=1";
     assert_eq!(
         queries,
-        [
-            "channel=C024BE91L&include_all_metadata=true&ts=1503435956.000247&limit=200",
-            root,
-            root
-        ]
+        ["channel=C024BE91L&include_all_metadata=true&ts=1503435956.000247&limit=200", root, root]
     );
     server.verify();
 }
@@ -121,10 +85,7 @@ async fn what_is_nowhere_is_absent() {
     server.respond_on(HISTORY, page(&[], ""));
     let probe = web_api(&server).find(&posting(PostingKind::Root)).await.unwrap();
     assert_eq!(probe, PostingProbe::Absent);
-    server.respond_on(
-        REPLIES,
-        Answer::json(200, &json!({"ok": false, "error": "thread_not_found"})),
-    );
+    server.respond_on(REPLIES, Answer::json(200, &json!({"ok": false, "error": "thread_not_found"})));
     let probe = web_api(&server).find(&posting(PostingKind::Reply)).await.unwrap();
     assert_eq!(probe, PostingProbe::Absent);
     // Without a root, a reply was sent as a message of its own, and an update never.
@@ -132,10 +93,7 @@ async fn what_is_nowhere_is_absent() {
     (reply.root, update.root) = (None, None);
     server.respond_on(HISTORY, page(&[message("3.0", "run-1/7/slack")], ""));
     assert_eq!(web_api(&server).find(&reply).await.unwrap(), found("3.0"));
-    assert_eq!(
-        web_api(&server).find(&update).await.unwrap(),
-        PostingProbe::Absent
-    );
+    assert_eq!(web_api(&server).find(&update).await.unwrap(), PostingProbe::Absent);
     server.verify();
 }
 
@@ -143,10 +101,7 @@ async fn what_is_nowhere_is_absent() {
 async fn beyond_the_depth_of_the_search_nothing_is_claimed() {
     let server = ScriptedServer::start().await;
     server.otherwise(page(&[message("1.0", "other")], "next"));
-    let error = web_api(&server)
-        .find(&posting(PostingKind::Root))
-        .await
-        .unwrap_err();
+    let error = web_api(&server).find(&posting(PostingKind::Root)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert_eq!(server.requests().len(), 5);
 }
@@ -189,10 +144,7 @@ async fn a_search_that_fails_says_whether_to_search_again() {
         ),
     ] {
         server.respond_on(HISTORY, answer);
-        let error = web_api(&server)
-            .find(&posting(PostingKind::Root))
-            .await
-            .unwrap_err();
+        let error = web_api(&server).find(&posting(PostingKind::Root)).await.unwrap_err();
         assert_eq!((error.kind(), error.to_string().as_str()), (kind, message));
     }
     server.verify();
@@ -201,10 +153,7 @@ async fn a_search_that_fails_says_whether_to_search_again() {
 #[tokio::test]
 async fn searches_keep_a_pace_too() {
     let server = ScriptedServer::start().await;
-    let config = SlackWebApiConfig {
-        pace: Period::from_hours(1),
-        ..web_api_config(server.url("/api"))
-    };
+    let config = SlackWebApiConfig { pace: Period::from_hours(1), ..web_api_config(server.url("/api")) };
     let notifier = SlackWebApi::new(&config).unwrap();
     server.otherwise(page(&[], ""));
     for _ in 0..10 {
@@ -218,10 +167,7 @@ async fn searches_keep_a_pace_too() {
 #[tokio::test]
 async fn a_webhook_cannot_tell() {
     let server = ScriptedServer::start().await;
-    let error = webhook(&server)
-        .find(&posting(PostingKind::Root))
-        .await
-        .unwrap_err();
+    let error = webhook(&server).find(&posting(PostingKind::Root)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert_eq!(server.requests(), []);
 }

@@ -1,8 +1,5 @@
 //! The notifiers against scripted services.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a panic is how a test fails, in its fixtures too"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its fixtures too")]
 
 mod console;
 mod faults;

@@ -12,9 +12,7 @@ fn refusal(code: &str) -> Answer {
 }
 
 fn throttled(wait: Option<u64>) -> DeliveryOutcome {
-    DeliveryOutcome::Throttled {
-        wait: wait.map(Period::from_secs),
-    }
+    DeliveryOutcome::Throttled { wait: wait.map(Period::from_secs) }
 }
 
 fn transient(cause: &str) -> DeliveryOutcome {
@@ -30,10 +28,7 @@ fn permanent(code: &str) -> DeliveryOutcome {
 }
 
 fn delivered(channel: &str, id: &str) -> DeliveryOutcome {
-    DeliveryOutcome::Delivered(Delivered {
-        channel: channel.into(),
-        id: id.into(),
-    })
+    DeliveryOutcome::Delivered(Delivered { channel: channel.into(), id: id.into() })
 }
 
 async fn post(server: &ScriptedServer, kind: PostingKind, answer: Answer) -> DeliveryOutcome {
@@ -50,51 +45,27 @@ async fn the_web_api_refuses_under_http_200() {
     let server = ScriptedServer::start().await;
     for (answer, expected) in [
         (refusal("ratelimited"), throttled(None)),
-        (
-            refusal("ratelimited").header("retry-after", "7"),
-            throttled(Some(7)),
-        ),
+        (refusal("ratelimited").header("retry-after", "7"), throttled(Some(7))),
         (refusal("rate_limited"), throttled(None)),
         (refusal("message_limit_exceeded"), throttled(None)),
         (
-            Answer::json(
-                200,
-                &json!({"ok": false, "error": "ratelimited", "retry_after": 2.5}),
-            ),
-            DeliveryOutcome::Throttled {
-                wait: Some(Period::from_millis(2500)),
-            },
+            Answer::json(200, &json!({"ok": false, "error": "ratelimited", "retry_after": 2.5})),
+            DeliveryOutcome::Throttled { wait: Some(Period::from_millis(2500)) },
         ),
         (refusal("service_unavailable"), transient("service_unavailable")),
         (refusal("request_timeout"), transient("request_timeout")),
         (refusal("team_added_to_org"), transient("team_added_to_org")),
         (refusal("internal_error"), ambiguous("internal_error")),
         (refusal("fatal_error"), ambiguous("fatal_error")),
-        (
-            refusal("restricted_action_read_only_channel"),
-            permanent("restricted_action_read_only_channel"),
-        ),
+        (refusal("restricted_action_read_only_channel"), permanent("restricted_action_read_only_channel")),
         // Nothing was there before the root.
         (refusal("message_not_found"), permanent("message_not_found")),
-        (
-            Answer::json(500, &json!({"ok": false, "error": "internal_error"})),
-            ambiguous("internal_error"),
-        ),
-        (
-            Answer::json(503, &json!({"ok": false, "error": "brand_new"})),
-            ambiguous("brand_new"),
-        ),
-        (
-            Answer::json(400, &json!({"ok": false, "error": "invalid_auth"})),
-            permanent("invalid_auth"),
-        ),
+        (Answer::json(500, &json!({"ok": false, "error": "internal_error"})), ambiguous("internal_error")),
+        (Answer::json(503, &json!({"ok": false, "error": "brand_new"})), ambiguous("brand_new")),
+        (Answer::json(400, &json!({"ok": false, "error": "invalid_auth"})), permanent("invalid_auth")),
     ] {
         let shown = format!("{answer:?}");
-        assert_eq!(
-            post(&server, PostingKind::Root, answer).await,
-            expected,
-            "{shown}"
-        );
+        assert_eq!(post(&server, PostingKind::Root, answer).await, expected, "{shown}");
     }
     server.verify();
 }
@@ -121,10 +92,7 @@ async fn what_only_a_person_can_mend_is_permanent() {
         "cant_update_message",
         "edit_window_closed",
     ] {
-        assert_eq!(
-            post(&server, PostingKind::Update, refusal(code)).await,
-            permanent(code)
-        );
+        assert_eq!(post(&server, PostingKind::Update, refusal(code)).await, permanent(code));
     }
     server.verify();
 }
@@ -137,11 +105,7 @@ async fn a_lost_root_is_told_apart() {
         (PostingKind::Reply, "thread_not_found"),
         (PostingKind::Broadcast, "message_not_found"),
     ] {
-        assert_eq!(
-            post(&server, kind, refusal(code)).await,
-            DeliveryOutcome::RootGone,
-            "{kind:?}"
-        );
+        assert_eq!(post(&server, kind, refusal(code)).await, DeliveryOutcome::RootGone, "{kind:?}");
     }
     server.verify();
 }
@@ -168,40 +132,21 @@ async fn what_is_not_slacks_answer_is_judged_by_its_status() {
     for (answer, expected) in [
         (text(200, HTML), ambiguous(&format!("HTTP 200: {NOT_SLACKS}"))),
         (text(200, ""), ambiguous(&format!("HTTP 200: {NOT_SLACKS}"))),
-        (
-            text(200, "{\"ok\":true}"),
-            ambiguous("accepted without saying where: channel or ts is missing"),
-        ),
+        (text(200, "{\"ok\":true}"), ambiguous("accepted without saying where: channel or ts is missing")),
         (text(500, HTML), ambiguous(&format!("HTTP 500: {NOT_SLACKS}"))),
         (text(502, HTML), ambiguous(&format!("HTTP 502: {NOT_SLACKS}"))),
-        (
-            text(503, "upstream"),
-            ambiguous(&format!("HTTP 503: {NOT_SLACKS}")),
-        ),
+        (text(503, "upstream"), ambiguous(&format!("HTTP 503: {NOT_SLACKS}"))),
         (text(504, HTML), ambiguous(&format!("HTTP 504: {NOT_SLACKS}"))),
         (text(404, HTML), permanent("http_404")),
         (text(408, ""), transient("http_408")),
-        (
-            text(302, "").header("location", "/api/other"),
-            permanent("http_302"),
-        ),
+        (text(302, "").header("location", "/api/other"), permanent("http_302")),
         (text(429, HTML), throttled(None)),
         (text(429, "").header("retry-after", "0"), throttled(Some(1))),
-        (
-            text(429, "").header("retry-after", "999999"),
-            throttled(Some(900)),
-        ),
-        (
-            text(429, "").header("retry-after", until).header("date", date),
-            throttled(Some(45)),
-        ),
+        (text(429, "").header("retry-after", "999999"), throttled(Some(900))),
+        (text(429, "").header("retry-after", until).header("date", date), throttled(Some(45))),
     ] {
         let shown = format!("{answer:?}");
-        assert_eq!(
-            post(&server, PostingKind::Root, answer).await,
-            expected,
-            "{shown}"
-        );
+        assert_eq!(post(&server, PostingKind::Root, answer).await, expected, "{shown}");
     }
     // A redirect was not followed.
     assert!(server.requests().iter().all(|request| request.path == POST));
@@ -231,10 +176,7 @@ async fn a_webhook_is_judged_by_the_word_in_the_body() {
         (answer(403, "action_prohibited"), permanent("action_prohibited")),
         (answer(403, "invalid_token"), permanent("invalid_token")),
         (answer(404, "channel_not_found"), permanent("channel_not_found")),
-        (
-            answer(410, "channel_is_archived"),
-            permanent("channel_is_archived"),
-        ),
+        (answer(410, "channel_is_archived"), permanent("channel_is_archived")),
         (answer(500, "rollup_error"), transient("rollup_error")),
         // Documented without a status: the word counts whatever it comes with.
         (answer(200, "no_service"), permanent("no_service")),
@@ -243,39 +185,20 @@ async fn a_webhook_is_judged_by_the_word_in_the_body() {
         (answer(500, "no_active_hooks"), permanent("no_active_hooks")),
         (answer(500, "no_team"), permanent("no_team")),
         (answer(500, "team_disabled"), permanent("team_disabled")),
-        (
-            answer(403, "posting_to_general_channel_denied"),
-            permanent("posting_to_general_channel_denied"),
-        ),
-        (
-            answer(400, "too_many_attachments"),
-            permanent("too_many_attachments"),
-        ),
+        (answer(403, "posting_to_general_channel_denied"), permanent("posting_to_general_channel_denied")),
+        (answer(400, "too_many_attachments"), permanent("too_many_attachments")),
         (answer(400, "brand_new"), permanent("brand_new")),
-        (
-            answer(500, "brand_new"),
-            ambiguous(&format!("HTTP 500: {NOT_SLACKS}")),
-        ),
-        (
-            Answer::json(200, &json!({"ok": false, "error": "fatal_error"})),
-            ambiguous("fatal_error"),
-        ),
+        (answer(500, "brand_new"), ambiguous(&format!("HTTP 500: {NOT_SLACKS}"))),
+        (Answer::json(200, &json!({"ok": false, "error": "fatal_error"})), ambiguous("fatal_error")),
         (answer(200, HTML), ambiguous(&format!("HTTP 200: {NOT_SLACKS}"))),
         (answer(404, HTML), permanent("http_404")),
         (answer(503, HTML), ambiguous(&format!("HTTP 503: {NOT_SLACKS}"))),
-        (
-            answer(429, "rate_limited").header("retry-after", "30"),
-            throttled(Some(30)),
-        ),
+        (answer(429, "rate_limited").header("retry-after", "30"), throttled(Some(30))),
         (answer(200, "ratelimited"), throttled(None)),
     ] {
         let shown = format!("{answer:?}");
         server.respond_on(HOOK, answer);
-        assert_eq!(
-            webhook(&server).deliver(&posting(PostingKind::Root)).await,
-            expected,
-            "{shown}"
-        );
+        assert_eq!(webhook(&server).deliver(&posting(PostingKind::Root)).await, expected, "{shown}");
     }
     server.verify();
 }

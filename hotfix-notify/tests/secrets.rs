@@ -88,24 +88,15 @@ async fn no_outcome_shows_a_secret() {
         Answer::cut(),
     ];
     for answer in answers {
-        let config = SlackWebApiConfig {
-            http: impatient(),
-            ..web_api_config(server.url("/api"))
-        };
+        let config = SlackWebApiConfig { http: impatient(), ..web_api_config(server.url("/api")) };
         let notifier = SlackWebApi::new(&config).unwrap();
         server.respond_on(POST, answer.clone());
         let delivered = notifier.deliver(&posting(PostingKind::Root)).await;
         server.respond_on("/api/conversations.history", answer.clone());
         let searched = notifier.find(&posting(PostingKind::Root)).await.unwrap_err();
         server.respond_on(HOOK, answer);
-        let config = SlackWebhookConfig {
-            http: impatient(),
-            ..webhook_config(&server.url(HOOK))
-        };
-        let hooked = SlackWebhook::new(&config)
-            .unwrap()
-            .deliver(&posting(PostingKind::Root))
-            .await;
+        let config = SlackWebhookConfig { http: impatient(), ..webhook_config(&server.url(HOOK)) };
+        let hooked = SlackWebhook::new(&config).unwrap().deliver(&posting(PostingKind::Root)).await;
         let text = format!("{delivered:?} {searched} {searched:?} {hooked:?}");
         assert!(!text.contains("canary"), "{text}");
     }
@@ -115,14 +106,8 @@ async fn no_outcome_shows_a_secret() {
 #[tokio::test]
 async fn a_webhook_that_cannot_be_reached_keeps_its_url_to_itself() {
     let url = "http://127.0.0.1:1/services/T0/B0/canary";
-    let config = SlackWebhookConfig {
-        http: impatient(),
-        ..webhook_config(url)
-    };
-    let outcome = SlackWebhook::new(&config)
-        .unwrap()
-        .deliver(&posting(PostingKind::Root))
-        .await;
+    let config = SlackWebhookConfig { http: impatient(), ..webhook_config(url) };
+    let outcome = SlackWebhook::new(&config).unwrap().deliver(&posting(PostingKind::Root)).await;
     let text = format!("{outcome:?}");
     assert!(text.starts_with("Transient"), "{text}");
     assert!(!text.contains("canary") && !text.contains("services"), "{text}");
@@ -136,10 +121,7 @@ fn what_is_missing_is_named_with_the_mend() {
         "slack_web_api.token is not set: set it to the bot token (xoxb-…) of your Slack app"
     );
     assert_eq!(
-        error(SlackWebApiConfig {
-            token: Some("t".into()),
-            ..SlackWebApiConfig::default()
-        }),
+        error(SlackWebApiConfig { token: Some("t".into()), ..SlackWebApiConfig::default() }),
         "slack_web_api.channel is not set: set it to the channel's id, which its details show at the bottom, such as \
          C024BE91L"
     );

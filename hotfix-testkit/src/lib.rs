@@ -2,5 +2,6 @@
 
 pub mod clock;
 pub mod conformance;
+pub mod explore;
 pub mod fault;
 pub mod http;

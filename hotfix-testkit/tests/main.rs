@@ -3,6 +3,7 @@
 
 mod defects;
 mod deployer;
+mod explore;
 mod fault;
 mod http;
 mod incident_store;

@@ -98,10 +98,7 @@ fn fallback(title: &Clean, body: &str) -> SlackText {
 fn words(body: &Clean, room: usize) -> Vec<Block> {
     let body = body.cut(room, cost);
     let pieces = body.pieces(SECTION_LIMIT, cost);
-    pieces
-        .iter()
-        .map(|piece| Block::words(SlackText::new(piece, SECTION_LIMIT)))
-        .collect()
+    pieces.iter().map(|piece| Block::words(SlackText::new(piece, SECTION_LIMIT))).collect()
 }
 
 /// Returns the facts that fit into the room as labels and values, how many do not, and what they cost.
@@ -135,11 +132,7 @@ fn value(said: &Clean) -> TextObject {
 
 /// Slack refuses an empty text object.
 fn some(text: SlackText) -> SlackText {
-    if text.is_empty() {
-        SlackText::new(&Clean::line(NOTHING), 1)
-    } else {
-        text
-    }
+    if text.is_empty() { SlackText::new(&Clean::line(NOTHING), 1) } else { text }
 }
 
 /// Sets labels and values side by side: Slack shows the fields of a section in two columns.
@@ -171,35 +164,18 @@ mod tests {
     use super::*;
 
     fn posting(kind: PostingKind, message: Message) -> Posting {
-        let thread = ThreadKey {
-            incident: IncidentId::new("inc-7").unwrap(),
-            run: RunId::new("run-1").unwrap(),
-        };
-        Posting {
-            dedup: "run-1/1".into(),
-            thread,
-            kind,
-            message,
-            root: None,
-        }
+        let thread =
+            ThreadKey { incident: IncidentId::new("inc-7").unwrap(), run: RunId::new("run-1").unwrap() };
+        Posting { dedup: "run-1/1".into(), thread, kind, message, root: None }
     }
 
     fn message(title: &str, body: &str, facts: Vec<Fact>) -> Message {
         let part = |text: &str| vec![Part::Foreign(text.to_owned())];
-        Message {
-            tone: Tone::Bad,
-            phase: Phase::Production,
-            title: part(title),
-            body: part(body),
-            facts,
-        }
+        Message { tone: Tone::Bad, phase: Phase::Production, title: part(title), body: part(body), facts }
     }
 
     fn fact(label: &str, value: &str) -> Fact {
-        Fact {
-            label: label.into(),
-            value: value.into(),
-        }
+        Fact { label: label.into(), value: value.into() }
     }
 
     /// Checks Slack's limits on the bytes that would be sent, without the code that keeps them.
@@ -213,18 +189,8 @@ mod tests {
             let texts: Vec<(&Value, usize)> = match block["type"].as_str().unwrap() {
                 "header" => vec![(&block["text"], 150)],
                 "section" if block.get("text").is_some() => vec![(&block["text"], 3000)],
-                "section" => block["fields"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|field| (field, 2000))
-                    .collect(),
-                "context" => block["elements"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|text| (text, 2000))
-                    .collect(),
+                "section" => block["fields"].as_array().unwrap().iter().map(|field| (field, 2000)).collect(),
+                "context" => block["elements"].as_array().unwrap().iter().map(|text| (text, 2000)).collect(),
                 other => panic!("unexpected block {other}"),
             };
             assert!((1..=10).contains(&texts.len()), "{block}");
@@ -234,10 +200,7 @@ mod tests {
                 assert!((1..=limit).contains(&size), "{size} of {limit}: {block}");
                 assert!(!text.contains(['<', '>']), "{text}");
                 if object["type"] == "mrkdwn" {
-                    let label = text
-                        .strip_prefix('*')
-                        .and_then(|text| text.strip_suffix('*'))
-                        .unwrap();
+                    let label = text.strip_prefix('*').and_then(|text| text.strip_suffix('*')).unwrap();
                     assert!(!label.contains(['*', '_', '~', '`']), "{label}");
                 }
                 total += size;
@@ -253,30 +216,19 @@ mod tests {
         let long = "x".repeat(300);
         let card = Card::of(&posting(PostingKind::Root, message(&long, "body", Vec::new())));
         let header = format!("🔴 {}…", "x".repeat(146));
-        assert_eq!(
-            card.blocks[0],
-            Block::header(SlackText::new(&Clean::line(&header), 200))
-        );
+        assert_eq!(card.blocks[0], Block::header(SlackText::new(&Clean::line(&header), 200)));
         let below = format!("🔴 {long}\nbody");
-        assert_eq!(
-            card.blocks[1],
-            Block::words(SlackText::new(&Clean::lines(&below), 400))
-        );
+        assert_eq!(card.blocks[1], Block::words(SlackText::new(&Clean::lines(&below), 400)));
     }
 
     #[test]
     fn facts_that_do_not_fit_are_counted() {
-        let facts = (0..60)
-            .map(|n| fact(&format!("Fact {n}"), &"v".repeat(400)))
-            .collect();
+        let facts = (0..60).map(|n| fact(&format!("Fact {n}"), &"v".repeat(400))).collect();
         let posting = posting(PostingKind::Root, message("t", &"b".repeat(9000), facts));
         let card = Card::of(&posting);
         check(&card, PostingKind::Root);
         let json = serde_json::to_string(&card.blocks).unwrap();
-        assert!(
-            json.contains("57 more facts left off · hotfix · inc-7 · run-1"),
-            "{json}"
-        );
+        assert!(json.contains("57 more facts left off · hotfix · inc-7 · run-1"), "{json}");
     }
 
     #[test]

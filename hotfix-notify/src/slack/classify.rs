@@ -67,9 +67,7 @@ pub(super) fn fault(fault: Fault) -> DeliveryOutcome {
 }
 
 fn throttled(answer: &Answer, envelope: Option<&Envelope>) -> Judged {
-    Judged::Outcome(DeliveryOutcome::Throttled {
-        wait: wait(answer, envelope),
-    })
+    Judged::Outcome(DeliveryOutcome::Throttled { wait: wait(answer, envelope) })
 }
 
 fn delivered(accepted: &Envelope) -> DeliveryOutcome {
@@ -211,11 +209,7 @@ const PERMANENT: [&str; 60] = [
 /// Returns what the body says: the plain word, or the code of a JSON refusal.
 fn webhook_word(answer: &Answer) -> Option<String> {
     if let Some(envelope) = Envelope::read(answer) {
-        return Some(if envelope.ok {
-            "ok".to_owned()
-        } else {
-            envelope.code()
-        });
+        return Some(if envelope.ok { "ok".to_owned() } else { envelope.code() });
     }
     let body = std::str::from_utf8(answer.body.as_ref().ok()?).ok()?.trim();
     let word = code(body);

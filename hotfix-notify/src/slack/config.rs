@@ -60,12 +60,7 @@ pub struct SlackWebhookConfig {
 
 impl Default for SlackWebhookConfig {
     fn default() -> Self {
-        Self {
-            name: "webhook".to_owned(),
-            url: None,
-            pace: PACE,
-            http: HttpConfig::default(),
-        }
+        Self { name: "webhook".to_owned(), url: None, pace: PACE, http: HttpConfig::default() }
     }
 }
 

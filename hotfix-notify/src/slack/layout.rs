@@ -50,9 +50,7 @@ impl TextObject {
 
 impl Block {
     pub(super) const fn header(text: SlackText) -> Self {
-        Self::Header {
-            text: TextObject::literal(text),
-        }
+        Self::Header { text: TextObject::literal(text) }
     }
 
     pub(super) const fn words(text: SlackText) -> Self {
@@ -60,8 +58,6 @@ impl Block {
     }
 
     pub(super) fn footer(text: SlackText) -> Self {
-        Self::Context {
-            elements: vec![TextObject::literal(text)],
-        }
+        Self::Context { elements: vec![TextObject::literal(text)] }
     }
 }

@@ -25,10 +25,7 @@ struct EventPayload<'a> {
 impl<'a> Metadata<'a> {
     const fn new(id: &'a str) -> Self {
         let event_payload = EventPayload { id };
-        Self {
-            event_type: EVENT_TYPE,
-            event_payload,
-        }
+        Self { event_type: EVENT_TYPE, event_payload }
     }
 }
 

@@ -63,11 +63,7 @@ impl SlackWebApi {
             let Some(page) = self.page(&place, &cursor).await? else {
                 return Ok(PostingProbe::Absent);
             };
-            if let Some(message) = page
-                .messages
-                .iter()
-                .find(|message| message.carries(&posting.dedup))
-            {
+            if let Some(message) = page.messages.iter().find(|message| message.carries(&posting.dedup)) {
                 let (channel, id) = (place.channel.to_owned(), message.ts.clone());
                 return Ok(PostingProbe::Found(Delivered { channel, id }));
             }
@@ -76,18 +72,14 @@ impl SlackWebApi {
                 return Ok(PostingProbe::Absent);
             }
         }
-        Err(self.error(
-            ErrorKind::Unsupported,
-            "not among the newest 1000 messages, and older ones are not read",
-        ))
+        Err(self
+            .error(ErrorKind::Unsupported, "not among the newest 1000 messages, and older ones are not read"))
     }
 
     /// Reads a page; `None` if the thread is gone.
     async fn page(&self, place: &Place<'_>, cursor: &str) -> Result<Option<Page>> {
         if let Err(wait) = self.reads.admit() {
-            return Err(self
-                .error(ErrorKind::Unavailable, "too many reads at once")
-                .with("wait", wait));
+            return Err(self.error(ErrorKind::Unavailable, "too many reads at once").with("wait", wait));
         }
         let mut arguments = vec![("channel", place.channel), ("include_all_metadata", "true")];
         arguments.extend(&place.arguments);
@@ -104,11 +96,7 @@ impl SlackWebApi {
     }
 
     fn parse(&self, answer: &Answer) -> Result<Option<Page>> {
-        let page: Option<Page> = answer
-            .body
-            .as_ref()
-            .ok()
-            .and_then(|body| serde_json::from_slice(body).ok());
+        let page: Option<Page> = answer.body.as_ref().ok().and_then(|body| serde_json::from_slice(body).ok());
         match page {
             Some(page) if page.ok && answer.status == 200 => Ok(Some(page)),
             _ if answer.status == 429 => Err(self.throttled(answer)),
@@ -178,9 +166,5 @@ fn place<'a>(channel: &'a str, posting: &'a Posting) -> Option<Place<'a>> {
             ("conversations.history", channel, vec![("limit", PAGE)])
         }
     };
-    Some(Place {
-        method,
-        channel,
-        arguments,
-    })
+    Some(Place { method, channel, arguments })
 }

@@ -36,11 +36,7 @@ impl Envelope {
 
 /// Returns how long Slack asks to wait: by the header, or else by the body.
 pub(super) fn wait(answer: &Answer, envelope: Option<&Envelope>) -> Option<Period> {
-    let seconds = || {
-        envelope?
-            .retry_after
-            .filter(|seconds| (0.0..1e9).contains(seconds))
-    };
+    let seconds = || envelope?.retry_after.filter(|seconds| (0.0..1e9).contains(seconds));
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

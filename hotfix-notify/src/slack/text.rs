@@ -59,19 +59,14 @@ mod tests {
     use super::*;
 
     fn unescape(text: &str) -> String {
-        text.replace("&lt;", "<")
-            .replace("&gt;", ">")
-            .replace("&amp;", "&")
+        text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     }
 
     #[test]
     fn markup_becomes_words() {
         for (text, expected) in [
             ("<!channel> R&D", "&lt;!channel&gt; R&amp;D"),
-            (
-                "<@U123> <https://evil.example|click>",
-                "&lt;@U123&gt; &lt;https://evil.example|click&gt;",
-            ),
+            ("<@U123> <https://evil.example|click>", "&lt;@U123&gt; &lt;https://evil.example|click&gt;"),
             ("&lt;!here&gt;", "&amp;lt;!here&amp;gt;"),
             ("it's \"fine\"", "it's \"fine\""),
         ] {

@@ -57,29 +57,16 @@ impl SlackWebApi {
     /// # Errors
     /// [`ConfigError`] naming the field.
     pub fn new(config: &SlackWebApiConfig) -> std::result::Result<Self, ConfigError> {
-        let SlackWebApiConfig {
-            name,
-            token,
-            channel,
-            base_url,
-            pace,
-            http,
-        } = config;
+        let SlackWebApiConfig { name, token, channel, base_url, pace, http } = config;
         let mend = "set it to the bot token (xoxb-…) of your Slack app";
-        let missing = ConfigError::Missing {
-            field: TOKEN_FIELD,
-            mend,
-        };
+        let missing = ConfigError::Missing { field: TOKEN_FIELD, mend };
         let token = token.clone().ok_or(missing)?;
         bearer(&token.read(TOKEN_FIELD)?)?;
         let channel = channel_id("slack_web_api.channel", channel)?;
         let name = name.as_deref().unwrap_or(&channel);
         Ok(Self {
             destination: destination("slack_web_api.name", "slack", name)?,
-            base: endpoint(
-                "slack_web_api.base_url",
-                &format!("{}/", base_url.trim_end_matches('/')),
-            )?,
+            base: endpoint("slack_web_api.base_url", &format!("{}/", base_url.trim_end_matches('/')))?,
             channel,
             token,
             posts: Pace::new(*pace, NonZeroU32::MIN),
@@ -119,21 +106,13 @@ impl SlackWebApi {
     fn call(&self, posting: &Posting) -> Option<Call<'_>> {
         let card = Card::of(posting);
         let id = &posting.dedup;
-        let post = |body| Call {
-            method: "chat.postMessage",
-            pace: &self.posts,
-            body,
-        };
+        let post = |body| Call { method: "chat.postMessage", pace: &self.posts, body };
         Some(match (posting.kind, root_of(posting)) {
             (PostingKind::Reply, Some(root)) => post(payload::reply(root, Reach::Thread, &card, id)),
             (PostingKind::Broadcast, Some(root)) => post(payload::reply(root, Reach::Channel, &card, id)),
             (PostingKind::Update, Some(root)) => {
                 let body = payload::update(root, &card, id);
-                Call {
-                    method: "chat.update",
-                    pace: &self.updates,
-                    body,
-                }
+                Call { method: "chat.update", pace: &self.updates, body }
             }
             (PostingKind::Update, None) => return None,
             // A reply whose root never came to be is still worth reading.
@@ -171,20 +150,14 @@ impl SlackWebApi {
 
 /// Returns the root's receipt, if it says where the root is: that of another notifier may not.
 pub(super) fn root_of(posting: &Posting) -> Option<&Delivered> {
-    posting
-        .root
-        .as_ref()
-        .filter(|root| !root.channel.is_empty() && !root.id.is_empty())
+    posting.root.as_ref().filter(|root| !root.channel.is_empty() && !root.id.is_empty())
 }
 
 fn bearer(token: &SecretString) -> std::result::Result<HeaderValue, ConfigError> {
     let value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()));
     let mut value = value.map_err(|_| {
         let allowed = "must be one line of visible characters".to_owned();
-        ConfigError::Invalid {
-            field: TOKEN_FIELD,
-            allowed,
-        }
+        ConfigError::Invalid { field: TOKEN_FIELD, allowed }
     })?;
     value.set_sensitive(true);
     Ok(value)
@@ -193,11 +166,7 @@ fn bearer(token: &SecretString) -> std::result::Result<HeaderValue, ConfigError>
 #[async_trait]
 impl Notifier for SlackWebApi {
     fn capabilities(&self) -> NotifierCapabilities {
-        NotifierCapabilities {
-            threads: Offered::Yes,
-            updates: Offered::Yes,
-            probe: Offered::Yes,
-        }
+        NotifierCapabilities { threads: Offered::Yes, updates: Offered::Yes, probe: Offered::Yes }
     }
 
     fn destination(&self) -> &str {

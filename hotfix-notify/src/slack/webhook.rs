@@ -40,17 +40,9 @@ impl SlackWebhook {
     /// # Errors
     /// [`ConfigError`] naming the field.
     pub fn new(config: &SlackWebhookConfig) -> std::result::Result<Self, ConfigError> {
-        let SlackWebhookConfig {
-            name,
-            url,
-            pace,
-            http,
-        } = config;
+        let SlackWebhookConfig { name, url, pace, http } = config;
         let mend = "set it to the URL of an incoming webhook of your Slack app";
-        let missing = ConfigError::Missing {
-            field: URL_FIELD,
-            mend,
-        };
+        let missing = ConfigError::Missing { field: URL_FIELD, mend };
         let url = url.clone().ok_or(missing)?;
         endpoint(URL_FIELD, url.read(URL_FIELD)?.expose_secret())?;
         Ok(Self {
@@ -70,9 +62,7 @@ impl SlackWebhook {
         let url = match self.url().await {
             Ok(url) => url,
             Err(error) => {
-                return DeliveryOutcome::Transient {
-                    cause: error.to_string(),
-                };
+                return DeliveryOutcome::Transient { cause: error.to_string() };
             }
         };
         if let Err(wait) = self.pace.admit() {
@@ -89,11 +79,7 @@ impl SlackWebhook {
 #[async_trait]
 impl Notifier for SlackWebhook {
     fn capabilities(&self) -> NotifierCapabilities {
-        NotifierCapabilities {
-            threads: Offered::No,
-            updates: Offered::No,
-            probe: Offered::No,
-        }
+        NotifierCapabilities { threads: Offered::No, updates: Offered::No, probe: Offered::No }
     }
 
     fn destination(&self) -> &str {

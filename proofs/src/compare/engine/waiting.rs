@@ -62,9 +62,8 @@ pub(in crate::compare) fn hold(count: usize, journals: Journals) -> Result<(), F
 
 async fn memory_of(count: usize, journals: Journals) -> Result<usize, Failure> {
     let (shop, folder) = (Shop::open()?, tempfile::tempdir()?);
-    let service = |number: usize| format!("shop-{number}");
     for number in 0..count {
-        shop.add_target(&format!("production/{}", service(number)).parse()?)?;
+        shop.add_target(&format!("production/{}", service_name(number)).parse()?)?;
     }
     let looked = Arc::new(AtomicUsize::new(0));
     let builder = Engine::builder()
@@ -77,7 +76,7 @@ async fn memory_of(count: usize, journals: Journals) -> Result<usize, Failure> {
     let before = resident()?;
     let mut handles = Vec::with_capacity(count);
     for number in 0..count {
-        handles.push(engine.start(plan_for(&template, &service(number))?).await?);
+        handles.push(engine.start(plan_for(&template, &service_name(number))?).await?);
     }
     all_looked(&looked, count).await?;
     let after = resident()?;
@@ -97,13 +96,19 @@ async fn all_looked(looked: &AtomicUsize, count: usize) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A name for each number, in letters: a digit in a tag begins its version.
+fn service_name(number: usize) -> String {
+    let letters = number.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect::<String>();
+    format!("shop-{letters}")
+}
+
 /// The plan of another service: planning anew would need a repository for each.
 fn plan_for(template: &str, service: &str) -> Result<Plan, Failure> {
     let text = template
         .replace("production/shop", &format!("production/{service}"))
         .replace("\"service\":\"shop\"", &format!("\"service\":\"{service}\""))
         .replace("refs/heads/hotfix/", &format!("refs/heads/hotfix/{service}/"))
-        .replace("refs/tags/v", &format!("refs/tags/{service}/v"))
+        .replace("v2.1.1-rc.1", &format!("{service}-v2.1.1-rc.1"))
         .replace("PROD-2847", &format!("PROD-{service}"));
     Ok(serde_json::from_str(&text)?)
 }
