@@ -26,7 +26,8 @@ fn a_judge_that_is_too_eager_is_found_out() {
     let judge = JudgeSettings { alpha: 0.5, suspicion: 2.0, beta: 0.5, ..JudgeSettings::standard() };
     let study = sample(VerificationRules { judge, ..VerificationRules::default() });
     let rollbacks = study.false_rollbacks().expect("rules within their limits");
-    assert!(!failed(&rollbacks).is_empty(), "{rollbacks:?}");
+    let found = failed(&rollbacks).len();
+    assert!(found >= 6, "{found} of {rollbacks:?}");
     let proofs = study.wrong_proofs().expect("rules within their limits");
-    assert_eq!(failed(&proofs).len(), 3, "{proofs:?}");
+    assert!(!proofs[0].held && !proofs[1].held, "{proofs:?}");
 }
