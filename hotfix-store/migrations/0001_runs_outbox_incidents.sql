@@ -52,16 +52,17 @@ CREATE TABLE target (
     active_run INTEGER REFERENCES run (number)
 ) STRICT, WITHOUT ROWID;
 
--- One b-tree in the order of (run, seq), so that an append writes one page. `chain` is the SHA-256 of the previous
--- row's chain and of this row.
+-- In the order of writing, whatever the run, so that a group of appends fills one page after the other. `chain` is the
+-- SHA-256 of the previous entry's chain and of this entry.
 CREATE TABLE journal (
-    entry INTEGER PRIMARY KEY,
-    run   INTEGER GENERATED ALWAYS AS (entry >> 32) VIRTUAL,
-    seq   INTEGER GENERATED ALWAYS AS (entry & 4294967295) VIRTUAL,
-    epoch INTEGER NOT NULL,
-    at    INTEGER NOT NULL,
-    body  TEXT NOT NULL,
-    chain BLOB NOT NULL
+    number INTEGER PRIMARY KEY,
+    run    INTEGER NOT NULL,
+    seq    INTEGER NOT NULL,
+    epoch  INTEGER NOT NULL,
+    at     INTEGER NOT NULL,
+    body   TEXT NOT NULL,
+    chain  BLOB NOT NULL,
+    UNIQUE (run, seq)
 ) STRICT;
 
 CREATE TABLE signal (

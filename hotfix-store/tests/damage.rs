@@ -51,13 +51,13 @@ async fn an_entry_changed_by_hand_is_named() {
         ),
         (
             "DELETE FROM journal WHERE run = 1 AND seq = 2;
-             UPDATE journal SET entry = entry - 1 WHERE run = 1 AND seq = 3;
-             UPDATE journal SET entry = entry - 1 WHERE run = 1 AND seq = 4;",
+             UPDATE journal SET seq = 2 WHERE run = 1 AND seq = 3;
+             UPDATE journal SET seq = 3 WHERE run = 1 AND seq = 4;",
             "2",
         ),
         (
             "DELETE FROM journal WHERE run = 1;
-             UPDATE journal SET entry = (1 << 32) | seq WHERE run = 2;",
+             UPDATE journal SET run = 1 WHERE run = 2;",
             "0",
         ),
     ] {

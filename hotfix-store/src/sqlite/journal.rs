@@ -35,10 +35,9 @@ pub(super) fn append(tx: &mut Tx<'_>, append: &Append) -> Result<Appended, Failu
 pub(super) fn write_entry(tx: &Tx<'_>, head: Head, body: &str) -> Result<Head, Failure> {
     let at = tx.now();
     let link = head.link.next(&Linked { seq: head.next, epoch: head.epoch, at, body });
-    let entry = entry_key(head.number, head.next)?;
     tx.execute(
-        "INSERT INTO journal (entry, epoch, at, body, chain) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![entry, Count(head.epoch), Micros(at), body, link],
+        "INSERT INTO journal (run, seq, epoch, at, body, chain) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![head.number, Count(head.next), Count(head.epoch), Micros(at), body, link],
     )?;
     Ok(Head { next: head.next + 1, link, ..head })
 }
@@ -58,10 +57,9 @@ pub(super) fn read(db: &Connection, run: &RunId, from: u64) -> Result<Vec<Journa
     let (number, anchored) = run::number_and_anchor(db, run)?;
     let mut link = link_before(db, run, number, from)?;
     let mut sql = db.prepare_cached(
-        "SELECT seq, epoch, at, body, chain FROM journal WHERE entry BETWEEN ?1 AND ?2 ORDER BY entry",
+        "SELECT seq, epoch, at, body, chain FROM journal WHERE run = ?1 AND seq >= ?2 ORDER BY seq",
     )?;
-    let mut rows =
-        sql.query(params![entry_key(number, from.min(LAST_SEQ))?, entry_key(number, LAST_SEQ)?])?;
+    let mut rows = sql.query(params![number, in_column(from)])?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
         let seq = from + entries.len() as u64;
@@ -79,13 +77,9 @@ pub(super) fn read(db: &Connection, run: &RunId, from: u64) -> Result<Vec<Journa
     Ok(entries)
 }
 
-/// The key of an entry: the run's number, then the sequence number, in one integer.
-fn entry_key(number: i64, seq: u64) -> Result<i64, Failure> {
-    if seq > LAST_SEQ {
-        let message = format!("a journal holds at most {LAST_SEQ} entries");
-        return Err(Failure::new(ErrorKind::Invalid, message));
-    }
-    Ok((number << 32) | seq.cast_signed())
+/// A number to compare with a column: beyond the largest that fits there is no entry.
+fn in_column(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn brings_more(append: &Append, head: &Head) -> bool {
@@ -113,10 +107,9 @@ fn write_all(tx: &Tx<'_>, append: &Append, head: Head) -> Result<Head, Failure> 
 
 /// Answers an append whose sequence number is taken: the same entry again is written, another one is not.
 fn repeated(tx: &Tx<'_>, append: &Append, head: &Head) -> Result<Appended, Failure> {
-    let mut sql = tx.sql("SELECT 1 FROM journal WHERE entry = ?1 AND epoch = ?2 AND body = ?3")?;
-    // An epoch that does not fit the column was never stored.
-    let epoch = i64::try_from(append.epoch).unwrap_or(-1);
-    let same = sql.exists(params![entry_key(head.number, append.seq)?, epoch, append.body])?;
+    let mut sql = tx.sql("SELECT 1 FROM journal WHERE run = ?1 AND seq = ?2 AND epoch = ?3 AND body = ?4")?;
+    let epoch = in_column(append.epoch);
+    let same = sql.exists(params![head.number, Count(append.seq), epoch, append.body])?;
     Ok(if same { Appended::Written } else { Appended::Lost { epoch: head.epoch } })
 }
 
@@ -127,12 +120,9 @@ fn load_head(db: &Connection, run: &RunId) -> Result<Head, Failure> {
         Ok((row.get(0)?, state, epoch, anchored))
     });
     let (number, state, epoch, anchored) = found.optional()?.ok_or_else(|| run::unknown(run))?;
-    let mut sql = db.prepare_cached(
-        "SELECT seq, chain FROM journal WHERE entry BETWEEN ?1 AND ?2 ORDER BY entry DESC LIMIT 1",
-    )?;
-    let last = sql.query_row(params![entry_key(number, 0)?, entry_key(number, LAST_SEQ)?], |row| {
-        Ok((row.get::<_, Count>(0)?.0, row.get(1)?))
-    });
+    let mut sql =
+        db.prepare_cached("SELECT seq, chain FROM journal WHERE run = ?1 ORDER BY seq DESC LIMIT 1")?;
+    let last = sql.query_row([number], |row| Ok((row.get::<_, Count>(0)?.0, row.get(1)?)));
     let (seq, link) = last.optional()?.ok_or_else(|| damaged(run, 0))?;
     if seq + 1 < anchored {
         return Err(damaged(run, seq + 1));
@@ -145,9 +135,8 @@ fn link_before(db: &Connection, run: &RunId, number: i64, from: u64) -> Result<L
     let Some(before) = from.checked_sub(1) else {
         return Ok(Link::root(run));
     };
-    let mut sql = db.prepare_cached("SELECT chain FROM journal WHERE entry = ?1")?;
-    let key = entry_key(number, before.min(LAST_SEQ))?;
-    let link = sql.query_row([key], |row| row.get(0)).optional();
+    let mut sql = db.prepare_cached("SELECT chain FROM journal WHERE run = ?1 AND seq = ?2")?;
+    let link = sql.query_row(params![number, in_column(before)], |row| row.get(0)).optional();
     // Beyond the end there is nothing to check.
     Ok(link.map_err(|error| damaged(run, before).with("cause", error))?.unwrap_or_else(|| Link::root(run)))
 }
@@ -164,6 +153,3 @@ fn damaged(run: &RunId, seq: u64) -> Failure {
                    any new run";
     Failure::new(ErrorKind::Corrupt, message).with("run", run).with("seq", seq)
 }
-
-/// The low half of the key.
-const LAST_SEQ: u64 = u32::MAX as u64;

@@ -81,8 +81,7 @@ pub(super) fn unknown(run: &RunId) -> Failure {
 macro_rules! summary_sql {
     () => {
         "SELECT number, id, state, holder, epoch, incident, opened_at, expires_at,
-                (SELECT coalesce(max(seq) + 1, 0) FROM journal
-                 WHERE entry BETWEEN number << 32 AND (number << 32) + 4294967295)
+                (SELECT coalesce(max(seq) + 1, 0) FROM journal WHERE journal.run = run.number)
          FROM run"
     };
 }
