@@ -60,14 +60,22 @@ async fn sixty_four_waiting_appends_are_one_transaction() {
 async fn one_refusal_does_not_undo_the_others() {
     let place = Place::new();
     let store = place.open().await;
-    let leases = runs(&store, 3).await;
+    let leases = runs(&store, 4).await;
+    // The entry of this one is written before its incident is found to be unreadable.
+    place
+        .stranger()
+        .execute_batch("PRAGMA foreign_keys = OFF; UPDATE run SET incident = 'no id' WHERE id = 'run-3'")
+        .unwrap();
     let ghost = Lease { run: run("ghost"), ..leases[0].clone() };
     let mut companions = entry(&leases[2], 1, "with a timeline");
     companions.timeline = vec![crate::incidents::event("run-2", "deployed", None)];
+    let mut halfway = entry(&leases[3], 1, "half done");
+    halfway.timeline = companions.timeline.clone();
     let appends = vec![
         entry(&leases[0], 1, "a"),
         entry(&leases[1], 7, "gap"),
         entry(&ghost, 1, "unknown"),
+        halfway,
         companions,
         entry(&leases[0], 2, "b"),
     ];
@@ -78,6 +86,7 @@ async fn one_refusal_does_not_undo_the_others() {
         Ok(Appended::Written),
         Ok(Appended::Lost { epoch: 1 }),
         Err(ErrorKind::NotFound),
+        Err(ErrorKind::Corrupt),
         Ok(Appended::Written),
         Ok(Appended::Written),
     ];
@@ -86,6 +95,7 @@ async fn one_refusal_does_not_undo_the_others() {
     assert_eq!(bodies(&store, &run("run-0")).await, ["run-0 planned", "a", "b"]);
     assert_eq!(bodies(&store, &run("run-1")).await, ["run-1 planned"]);
     assert_eq!(bodies(&store, &run("run-2")).await, ["run-2 planned", "with a timeline"]);
+    assert_eq!(bodies(&store, &run("run-3")).await, ["run-3 planned"]);
 }
 
 #[tokio::test]
