@@ -50,13 +50,16 @@ fn apply(db: &mut Connection, migrations: &[&str]) -> Result<(), Failure> {
 }
 
 /// Returns how many migrations were applied, `None` for an empty database.
+///
+/// Whose file it is is read last: another process that creates it meanwhile is then seen as one of ours, and at worst
+/// with too few migrations, which the look under the lock corrects.
 fn applied(db: &Connection, known: usize) -> Result<Option<usize>, Failure> {
-    let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let Count(version) = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if application == APPLICATION_ID {
         return refuse_newer(Count(version), known).map(Some);
     }
-    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if (application, version, tables) == (0, 0, 0) {
         return Ok(None);
     }
