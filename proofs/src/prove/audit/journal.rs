@@ -61,7 +61,7 @@ impl Journal {
                 let epoch: i64 = row.get(1)?;
                 Ok(Run { state: row.get(0)?, epoch: epoch.cast_unsigned(), expires_at: row.get(2)? })
             })?;
-            let mut sql_entries = db.prepare("SELECT seq, epoch, at, body FROM journal ORDER BY entry")?;
+            let mut sql_entries = db.prepare("SELECT seq, epoch, at, body FROM journal ORDER BY number")?;
             let entries = sql_entries.query_map([], |row| {
                 let (seq, epoch): (i64, i64) = (row.get(0)?, row.get(1)?);
                 let text: String = row.get(3)?;
