@@ -25,12 +25,15 @@ pub(super) fn check_version(db: &Connection) -> Result<(), Failure> {
 
 /// Refuses a file that is not a database, another program's, or a newer version's. Writes nothing.
 pub(super) fn refuse_foreign(db: &Connection) -> Result<(), Failure> {
-    applied(db, MIGRATIONS.len()).map(drop)
+    // One snapshot: another process may be creating the database right now.
+    let tx = db.unchecked_transaction()?;
+    applied(&tx, MIGRATIONS.len()).map(drop)
 }
 
 fn apply(db: &mut Connection, migrations: &[&str]) -> Result<(), Failure> {
     let known = migrations.len();
-    if applied(db, known)? == Some(known) {
+    let before = applied(&*db.transaction()?, known)?;
+    if before == Some(known) {
         return Ok(());
     }
     // Another process may have migrated since: look again under the lock.

@@ -68,12 +68,11 @@ impl Writer {
             End::Committed => group.drain(..).for_each(Job::answer),
             End::Undone(None) if alone => group.drain(..).for_each(Job::answer),
             End::Undone(Some(failure)) if alone => group.drain(..).for_each(|job| job.fail(&failure)),
-            // Somebody else held the lock for the whole wait. Those who came meanwhile waited as well.
+            // Somebody else held the lock for the whole wait. Those who came meanwhile waited as well; who comes after
+            // the first answer gets a wait of its own.
             End::NotBegun(failure) => {
+                group.extend(std::iter::from_fn(|| self.jobs.try_recv().ok()));
                 group.drain(..).for_each(|job| job.fail(&failure));
-                while let Ok(job) = self.jobs.try_recv() {
-                    job.fail(&failure);
-                }
             }
             // One request spoilt the transaction of all: give each its own.
             End::Undone(_) => {
