@@ -29,14 +29,15 @@ impl Model {
     }
 
     fn of_store(&self, world: &World, choices: &mut Vec<Action>) {
-        let idle = world.workers[..usize::from(self.workers)].contains(&0);
+        if !world.workers[..usize::from(self.workers)].contains(&0) {
+            return;
+        }
         for run in (0..).take(self.scenario.runs.len()) {
+            let may_take_over = || !self.is_held(world, run) || world.left.usurpations > 0;
             match world.runs[usize::from(run)].phase {
-                Phase::Unopened if idle && self.may_open(world, run) => choices.push(Action::Open { run }),
-                Phase::Active | Phase::Quarantined
-                    if idle && (!self.is_held(world, run) || world.left.usurpations > 0) =>
-                {
-                    choices.push(Action::TakeOver { run });
+                Phase::Unopened if self.may_open(world, run) => choices.push(Action::Open { run }),
+                Phase::Active | Phase::Quarantined if may_take_over() => {
+                    choices.push(Action::TakeOver { run })
                 }
                 _ => {}
             }

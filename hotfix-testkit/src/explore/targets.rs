@@ -32,8 +32,8 @@ impl Model {
         let was_applied = moved.world.runs[usize::from(request.run)].applied >> step & 1 == 1;
         let is_newer = request.mark > target.fence;
         let once = self.rules.keys == KeyRule::AppliedOnce;
-        let is_known = was_applied && self.rules.fence == FenceRule::PerEffect;
-        if is_known && (request.mark == target.fence || once && is_newer) {
+        let repeats = was_applied && (request.mark == target.fence || once && is_newer);
+        if repeats && self.rules.fence == FenceRule::PerEffect {
             moved.world.targets[usize::from(line.target)].fence = request.mark;
             return Input::Applied;
         }

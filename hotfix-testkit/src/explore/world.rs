@@ -186,25 +186,25 @@ impl Request {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Budget {
     /// Workers that die and come back.
-    pub crashes: u8,
+    pub(super) crashes: u8,
     /// Takeovers while the owner still runs.
-    pub usurpations: u8,
+    pub(super) usurpations: u8,
     /// Requests and answers that get lost.
-    pub losses: u8,
+    pub(super) losses: u8,
     /// Requests that arrive twice.
-    pub duplicates: u8,
+    pub(super) duplicates: u8,
     /// Requests that a target refuses.
-    pub refusals: u8,
+    pub(super) refusals: u8,
     /// Seals and probes that fail.
-    pub outages: u8,
+    pub(super) outages: u8,
     /// Changes by somebody else.
-    pub edits: u8,
+    pub(super) edits: u8,
     /// Signals to stop.
-    pub cancels: u8,
+    pub(super) cancels: u8,
     /// Gates that ask for a human.
-    pub stalls: u8,
+    pub(super) stalls: u8,
     /// Samples that are journaled.
-    pub looks: u8,
+    pub(super) looks: u8,
 }
 
 impl Budget {

@@ -1,0 +1,5 @@
+//! The machine in small worlds, the seeded faults, a few hundred walks, and the laws of `step` itself.
+
+mod proof;
+mod refusals;
+mod total;
