@@ -31,11 +31,19 @@ pub(crate) struct Driver {
     steady: Steady,
     wake: Option<Timestamp>,
     calls: JoinSet<Event>,
-    events: mpsc::Receiver<Event>,
+    /// Boxed, because a channel keeps room for 32 of them for as long as it lives.
+    events: mpsc::Receiver<Box<Event>>,
 }
 
 impl Driver {
-    pub(crate) fn new(ports: Arc<Backends>, worker: WorkerName, run: Run, epoch: u64, parts: Parts) -> Self {
+    /// Boxed, because the task that drives it would hold it several times over.
+    pub(crate) fn new(
+        ports: Arc<Backends>,
+        worker: WorkerName,
+        run: Run,
+        epoch: u64,
+        parts: Parts,
+    ) -> Box<Self> {
         let (told, events) = mpsc::channel(16);
         let steady = Steady::start(&ports.clock);
         let ttl = run.plan().execution().lease;
@@ -44,7 +52,7 @@ impl Driver {
         let signals = Signals::new(Arc::clone(&ports.store), &run, parts.nudge);
         let (writer, machine) = (parts.writer, Machine::new(run));
         let calls = JoinSet::new();
-        Self {
+        Box::new(Self {
             ports,
             worker,
             epoch,
@@ -57,11 +65,11 @@ impl Driver {
             wake: None,
             calls,
             events,
-        }
+        })
     }
 
     /// Drives the run to its end, or until somebody else owns it.
-    pub(crate) async fn drive(mut self) -> Result<Outcome, EngineError> {
+    pub(crate) async fn drive(mut self: Box<Self>) -> Result<Outcome, EngineError> {
         let resumed = Event::Resumed { worker: self.worker.clone(), epoch: self.epoch };
         let mut queue = VecDeque::from([resumed]);
         loop {
@@ -72,7 +80,8 @@ impl Driver {
             for command in self.machine.step(event, self.steady.now()) {
                 match command {
                     Command::Stop(stop) => return self.stopped(stop),
-                    command => queue.extend(self.obey(command).await?),
+                    // A run waits most of its life: what it takes to obey is not kept meanwhile.
+                    command => queue.extend(Box::pin(self.obey(command)).await?),
                 }
             }
         }
@@ -91,7 +100,7 @@ impl Driver {
             biased;
             () = self.lease.lost() => Ok(Event::LeaseLost),
             Some(done) = self.calls.join_next() => done.map_err(|_| self.gone()),
-            Some(event) = self.events.recv() => Ok(event),
+            Some(event) = self.events.recv() => Ok(*event),
             signal = self.signals.next() => signal.map(|(index, entry)| Event::Signalled { index, entry }),
             () = alarm => {
                 self.wake = None;

@@ -47,7 +47,7 @@ pub(super) async fn watch(mut context: Context, gate: Gate) {
 
 async fn tell(context: &Context, verdict: Verdict) {
     // The driver is gone if nobody listens, and this task with it.
-    let _ = context.told.send(Event::Decided { step: context.step, verdict }).await;
+    let _ = context.told.send(Box::new(Event::Decided { step: context.step, verdict })).await;
 }
 
 /// Follows the instances of one slot through broken and reopened watches.

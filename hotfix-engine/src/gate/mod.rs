@@ -23,7 +23,7 @@ use crate::steady::Steady;
 #[derive(Debug)]
 pub(crate) struct GateWatch {
     ports: Arc<Backends>,
-    told: mpsc::Sender<Event>,
+    told: mpsc::Sender<Box<Event>>,
     steady: Steady,
     /// Every committed sample, in order.
     samples: Vec<(StepId, Sample)>,
@@ -54,7 +54,7 @@ struct Context {
     plan: Arc<Plan>,
     step: StepId,
     opened: Timestamp,
-    told: mpsc::Sender<Event>,
+    told: mpsc::Sender<Box<Event>>,
     steady: Steady,
     nudges: mpsc::UnboundedReceiver<Nudge>,
     counters: Arc<Mutex<Option<Increments>>>,
@@ -63,7 +63,7 @@ struct Context {
 impl GateWatch {
     pub(crate) fn new(
         ports: Arc<Backends>,
-        told: mpsc::Sender<Event>,
+        told: mpsc::Sender<Box<Event>>,
         steady: Steady,
         samples: Vec<(StepId, Sample)>,
     ) -> Self {

@@ -19,14 +19,23 @@ pub(super) async fn watch(context: Context, samples: Vec<(StepId, Sample)>) {
         Err(error) => {
             let event =
                 Event::Stuck { step: context.step, reason: format!("the judge cannot be set up: {error}") };
-            let _ = context.told.send(event).await;
+            let _ = context.told.send(Box::new(event)).await;
             return;
         }
     };
     let resumed = samples.iter().any(|(step, _)| rollout.gates.iter().any(|(gate, _)| gate == step));
     let follower = Follower::new(rollout.target.clone(), rollout.canary.clone());
-    let watch =
-        Watch { context, rollout, verification, follower, pending: None, ruling: None, listening: false };
+    drop(samples);
+    // A gate waits most of its life: boxed, its task holds neither two of this nor what it takes to look.
+    let watch = Box::new(Watch {
+        context,
+        rollout,
+        verification,
+        follower,
+        pending: None,
+        ruling: None,
+        listening: false,
+    });
     watch.run(resumed).await;
 }
 
@@ -101,8 +110,8 @@ struct Watch {
 }
 
 impl Watch {
-    async fn run(mut self, resumed: bool) {
-        self.prime(resumed).await;
+    async fn run(mut self: Box<Self>, resumed: bool) {
+        Box::pin(self.prime(resumed)).await;
         let mut looks = tokio::time::interval(self.context.plan.execution().look.to_duration());
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         looks.reset();
@@ -115,7 +124,7 @@ impl Watch {
                     Some(Nudge::Committed(sample)) => self.committed(&sample),
                     None => return,
                 },
-                _ = looks.tick(), if self.pending.is_none() => self.look().await,
+                _ = looks.tick(), if self.pending.is_none() => Box::pin(self.look()).await,
             }
         }
     }
@@ -141,7 +150,7 @@ impl Watch {
         if self.listening {
             self.ruling = None;
         }
-        let _ = self.context.told.send(event).await;
+        let _ = self.context.told.send(Box::new(event)).await;
     }
 
     fn committed(&mut self, sample: &Sample) {
