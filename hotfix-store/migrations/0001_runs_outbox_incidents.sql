@@ -22,8 +22,8 @@ CREATE TABLE timeline (
 
 CREATE INDEX timeline_incident ON timeline (incident, number);
 
--- One row per run, in the order of opening. `anchored` is a number of journal entries known to exist: a journal that
--- is shorter was cut.
+-- One row per run, in the order of opening. `entries` is the length of its journal and `last` the number of the newest
+-- entry: a journal that is shorter was cut.
 CREATE TABLE run (
     number     INTEGER PRIMARY KEY,
     id         TEXT NOT NULL UNIQUE,
@@ -33,7 +33,8 @@ CREATE TABLE run (
     holder     TEXT NOT NULL,
     opened_at  INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
-    anchored   INTEGER NOT NULL
+    entries    INTEGER NOT NULL,
+    last       INTEGER NOT NULL
 ) STRICT;
 
 CREATE INDEX run_open ON run (number) WHERE state <> 'ended';
@@ -52,17 +53,18 @@ CREATE TABLE target (
     active_run INTEGER REFERENCES run (number)
 ) STRICT, WITHOUT ROWID;
 
--- In the order of writing, whatever the run, so that a group of appends fills one page after the other. `chain` is the
--- SHA-256 of the previous entry's chain and of this entry.
+-- In the order of writing, whatever the run. `previous` is the number of the entry before in the same journal, 0 for the
+-- first: a journal is read from its newest entry back. An index on run and seq would cost every append a page of its own.
+-- `chain` is the SHA-256 of the previous entry's chain and of this entry.
 CREATE TABLE journal (
-    number INTEGER PRIMARY KEY,
-    run    INTEGER NOT NULL,
-    seq    INTEGER NOT NULL,
-    epoch  INTEGER NOT NULL,
-    at     INTEGER NOT NULL,
-    body   TEXT NOT NULL,
-    chain  BLOB NOT NULL,
-    UNIQUE (run, seq)
+    number   INTEGER PRIMARY KEY,
+    run      INTEGER NOT NULL,
+    seq      INTEGER NOT NULL,
+    epoch    INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    body     TEXT NOT NULL,
+    chain    BLOB NOT NULL,
+    previous INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE signal (

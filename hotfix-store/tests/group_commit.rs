@@ -99,6 +99,32 @@ async fn one_refusal_does_not_undo_the_others() {
 }
 
 #[tokio::test]
+async fn an_entry_whose_run_cannot_be_moved_on_is_not_written_and_the_others_are() {
+    let place = Place::new();
+    let store = place.open().await;
+    let leases = runs(&store, 3).await;
+    place
+        .stranger()
+        .execute_batch(
+            "CREATE TRIGGER stuck BEFORE UPDATE OF entries ON run WHEN NEW.id = 'run-1'
+             BEGIN SELECT RAISE(FAIL, 'stuck'); END",
+        )
+        .unwrap();
+    let appends = leases.iter().map(|lease| entry(lease, 1, "x")).collect();
+    let answers = together(&place, &store, appends).await;
+    let outcomes: Vec<_> = answers.into_iter().map(|answer| answer.ok()).collect();
+    assert_eq!(outcomes, [Some(Appended::Written), None, Some(Appended::Written)]);
+    for (lease, entries) in leases.iter().zip([2, 1, 2]) {
+        let run = place.stranger().query_row(
+            "SELECT count(*), max(entries) FROM journal JOIN run ON run.number = run WHERE id = ?1",
+            [lease.run.as_str()],
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
+        );
+        assert_eq!(run.unwrap(), (entries, entries), "{}", lease.run);
+    }
+}
+
+#[tokio::test]
 async fn a_full_disk_refuses_what_does_not_fit_and_keeps_the_rest() {
     let place = Place::new();
     let store =

@@ -35,10 +35,7 @@ pub(super) fn renew(tx: &mut Tx<'_>, run: &RunId, epoch: u64, ttl: Period) -> Re
         return Ok(Renewed::Lost { epoch: head.epoch });
     }
     let until = tx.now() + ttl.to_delta();
-    tx.execute(
-        "UPDATE run SET expires_at = ?2, anchored = ?3 WHERE number = ?1",
-        params![head.number, Micros(until), Count(head.next)],
-    )?;
+    tx.execute("UPDATE run SET expires_at = ?2 WHERE number = ?1", params![head.number, Micros(until)])?;
     Ok(Renewed::Until(until))
 }
 
@@ -65,14 +62,8 @@ pub(super) fn take_over(
     };
     tx.atomically(|tx| {
         tx.execute(
-            "UPDATE run SET epoch = ?2, holder = ?3, expires_at = ?4, anchored = ?5 WHERE number = ?1",
-            params![
-                head.number,
-                Count(lease.epoch),
-                worker.as_str(),
-                Micros(lease.expires_at),
-                Count(head.next)
-            ],
+            "UPDATE run SET epoch = ?2, holder = ?3, expires_at = ?4 WHERE number = ?1",
+            params![head.number, Count(lease.epoch), worker.as_str(), Micros(lease.expires_at)],
         )?;
         claim_targets(tx, head.number, lease.epoch, &run::claims_of(tx.db, head.number)?)
     })?;
@@ -97,8 +88,8 @@ fn open_free(tx: &mut Tx<'_>, new: &NewRun) -> Result<Opened, Failure> {
         )?;
     }
     claim_targets(tx, number, lease.epoch, &new.claims)?;
-    let head =
-        Head { number, state: RunState::Active, epoch: lease.epoch, next: 0, link: Link::root(&new.run) };
+    let (state, link) = (RunState::Active, Link::root(&new.run));
+    let head = Head { number, state, epoch: lease.epoch, next: 0, last: 0, link };
     let head = journal::write_entry(tx, head, &new.body)?;
     incident::write_timeline(tx, &incident, &new.timeline)?;
     outbox::enqueue_all(tx, &incident, &new.postings)?;
@@ -125,8 +116,8 @@ fn insert_run(
     now: Timestamp,
 ) -> Result<i64, Failure> {
     tx.execute(
-        "INSERT INTO run (id, incident, state, epoch, holder, opened_at, expires_at, anchored)
-         VALUES (?1, ?2, 'active', ?3, ?4, ?5, ?6, 1)",
+        "INSERT INTO run (id, incident, state, epoch, holder, opened_at, expires_at, entries, last)
+         VALUES (?1, ?2, 'active', ?3, ?4, ?5, ?6, 0, 0)",
         params![
             new.run.as_str(),
             incident.as_str(),

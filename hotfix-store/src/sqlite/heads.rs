@@ -1,4 +1,4 @@
-//! What the writer remembers of each journal's end, so that an append is one `INSERT` and nothing else.
+//! What the writer remembers of each journal's end, so that an append need not read before it writes.
 //!
 //! Valid while nobody else writes: [`Heads::forget`] is called when another connection committed or a transaction was
 //! undone.
@@ -19,6 +19,8 @@ pub(super) struct Head {
     pub(super) epoch: u64,
     /// The sequence number of the next entry.
     pub(super) next: u64,
+    /// The row of the last entry.
+    pub(super) last: i64,
     /// The link of the last entry.
     pub(super) link: Link,
 }

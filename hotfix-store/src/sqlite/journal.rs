@@ -1,12 +1,15 @@
 //! The journal: appending under epoch and sequence, reading with the checksum verified.
+//!
+//! A run knows its newest entry, and each entry the one before. So an append touches the end of the table and the run's
+//! row, whatever the number of runs, and reading the newest entries costs the same however long the journal is.
 
 use hotfix_core::ErrorKind;
 use hotfix_core::model::{RunId, Timestamp};
 use hotfix_core::port::{Append, Appended, JournalEntry, RunState};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::chain::{Link, Linked};
-use super::column::{Count, Micros, Word};
+use super::column::{Count, Micros};
 use super::failure::Failure;
 use super::heads::Head;
 use super::tx::Tx;
@@ -25,7 +28,8 @@ pub(super) fn append(tx: &mut Tx<'_>, append: &Append) -> Result<Appended, Failu
     let head = if brings_more(append, &head) {
         tx.atomically(|tx| write_all(tx, append, head))?
     } else {
-        write_entry(tx, head, &append.body)?
+        // Cheaper than a savepoint: a failure halfway undoes the group, and the writer gives each request its own.
+        write_entry(tx, head, &append.body).inspect_err(|_| tx.abandon())?
     };
     tx.heads.put(&append.run, head);
     Ok(Appended::Written)
@@ -36,10 +40,15 @@ pub(super) fn write_entry(tx: &Tx<'_>, head: Head, body: &str) -> Result<Head, F
     let at = tx.now();
     let link = head.link.next(&Linked { seq: head.next, epoch: head.epoch, at, body });
     tx.execute(
-        "INSERT INTO journal (run, seq, epoch, at, body, chain) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![head.number, Count(head.next), Count(head.epoch), Micros(at), body, link],
+        "INSERT INTO journal (run, seq, epoch, at, body, chain, previous) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![head.number, Count(head.next), Count(head.epoch), Micros(at), body, link, head.last],
     )?;
-    Ok(Head { next: head.next + 1, link, ..head })
+    let head = Head { next: head.next + 1, last: tx.db.last_insert_rowid(), link, ..head };
+    tx.execute(
+        "UPDATE run SET entries = ?2, last = ?3 WHERE number = ?1",
+        params![head.number, Count(head.next), head.last],
+    )?;
+    Ok(head)
 }
 
 /// Returns the end of a run's journal.
@@ -54,32 +63,25 @@ pub(super) fn head(tx: &mut Tx<'_>, run: &RunId) -> Result<Head, Failure> {
 
 /// Reads the entries from `from` on. Every one is checked against the chain.
 pub(super) fn read(db: &Connection, run: &RunId, from: u64) -> Result<Vec<JournalEntry>, Failure> {
-    let (number, anchored) = run::number_and_anchor(db, run)?;
-    let mut link = link_before(db, run, number, from)?;
-    let mut sql = db.prepare_cached(
-        "SELECT seq, epoch, at, body, chain FROM journal WHERE run = ?1 AND seq >= ?2 ORDER BY seq",
-    )?;
-    let mut rows = sql.query(params![number, in_column(from)])?;
-    let mut entries = Vec::new();
-    while let Some(row) = rows.next()? {
-        let seq = from + entries.len() as u64;
-        let (entry, stored) = decode(row).map_err(|error| damaged(run, seq).with("cause", error))?;
+    let end = run::end(db, run)?;
+    let mut backward = Backward::new(db, run, end.number, end.last)?;
+    let mut stored = Vec::new();
+    for seq in (from..end.entries).rev() {
+        stored.push(backward.read(seq)?);
+    }
+    let mut link = match from.checked_sub(1) {
+        Some(before) if from < end.entries => backward.read(before)?.link,
+        _ => Link::root(run),
+    };
+    let mut entries = Vec::with_capacity(stored.len());
+    for Stored { entry, link: expected } in stored.into_iter().rev() {
         link = link.next(&Linked { seq: entry.seq, epoch: entry.epoch, at: entry.at, body: &entry.body });
-        if entry.seq != seq || link != stored {
-            return Err(damaged(run, seq));
+        if link != expected {
+            return Err(damaged(run, entry.seq));
         }
         entries.push(entry);
     }
-    let end = from.saturating_add(entries.len() as u64);
-    if end < anchored {
-        return Err(damaged(run, end));
-    }
     Ok(entries)
-}
-
-/// A number to compare with a column: beyond the largest that fits there is no entry.
-fn in_column(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn brings_more(append: &Append, head: &Head) -> bool {
@@ -107,45 +109,59 @@ fn write_all(tx: &Tx<'_>, append: &Append, head: Head) -> Result<Head, Failure> 
 
 /// Answers an append whose sequence number is taken: the same entry again is written, another one is not.
 fn repeated(tx: &Tx<'_>, append: &Append, head: &Head) -> Result<Appended, Failure> {
-    let mut sql = tx.sql("SELECT 1 FROM journal WHERE run = ?1 AND seq = ?2 AND epoch = ?3 AND body = ?4")?;
-    let epoch = in_column(append.epoch);
-    let same = sql.exists(params![head.number, Count(append.seq), epoch, append.body])?;
+    let mut backward = Backward::new(tx.db, &append.run, head.number, head.last)?;
+    let mut written = None;
+    for seq in (append.seq..head.next).rev() {
+        written = Some(backward.read(seq)?.entry);
+    }
+    let same = written.is_some_and(|entry| entry.epoch == append.epoch && entry.body == append.body);
     Ok(if same { Appended::Written } else { Appended::Lost { epoch: head.epoch } })
 }
 
 fn load_head(db: &Connection, run: &RunId) -> Result<Head, Failure> {
-    let mut sql = db.prepare_cached("SELECT number, state, epoch, anchored FROM run WHERE id = ?1")?;
-    let found = sql.query_row([run.as_str()], |row| {
-        let (Word(state), Count(epoch), Count(anchored)) = (row.get(1)?, row.get(2)?, row.get(3)?);
-        Ok((row.get(0)?, state, epoch, anchored))
-    });
-    let (number, state, epoch, anchored) = found.optional()?.ok_or_else(|| run::unknown(run))?;
-    let mut sql =
-        db.prepare_cached("SELECT seq, chain FROM journal WHERE run = ?1 ORDER BY seq DESC LIMIT 1")?;
-    let last = sql.query_row([number], |row| Ok((row.get::<_, Count>(0)?.0, row.get(1)?)));
-    let (seq, link) = last.optional()?.ok_or_else(|| damaged(run, 0))?;
-    if seq + 1 < anchored {
-        return Err(damaged(run, seq + 1));
+    let run::End { number, state, epoch, entries, last } = run::end(db, run)?;
+    let newest = entries.checked_sub(1).ok_or_else(|| damaged(run, 0))?;
+    let link = Backward::new(db, run, number, last)?.read(newest)?.link;
+    Ok(Head { number, state, epoch, next: entries, last, link })
+}
+
+/// An entry as it lies in the table.
+struct Stored {
+    entry: JournalEntry,
+    link: Link,
+}
+
+/// Reads a journal from its newest entry back.
+struct Backward<'a> {
+    sql: CachedStatement<'a>,
+    run: &'a RunId,
+    number: i64,
+    /// The row to read next.
+    row: i64,
+}
+
+impl<'a> Backward<'a> {
+    fn new(db: &'a Connection, run: &'a RunId, number: i64, last: i64) -> Result<Self, Failure> {
+        let sql = db.prepare_cached(
+            "SELECT epoch, at, body, chain, previous FROM journal WHERE number = ?1 AND run = ?2 AND seq = ?3",
+        )?;
+        Ok(Self { sql, run, number, row: last })
     }
-    Ok(Head { number, state, epoch, next: seq + 1, link })
-}
 
-/// Returns the link that the entry `from` builds on.
-fn link_before(db: &Connection, run: &RunId, number: i64, from: u64) -> Result<Link, Failure> {
-    let Some(before) = from.checked_sub(1) else {
-        return Ok(Link::root(run));
-    };
-    let mut sql = db.prepare_cached("SELECT chain FROM journal WHERE run = ?1 AND seq = ?2")?;
-    let link = sql.query_row(params![number, in_column(before)], |row| row.get(0)).optional();
-    // Beyond the end there is nothing to check.
-    Ok(link.map_err(|error| damaged(run, before).with("cause", error))?.unwrap_or_else(|| Link::root(run)))
-}
-
-fn decode(row: &rusqlite::Row<'_>) -> rusqlite::Result<(JournalEntry, Link)> {
-    let (Count(seq), Count(epoch), Micros(at)) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    let at: Timestamp = at;
-    let body = row.get(3)?;
-    Ok((JournalEntry { seq, epoch, at, body }, row.get(4)?))
+    /// Reads the next older entry, which has to be `seq`.
+    fn read(&mut self, seq: u64) -> Result<Stored, Failure> {
+        let damaged = || damaged(self.run, seq);
+        let found = self.sql.query_row(params![self.row, self.number, Count(seq)], |row| {
+            let (Count(epoch), Micros(at)) = (row.get(0)?, row.get(1)?);
+            let at: Timestamp = at;
+            let entry = JournalEntry { seq, epoch, at, body: row.get(2)? };
+            Ok((Stored { entry, link: row.get(3)? }, row.get(4)?))
+        });
+        let found = found.optional().map_err(|error| damaged().with("cause", error))?;
+        let (stored, previous) = found.ok_or_else(damaged)?;
+        self.row = previous;
+        Ok(stored)
+    }
 }
 
 fn damaged(run: &RunId, seq: u64) -> Failure {

@@ -12,10 +12,7 @@ use super::tx::Tx;
 
 /// Writes the state of a run after a journal entry; the end releases the claims.
 pub(super) fn change_state(tx: &Tx<'_>, head: &Head) -> Result<(), Failure> {
-    tx.execute(
-        "UPDATE run SET state = ?2, anchored = ?3 WHERE number = ?1",
-        params![head.number, Word(head.state), Count(head.next)],
-    )?;
+    tx.execute("UPDATE run SET state = ?2 WHERE number = ?1", params![head.number, Word(head.state)])?;
     if head.state == RunState::Ended {
         tx.execute(
             "UPDATE target SET active_run = NULL WHERE active_run = ?1
@@ -58,10 +55,25 @@ pub(super) fn claims_of(db: &Connection, number: i64) -> rusqlite::Result<Vec<Fe
     rows.collect()
 }
 
-/// Returns a run's number, and how many journal entries it had at least.
-pub(super) fn number_and_anchor(db: &Connection, run: &RunId) -> Result<(i64, u64), Failure> {
-    let mut sql = db.prepare_cached("SELECT number, anchored FROM run WHERE id = ?1")?;
-    let found = sql.query_row([run.as_str()], |row| Ok((row.get(0)?, row.get::<_, Count>(1)?.0)));
+/// Where a run stands, and the end of its journal.
+pub(super) struct End {
+    /// The run's number in the database.
+    pub(super) number: i64,
+    pub(super) state: RunState,
+    pub(super) epoch: u64,
+    /// How many journal entries there are.
+    pub(super) entries: u64,
+    /// The row of the newest entry.
+    pub(super) last: i64,
+}
+
+/// Returns the end of a run's journal as the run's row has it.
+pub(super) fn end(db: &Connection, run: &RunId) -> Result<End, Failure> {
+    let mut sql = db.prepare_cached("SELECT number, state, epoch, entries, last FROM run WHERE id = ?1")?;
+    let found = sql.query_row([run.as_str()], |row| {
+        let (Word(state), Count(epoch), Count(entries)) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        Ok(End { number: row.get(0)?, state, epoch, entries, last: row.get(4)? })
+    });
     found.optional()?.ok_or_else(|| unknown(run))
 }
 
@@ -80,9 +92,7 @@ pub(super) fn unknown(run: &RunId) -> Failure {
 /// The columns of a summary.
 macro_rules! summary_sql {
     () => {
-        "SELECT number, id, state, holder, epoch, incident, opened_at, expires_at,
-                (SELECT coalesce(max(seq) + 1, 0) FROM journal WHERE journal.run = run.number)
-         FROM run"
+        "SELECT number, id, state, holder, epoch, incident, opened_at, expires_at, entries FROM run"
     };
 }
 use summary_sql;

@@ -31,7 +31,7 @@ pub(super) fn leave(tx: &mut Tx<'_>, run: &RunId, entry: &SignalEntry) -> Result
 
 /// Reads the signals of a run after the first `skip`, in the order they were left.
 pub(super) fn read(db: &Connection, run: &RunId, skip: u64) -> Result<Vec<SignalEntry>, Failure> {
-    let (number, _) = run::number_and_anchor(db, run)?;
+    let number = run::end(db, run)?.number;
     let mut sql =
         db.prepare_cached("SELECT entry FROM signal WHERE run = ?1 AND position >= ?2 ORDER BY position")?;
     let skip = i64::try_from(skip).unwrap_or(i64::MAX);

@@ -32,6 +32,15 @@ impl Tx<'_> {
         self.sql(sql)?.execute(params)
     }
 
+    /// Undoes the transaction, for every request in it: the writer sees that and tries each again on its own.
+    pub(super) fn abandon(&self) {
+        if !self.db.is_autocommit()
+            && let Err(error) = self.execute("ROLLBACK", [])
+        {
+            tracing::warn!(%error, "a transaction could not be rolled back");
+        }
+    }
+
     /// Runs several statements of one request: all of them hold, or none. Other requests of the group are not touched.
     pub(super) fn atomically<T>(
         &mut self,
