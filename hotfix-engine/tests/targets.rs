@@ -10,7 +10,7 @@ use hotfix_core::port::{RunFilter, RunState};
 use hotfix_engine::EngineError;
 use tokio::time::Instant;
 
-use crate::world::{World, artifact_of, until, until_phase};
+use crate::world::{World, artifact_of, until, until_judged, until_phase};
 
 /// Everything that can happen to a request, twice in a row.
 fn troubles() -> Vec<Trouble> {
@@ -112,13 +112,30 @@ async fn a_target_that_cannot_be_reached_is_kept_until_it_can() {
 
     world.deployer.set_link(Link::Up);
     let outcome = run.outcome().await.expect("an end");
-    // A day later the time for going back is long over: a human decides, and is told what there is to do.
-    assert!(matches!(outcome, Outcome::Escalated { .. }), "{outcome}");
+    // The time of the undo was spent by the outage, so it gets it back.
+    assert!(matches!(&outcome, Outcome::RolledBack { left, .. } if left.is_empty()), "{outcome}");
     assert!(engine.runs(RunFilter::Open).await.expect("a readable store").is_empty());
-    engine.flush().await;
-    let shown = world.notifier.shown();
-    let told = shown.iter().any(|shown| shown.message.plain_body().contains("production/shop: restore"));
-    assert!(told, "{shown:?}");
+    world.serves(&world.baseline().await).await;
+    world.applied_once();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_within_the_time_of_an_undo_is_waited_out_however_many_attempts_it_takes() {
+    let world = World::new().await;
+    let engine = world.engine("w1");
+    let _traffic = world.traffic(None, 0);
+    let mut run = world.start(&engine, &world.fix("version 2.1.1")).await;
+    until_judged(&mut run).await;
+    world.deployer.set_link(Link::Down);
+    engine.cancel(run.run(), "ada", "wrong fix").await.expect("an open run");
+
+    until_phase(&mut run, Phase::RollingBack).await;
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    world.deployer.set_link(Link::Up);
+
+    let outcome = run.outcome().await.expect("an end");
+    assert!(matches!(&outcome, Outcome::RolledBack { left, .. } if left.is_empty()), "{outcome}");
+    world.serves(&world.baseline().await).await;
     world.applied_once();
 }
 

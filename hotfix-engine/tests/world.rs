@@ -118,6 +118,11 @@ impl World {
         Release { version, tag: tag.clone(), artifact: Artifact::Tree(tree) }
     }
 
+    /// Returns the artifact that was live before any fix.
+    pub(crate) async fn baseline(&self) -> ArtifactId {
+        self.release(&TagName::new("v2.1.0").expect("a tag")).await.artifact.id()
+    }
+
     /// Commits a fix on top of the production tag and returns it.
     pub(crate) fn fix(&self, content: &str) -> ObjectId {
         let base = self.source.resolve("v2.1.0").expect("the tag");

@@ -4,7 +4,7 @@
 //! when its record is committed; everything else is forgotten in a crash without harm, because a fresh machine on the
 //! same journal asks the targets again.
 
-use super::resolve::Unknown;
+use super::resolve::{Outage, Unknown};
 use super::{
     Cause, Command, Course, Event, Failure, Intent, Outcome, Record, Run, StepResult, StepState, Stop,
 };
@@ -185,13 +185,21 @@ impl Machine {
                 self.doing = Doing::Backoff { until: *not_before };
                 return vec![Command::WakeAt(*not_before)];
             }
-            StepState::Waiting { intent, .. } => (intent.attempt.saturating_add(1), intent.deadline),
+            // Its turn is never put off beyond its time: an outage took that, and it gets it back.
+            StepState::Waiting { intent, .. } if now < intent.deadline || !self.is_undo(step) => {
+                (intent.attempt.saturating_add(1), intent.deadline)
+            }
+            StepState::Waiting { intent, .. } => (intent.attempt.saturating_add(1), now + self.budget(step)),
             _ => (1, now + self.budget(step)),
         };
         let until = deadline.min(now + self.state.plan.execution().attempt_deadline.to_delta());
         let key = IdempotencyKey::of(&self.state.run, step.0);
         self.stamp = self.stamp.next();
         self.append(Record::Intent(Intent { step, stamp: self.stamp, key, attempt, until, deadline }))
+    }
+
+    fn is_undo(&self, step: StepId) -> bool {
+        self.state.plan.undo(step).is_some()
     }
 
     fn budget(&self, step: StepId) -> chrono::TimeDelta {
@@ -229,7 +237,7 @@ impl Machine {
     /// A request that was surely refused is tried again under a higher stamp, which keeps a late copy of it out. When
     /// it is not tried again, only a seal keeps such a copy out for ever.
     fn refused(&mut self, intent: Intent, failure: Failure, now: Timestamp) -> Vec<Command> {
-        match self.state.retry(&intent, &failure, now) {
+        match self.state.retry(&intent, &failure, Outage::None, now) {
             Some(retry) => self.outcome(&intent, retry),
             None => self.resolve(Unknown::because(intent, failure)),
         }

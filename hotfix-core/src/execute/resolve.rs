@@ -20,13 +20,25 @@ pub(super) struct Unknown {
     sealed: bool,
     /// How often the target could not be reached.
     tries: u8,
+    outage: Outage,
     /// What was seen last.
     seen: String,
 }
 
+/// For how long a target could not be reached while an attempt was being found out about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outage {
+    /// It answered.
+    None,
+    /// For a while.
+    Short,
+    /// Beyond the deadline of the step, and somebody was told.
+    Long,
+}
+
 impl Unknown {
     pub(super) fn because(intent: Intent, failure: Failure) -> Self {
-        Self { intent, failure, sealed: false, tries: 0, seen: String::new() }
+        Self { intent, failure, sealed: false, tries: 0, outage: Outage::None, seen: String::new() }
     }
 
     pub(super) fn interrupted(intent: Intent) -> Self {
@@ -66,6 +78,9 @@ impl Machine {
                     return self.stop(Stop::Corrupt);
                 };
                 unknown.sealed = true;
+                if self.state.quarantined.is_some() {
+                    unknown.outage = Outage::Long;
+                }
                 let step = unknown.intent.step;
                 self.append(Record::Sealed { step, target, stamp })
             }
@@ -92,17 +107,17 @@ impl Machine {
     }
 
     pub(super) fn probed(&mut self, step: StepId, probe: Probe, now: Timestamp) -> Vec<Command> {
-        let Some(Unknown { intent, failure, sealed: true, .. }) = &self.unknown else {
+        let Some(Unknown { intent, failure, sealed: true, outage, .. }) = &self.unknown else {
             return Vec::new();
         };
         if self.doing != Doing::Probing || intent.step != step {
             return Vec::new();
         }
-        let (intent, failure) = (intent.clone(), failure.clone());
+        let (intent, failure, outage) = (intent.clone(), failure.clone(), *outage);
         match probe {
             Probe::Applied(receipt) => self.outcome(&intent, StepResult::Applied { receipt }),
             Probe::NotApplied => {
-                let retry = self.state.retry(&intent, &failure, now);
+                let retry = self.state.retry(&intent, &failure, outage, now);
                 self.outcome(&intent, retry.unwrap_or(StepResult::Failed { failure }))
             }
             Probe::Drifted { found } => self.outcome(&intent, StepResult::Drifted { found }),
@@ -116,6 +131,7 @@ impl Machine {
             return self.stop(Stop::Corrupt);
         };
         unknown.tries = unknown.tries.saturating_add(1);
+        unknown.outage = Outage::Short;
         unknown.seen.clone_from(&cause);
         let step = unknown.intent.step;
         if now >= unknown.intent.deadline && self.state.quarantined.is_none() {
@@ -151,8 +167,13 @@ impl Run {
     }
 
     /// Returns the next turn of an attempt that was surely not applied, if it gets one.
-    pub(super) fn retry(&self, intent: &Intent, failure: &Failure, now: Timestamp) -> Option<StepResult> {
-        let execution = self.plan.execution();
+    pub(super) fn retry(
+        &self,
+        intent: &Intent,
+        failure: &Failure,
+        outage: Outage,
+        now: Timestamp,
+    ) -> Option<StepResult> {
         let undo = self.plan.undo(intent.step).is_some();
         let asked = match failure {
             // What is refused for good going forward may still succeed going back: the alternative is a human.
@@ -164,13 +185,15 @@ impl Run {
             Failure::Rejected(Rejection::Busy { retry_after, .. }) => *retry_after,
             _ => None,
         };
-        let turned_back = !undo && self.course != Course::Forward;
-        if turned_back || intent.attempt >= execution.attempts || now >= intent.deadline {
-            return None;
-        }
+        let execution = self.plan.execution();
         let wait = backoff(execution.backoff, execution.backoff_limit, intent.attempt);
         let not_before = now + asked.map_or(wait, |asked| asked.max(wait)).to_delta();
-        Some(StepResult::Retry { failure: failure.clone(), not_before })
+        let goes_on = if undo {
+            undo_goes_on(intent, failure, outage, not_before, execution.attempts)
+        } else {
+            self.course == Course::Forward && intent.attempt < execution.attempts && now < intent.deadline
+        };
+        goes_on.then(|| StepResult::Retry { failure: failure.clone(), not_before })
     }
 
     /// Returns what is known of every target, for a human who takes over.
@@ -191,6 +214,22 @@ impl Run {
         };
         self.plan.claims().into_iter().map(known).collect()
     }
+}
+
+/// Returns whether an undo is tried again. What a target that is busy or away, or a driver that died, took from its
+/// time and its attempts does not count: a human who is called would only do the same again.
+fn undo_goes_on(
+    intent: &Intent,
+    failure: &Failure,
+    outage: Outage,
+    not_before: Timestamp,
+    attempts: u8,
+) -> bool {
+    let interrupted = *failure == Failure::Interrupted;
+    let busy = matches!(failure, Failure::Rejected(Rejection::Busy { .. }));
+    let in_time = not_before < intent.deadline || outage == Outage::Long;
+    let seldom = intent.attempt < attempts || busy || outage != Outage::None;
+    interrupted || in_time && seldom
 }
 
 /// The wait after the given attempt: doubled for each one, up to the limit.

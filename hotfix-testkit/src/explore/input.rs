@@ -36,6 +36,9 @@ const fn far(years: i64) -> Timestamp {
     }
 }
 
+/// After everything that begins when time passes: an undo that an outage kept from its time is given it anew then.
+pub(super) const MUCH_LATER: Timestamp = far(5);
+
 /// Something that a machine is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Input {

@@ -8,7 +8,7 @@ use hotfix_core::execute::{Command, Course, Event, Machine, Outcome, Record, Run
 
 use super::entry::{Entry, number};
 use super::fingerprint::{FingerprintMap, Fingerprinter, Map};
-use super::input::Input;
+use super::input::{Input, MUCH_LATER};
 use super::scenario::Scenario;
 use super::world::{Ending, Mark, Phase};
 
@@ -187,7 +187,10 @@ impl Machines {
             return nothing;
         };
         let mut node = self.node(from).clone();
-        let commands = node.machine.step(event, input.time());
+        let mut commands = node.machine.step(event, input.time());
+        if commands.is_empty() && input == Input::Tick {
+            commands = node.machine.step(Event::Tick, MUCH_LATER);
+        }
         let Some((pending, record)) = asked(&self.scenario, &commands) else {
             let node = if node == *self.node(from) { from } else { self.intern_node(node) };
             return Reaction { node, asked: Asked::Nothing };

@@ -7,7 +7,7 @@ use hotfix_core::model::{Stamp, Timestamp};
 use hotfix_core::port::{Probe, Receipt, Rejection, Reply, Seal, Sealed, Signal, SignalEntry};
 use hotfix_testkit::explore::plan_of;
 
-const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+pub(super) const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
 /// A machine whose first effect was refused for now, and which was then told to stop; the command that follows.
 fn stopped_while_waiting() -> (Machine, Vec<Command>, Intent) {
@@ -31,7 +31,7 @@ fn stopped_while_waiting() -> (Machine, Vec<Command>, Intent) {
 }
 
 /// Seals as asked, answers the probe, and returns the machine with the outcome it then commits.
-fn after_probe(probe: Probe) -> (Machine, StepResult) {
+pub(super) fn after_probe(probe: Probe) -> (Machine, StepResult) {
     let (mut machine, commands, intent) = stopped_while_waiting();
     let [Command::Seal { stamp, .. }] = commands[..] else { panic!("not sealed, but {commands:?}") };
     assert!(stamp > intent.stamp);
