@@ -191,9 +191,10 @@ fn check_update(truth: &Truth<'_>, update: &RefUpdate) -> Result<Move, Reply> {
     if name.as_str().starts_with("refs/hotfix/") {
         return Err(refused(format!("{name} belongs to the fence and is not moved by a batch")));
     }
-    if old != new
-        && let Some(worktree) =
-            truth.repo().checked_out_at(name.as_str()).map_err(|error| not_done(&error))?
+    // With a remote, a branch under somebody's feet is not moved here: he pulls it like everybody else.
+    if let Truth::Here(repo) = truth
+        && old != new
+        && let Some(worktree) = repo.checked_out_at(name.as_str()).map_err(|error| not_done(&error))?
     {
         return Err(refused(Error::CheckedOut { name: name.to_string(), worktree }.to_string()));
     }

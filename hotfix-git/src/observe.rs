@@ -32,7 +32,7 @@ pub(crate) fn observe(truth: &Truth<'_>, query: &SourceQuery) -> Result<SourceFa
         revisions: revisions.collect::<Result<_, Error>>()?,
         diverged: diverged(truth, &listing, query)?,
         tags: tags(repo, &listing)?,
-        checked_out: checked_out(repo)?,
+        checked_out: checked_out(truth)?,
         stamp: marks.first().map_or(Stamp::ZERO, |mark| mark.stamp),
     })
 }
@@ -142,7 +142,12 @@ fn tags(repo: &Repo, listing: &Listing) -> Result<BTreeMap<TagName, TagFact>, Er
     Ok(tags)
 }
 
-fn checked_out(repo: &Repo) -> Result<Vec<RefName>, Error> {
+/// Lists the branches that cannot be moved under somebody's feet. With a remote there are none: it is the remote's that
+/// move.
+fn checked_out(truth: &Truth<'_>) -> Result<Vec<RefName>, Error> {
+    let Truth::Here(repo) = truth else {
+        return Ok(Vec::new());
+    };
     let names = repo.checked_out()?.into_iter().map(|(name, _)| name);
     Ok(names.filter_map(|name| RefName::new(&name).ok()).collect())
 }

@@ -41,6 +41,26 @@ async fn a_batch_moves_all_references_on_the_remote_and_here_and_nothing_else() 
 }
 
 #[tokio::test]
+async fn a_branch_that_is_checked_out_here_moves_on_the_remote_only() {
+    let source = Source::new();
+    let clone = &source.clone;
+    let base = clone.id("origin/main");
+    let fix = clone.commit("fix", &[("service/main", "v2.1.1\n")]);
+    clone.git(&["switch", "--quiet", "main"]);
+    let status = clone.git(&["status", "--porcelain=v2"]);
+    let port = source.port();
+    assert_eq!(observe(&port, vec![branch("main")], &[]).await.checked_out, []);
+    let updates = vec![update(branch("main"), base, fix)];
+    assert_eq!(apply(&port, "k1", (1, 1), updates).await, applied(1, "1.1"));
+    assert_eq!([source.remote.id("main"), clone.id("refs/heads/main")], [fix, base]);
+    assert_eq!(clone.git(&["status", "--porcelain=v2"]), status);
+    // Being behind is no obstacle for the next one, and `git pull` catches up.
+    assert_eq!(observe(&port, vec![branch("main")], &[]).await.diverged, [].into());
+    clone.git(&["pull", "--quiet", "--ff-only", "origin", "main"]);
+    assert_eq!(clone.id("refs/heads/main"), fix);
+}
+
+#[tokio::test]
 async fn a_repeat_is_answered_from_the_fence_and_pushes_nothing_twice() {
     let source = Source::new();
     let base = source.clone.id("origin/main");

@@ -106,7 +106,8 @@ pub struct SourceFacts {
     pub diverged: BTreeMap<RefName, Option<ObjectId>>,
     /// Every tag, here and on the remote.
     pub tags: BTreeMap<TagName, TagFact>,
-    /// Branches that are checked out in a work tree of this repository: they cannot be moved under the user.
+    /// Branches that cannot be moved because they are checked out in a work tree of this repository. Empty with a remote,
+    /// whose branches move: a work tree here then is behind, as after anybody's push.
     pub checked_out: Vec<RefName>,
     /// The highest stamp accepted so far.
     pub stamp: Stamp,
