@@ -17,8 +17,8 @@ use hotfix_core::observe::{Capabilities, Reading, Snapshot, readings};
 use hotfix_core::plan::{Mermaid, Planned, check, plan};
 use hotfix_core::policy::{Policy, Settings};
 use hotfix_core::port::{
-    Atomicity, ChangedPath, Composed, DeployerCapabilities, DiffSize, Fence, Instruction, KnownGood, Recipe,
-    SourceFacts, SourceQuery, TagFact, TrafficSplit, VersionControlCapabilities,
+    Atomicity, Basis, ChangedPath, Composed, DeployerCapabilities, DiffSize, Fence, Instruction, KnownGood,
+    Recipe, SourceFacts, SourceQuery, TagFact, TrafficSplit, VersionControlCapabilities,
 };
 use hotfix_core::request::{Approval, Fix, Goal, Request, Revision, Staging};
 
@@ -99,7 +99,7 @@ fn answer(reading: Reading, snapshot: &mut Snapshot) -> Result<()> {
             snapshot.record_snapshot(&target, Ok(restorable), at);
         }
         Reading::KnownGood { target, .. } => {
-            let good = KnownGood { target: target.clone(), release: live()?, at };
+            let good = KnownGood { target: target.clone(), release: live()?, at, basis: Basis::Proven };
             snapshot.record_known_good(&target, Ok(vec![good]), at);
         }
         Reading::Dispersion(_) => snapshot.record_dispersion(Ok(Dispersion::NONE), at),

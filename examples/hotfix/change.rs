@@ -59,7 +59,7 @@ pub(crate) async fn show(session: &Session, what: &Change, format: Format) -> Re
     Ok(Exit::Done)
 }
 
-/// Says how to take a deploy back after it ended. Only what a run proved can be gone back to.
+/// Says how to take a deploy back after it ended. Only what is known to be good can be gone back to.
 async fn show_way_back(session: &Session, before: &Baseline) -> Result<(), Failure> {
     let Baseline { target, snapshot } = before;
     let (release, artifact) = (&snapshot.release, snapshot.release.artifact.id());
@@ -70,7 +70,9 @@ async fn show_way_back(session: &Session, before: &Baseline) -> Result<(), Failu
             "to go back: hotfix rollback --to {version} --environment {environment} --reason '…'"
         ));
     } else {
-        say::line(format_args!("no run ever proved {release} on {target}, so there is no rollback to it"));
+        say::line(format_args!(
+            "{release} was not well on {target} and no run ever proved it, so there is no rollback to it"
+        ));
     }
     Ok(())
 }

@@ -28,7 +28,10 @@ fn a_fix_is_created_planned_deployed_and_taken_back() {
     assert_eq!(site.git(&["tag"]), "v2.1.0");
 
     site.deploy("deploy", &first, &[]).ends(2).complains("add --yes");
-    site.deploy("deploy", &first, &["--yes"]).ends(0).says("is live").says("no run ever proved v2.1.0");
+    site.deploy("deploy", &first, &["--yes"])
+        .ends(0)
+        .says("is live")
+        .says("to go back: hotfix rollback --to 2.1.0 ");
     assert_eq!(site.git(&["tag"]), "v2.1.0\nv2.1.1\nv2.1.1-rc.1");
     assert_eq!(site.answer(), "one");
     site.hotfix(&["status"]).ends(0).says("production/shop: v2.1.1-rc.1 on").says("100 % of the traffic");
@@ -39,6 +42,9 @@ fn a_fix_is_created_planned_deployed_and_taken_back() {
     let back = ["rollback", "--to", "last-known-good", "--reason", "orders are missing", "--yes"];
     site.hotfix(&back).ends(0);
     assert_eq!(site.answer(), "one");
+    let further = ["rollback", "--to", "2.1.0", "--reason", "so is the first", "--yes"];
+    site.hotfix(&further).ends(0).says("no run judged it");
+    assert_eq!(site.answer(), "zero");
 
     let runs = site.hotfix(&["status", "--all"]);
     let run = runs.first_run();

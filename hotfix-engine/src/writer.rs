@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use hotfix_core::communicate::{narrate, postings};
 use hotfix_core::execute::{Outcome, Record, Run};
-use hotfix_core::model::{IncidentId, Timestamp};
-use hotfix_core::port::{Append, Appended, IncidentStore, KnownGood, Posting, RunState};
+use hotfix_core::model::{IncidentId, Target, Timestamp};
+use hotfix_core::plan::{Baseline, Finding, Plan};
+use hotfix_core::port::{Append, Appended, Basis, IncidentStore, KnownGood, Posting, RunState};
 use hotfix_core::{ErrorKind, RetryClass};
 use tokio::sync::watch;
 
@@ -118,11 +119,37 @@ fn state_of(record: &Record, after: &Run) -> RunState {
     }
 }
 
-/// A release is known to be good when the run that deployed it succeeded, on every workload that the run changed.
+/// A release is known to be good when the run that deployed it succeeded, on every workload that the run changed. So is
+/// what it replaced, if that came from nowhere and was well: without it there would be no way back from the first run.
 fn known_good(record: &Record, run: &Run, at: Timestamp) -> Vec<KnownGood> {
     let Record::Terminal(Outcome::Succeeded { release: Some(release) }) = record else { return Vec::new() };
-    let targets = run.plan().baselines().iter().map(|baseline| baseline.target.clone());
-    targets.map(|target| KnownGood { target, release: release.clone(), at }).collect()
+    let plan = run.plan();
+    let served =
+        plan.baselines().iter().filter(|baseline| came_from_nowhere(plan, baseline)).map(|baseline| {
+            KnownGood {
+                target: baseline.target.clone(),
+                release: baseline.snapshot.release.clone(),
+                at: plan.made_at(),
+                basis: Basis::Served,
+            }
+        });
+    let proven = plan.baselines().iter().map(|baseline| KnownGood {
+        target: baseline.target.clone(),
+        release: release.clone(),
+        at,
+        basis: Basis::Proven,
+    });
+    served.chain(proven).collect()
+}
+
+/// Returns whether the planner found that a baseline was well and that no run had proven it.
+fn came_from_nowhere(plan: &Plan, baseline: &Baseline) -> bool {
+    let at = |target: &Target| *target == baseline.target;
+    let findings = &plan.report().findings;
+    let is_new = findings.iter().any(|found| matches!(found, Finding::FirstUse { target, .. } if at(target)));
+    let is_short =
+        findings.iter().any(|found| matches!(found, Finding::BaselineShort { target, .. } if at(target)));
+    is_new && !is_short
 }
 
 fn is_passing(error: &hotfix_core::Error) -> bool {

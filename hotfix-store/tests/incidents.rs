@@ -5,7 +5,7 @@ use hotfix_core::model::{
     Artifact, ImageReference, IncidentStatus, IssueKey, Release, TimelineEvent, TimelineKind, Timestamp,
     Version,
 };
-use hotfix_core::port::{Clock, IncidentStore, KnownGood};
+use hotfix_core::port::{Basis, Clock, IncidentStore, KnownGood};
 
 use crate::fixture::{Place, claim, entry, incident, new_run, run, write};
 
@@ -66,6 +66,7 @@ async fn proofs_are_kept_per_target_the_last_first_and_each_artifact_once() {
             ),
         },
         at: Timestamp::from_timestamp(proof, 0).unwrap(),
+        basis: if patch == 9 { Basis::Served } else { Basis::Proven },
     };
     let lease = claim(&store, new_run("run-1", &["production/a"])).await;
     for (proof, patch) in [7, 8, 9, 7].into_iter().enumerate() {

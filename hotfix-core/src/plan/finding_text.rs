@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::report::{Finding, StagingSkipped, StrategyChoice};
 use super::wording::{Conflicts, Listed, count};
-use crate::port::TrafficSplit;
+use crate::port::{Basis, TrafficSplit};
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,8 +74,11 @@ impl Finding {
             Self::Unfenced => f.write_str(
                 "the deployer does not compare stamps: a delayed request can arrive late; the request accepts that",
             ),
-            Self::Destination { target, release, proven_at } => {
+            Self::Destination { target, release, proven_at, basis: Basis::Proven } => {
                 write!(f, "{target} goes to {release}, proven healthy at {proven_at}")
+            }
+            Self::Destination { target, release, proven_at, basis: Basis::Served } => {
+                write!(f, "{target} goes to {release}, which was live and well at {proven_at}; no run judged it")
             }
             Self::Warm { slot, ready } => {
                 write!(f, "{slot} still holds it with {}; nothing is started", count(u64::from(*ready), "ready instance"))

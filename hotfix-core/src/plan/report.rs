@@ -8,7 +8,7 @@ use crate::model::{
     Fault, ObjectId, Period, RefName, Release, Severity, SlotName, TagName, Target, Timestamp, Version,
 };
 use crate::policy::Rule;
-use crate::port::{ConflictPath, TrafficSplit};
+use crate::port::{Basis, ConflictPath, TrafficSplit};
 use crate::request::Strategy;
 
 /// What was chosen, warned of and left to do, and why.
@@ -172,8 +172,11 @@ pub enum Finding {
         target: Target,
         /// The release.
         release: Release,
-        /// When it was proven healthy.
+        /// Since when it is known to be good.
         proven_at: Timestamp,
+        /// How that is known.
+        #[serde(default, skip_serializing_if = "Basis::is_proven")]
+        basis: Basis,
     },
     /// The release to go back to is still there.
     Warm {
@@ -244,7 +247,7 @@ impl Finding {
             | Self::Approved { .. }
             | Self::NormalReview { .. }
             | Self::DevelopHasIt { .. }
-            | Self::Destination { .. }
+            | Self::Destination { basis: Basis::Proven, .. }
             | Self::Warm { .. }
             | Self::VersionsTaken { .. } => Level::Note,
             Self::DeployTarget { within, longest, .. } => {
@@ -260,6 +263,7 @@ impl Finding {
             | Self::ProofUnread { .. }
             | Self::BaselineShort { .. }
             | Self::SlotReplaced { .. }
+            | Self::Destination { basis: Basis::Served, .. }
             | Self::PerReference
             | Self::SplitEnded { .. }
             | Self::Unfenced => Level::Warning,

@@ -154,6 +154,7 @@ fn findings(facts: Facts<'_>, site: &Site<'_>, good: &KnownGood) -> Vec<Finding>
         target: target.clone(),
         release: good.release.clone(),
         proven_at: good.at,
+        basis: good.basis,
     }];
     findings.extend(site.split().map(|weights| Finding::SplitEnded { target, weights }));
     if facts.snapshot.capabilities.deployer.fence == Fence::None {

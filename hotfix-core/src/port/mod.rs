@@ -30,9 +30,9 @@ pub use notifier::{
     ThreadKey,
 };
 pub use store::{
-    Append, Appended, Claim, Durability, IncidentStore, JournalEntry, KnownGood, Lease, NewIncident, NewRun,
-    Opened, OutboxItem, OutboxState, Renewed, RunFilter, RunState, RunSummary, Settlement, Sharing, Signal,
-    SignalEntry, StoreCapabilities, TakenOver,
+    Append, Appended, Basis, Claim, Durability, IncidentStore, JournalEntry, KnownGood, Lease, NewIncident,
+    NewRun, Opened, OutboxItem, OutboxState, Renewed, RunFilter, RunState, RunSummary, Settlement, Sharing,
+    Signal, SignalEntry, StoreCapabilities, TakenOver,
 };
 pub use version_control::{
     Atomicity, ChangedPath, Composed, ConflictKind, ConflictPath, DiffSize, FetchMode, Identity, Instruction,

@@ -15,7 +15,7 @@ use hotfix_core::observe::{Capabilities, Reading, Snapshot, readings};
 use hotfix_core::plan::{Action, Gate, Plan, Planned, Refused, StepId, check, plan};
 use hotfix_core::policy::{Policy, Settings};
 use hotfix_core::port::{
-    Call, Deployer, FetchMode, KnownGood, Reply, RunSummary, SourceQuery, TagFact, VersionControl,
+    Basis, Call, Deployer, FetchMode, KnownGood, Reply, RunSummary, SourceQuery, TagFact, VersionControl,
 };
 use hotfix_core::request::{Approval, Fix, Goal, Request, Revision, RollbackTo, Staging, Strategy};
 
@@ -176,7 +176,8 @@ impl World {
     }
 
     pub(super) fn prove(&mut self, target: &Target, name: &str, when: &str) {
-        let good = KnownGood { target: target.clone(), release: self.release(name), at: at(when) };
+        let basis = Basis::Proven;
+        let good = KnownGood { target: target.clone(), release: self.release(name), at: at(when), basis };
         self.proven.entry(target.clone()).or_default().insert(0, good);
     }
 
@@ -255,7 +256,7 @@ impl World {
         self.run(plan, plan.steps().len());
         if let (Some(release), Some(baseline)) = (plan.release(), plan.baselines().last()) {
             let (target, release, at) = (baseline.target.clone(), release.clone(), now());
-            let good = KnownGood { target: target.clone(), release, at };
+            let good = KnownGood { target: target.clone(), release, at, basis: Basis::Proven };
             self.proven.entry(target).or_default().insert(0, good);
         }
     }

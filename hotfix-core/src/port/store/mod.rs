@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 pub use outbox::{OutboxItem, OutboxState, Settlement};
 pub use run::{
-    Append, Appended, Claim, JournalEntry, KnownGood, Lease, NewIncident, NewRun, Opened, Renewed, RunFilter,
-    RunState, RunSummary, Signal, SignalEntry, TakenOver,
+    Append, Appended, Basis, Claim, JournalEntry, KnownGood, Lease, NewIncident, NewRun, Opened, Renewed,
+    RunFilter, RunState, RunSummary, Signal, SignalEntry, TakenOver,
 };
 
 use crate::error::Result;
@@ -98,7 +98,7 @@ pub trait IncidentStore: Debug + Send + Sync {
     /// *Errors*: `NotFound`.
     async fn timeline(&self, id: &IncidentId) -> Result<Vec<TimelineEvent>>;
 
-    /// Reads the releases that were proven healthy on a target, the last proof first, each artifact once.
+    /// Reads the releases that are known to be good on a target, the newest first, each artifact once.
     async fn known_good(&self, target: &Target, limit: usize) -> Result<Vec<KnownGood>>;
 }
 

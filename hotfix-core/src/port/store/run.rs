@@ -102,19 +102,41 @@ pub struct Append {
     pub timeline: Vec<TimelineEvent>,
     /// What to tell, by destination.
     pub postings: Vec<(String, Posting)>,
-    /// Releases proven healthy by this entry.
+    /// Releases known to be good with this entry, the newest last.
     pub known_good: Vec<KnownGood>,
 }
 
-/// A release that was proven healthy on a target.
+/// A release that can be gone back to on a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownGood {
     /// The target.
     pub target: Target,
     /// The release.
     pub release: Release,
-    /// When the proof was complete.
+    /// Since when that is known.
     pub at: Timestamp,
+    /// How it is known.
+    #[serde(default)]
+    pub basis: Basis,
+}
+
+/// What it is known from that a release is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// A run deployed it, and it passed.
+    #[default]
+    Proven,
+    /// No run deployed it: it was live, and all of its instances were well, when a run that succeeded replaced it.
+    Served,
+}
+
+impl Basis {
+    /// Returns whether a run proved it.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        *self == Self::Proven
+    }
 }
 
 /// Where a run stands, as far as claims are concerned.

@@ -2,7 +2,7 @@
 
 use hotfix_core::ErrorKind;
 use hotfix_core::model::{Artifact, Incident, IncidentStatus, Period, Release, Severity, Target, Version};
-use hotfix_core::port::{KnownGood, NewRun, PostingKind};
+use hotfix_core::port::{Basis, KnownGood, NewRun, PostingKind};
 
 use super::super::expect::{equal, fails, succeeds};
 use super::super::report::Outcome;
@@ -115,7 +115,7 @@ pub async fn an_unknown_incident_is_not_found(fixture: &dyn IncidentStoreFixture
     fails("timeline", ledger.site.store.timeline(&id).await, ErrorKind::NotFound)
 }
 
-/// The releases that were proven on a target are remembered beyond the run: the last proof first, each artifact once,
+/// The releases that are known to be good on a target are remembered beyond the run: the newest first, each artifact once,
 /// no more than asked for, and for that target only.
 pub async fn the_known_good_releases_are_kept(fixture: &dyn IncidentStoreFixture) -> Outcome {
     let ledger = Ledger::begin(fixture).await;
@@ -125,6 +125,7 @@ pub async fn the_known_good_releases_are_kept(fixture: &dyn IncidentStoreFixture
         target: production.clone(),
         release: release(version),
         at: lease.expires_at + Period::from_secs(seconds).to_delta(),
+        basis: if seconds == 0 { Basis::Served } else { Basis::Proven },
     };
     let store = &ledger.site.second;
     let known = async |target, limit| succeeds("known_good", store.known_good(target, limit).await);

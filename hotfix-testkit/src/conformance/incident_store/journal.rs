@@ -2,7 +2,7 @@
 
 use hotfix_core::ErrorKind;
 use hotfix_core::model::IncidentStatus;
-use hotfix_core::port::{Appended, IncidentStore, JournalEntry, KnownGood, PostingKind, TakenOver};
+use hotfix_core::port::{Appended, Basis, IncidentStore, JournalEntry, KnownGood, PostingKind, TakenOver};
 
 use super::super::expect::{broken, equal, fails, succeeds};
 use super::super::report::{Outcome, Unmet};
@@ -89,8 +89,12 @@ pub async fn nothing_follows_the_end(fixture: &dyn IncidentStoreFixture) -> Outc
 pub async fn a_lost_append_leaves_nothing(fixture: &dyn IncidentStoreFixture) -> Outcome {
     let ledger = Ledger::begin(fixture).await;
     let (lease, incident) = ledger.open(new_run("r1")).await?;
-    let good =
-        KnownGood { target: workload("production/shop"), release: release("2.1.1"), at: lease.expires_at };
+    let good = KnownGood {
+        target: workload("production/shop"),
+        release: release("2.1.1"),
+        at: lease.expires_at,
+        basis: Basis::Proven,
+    };
     let mut stale = end(&lease, 5);
     stale.timeline.push(event("r1", "five", Some(IncidentStatus::Resolved)));
     stale.postings.push((SLACK.to_owned(), posting("r1", PostingKind::Root, "five")));
