@@ -49,7 +49,7 @@ impl Engine {
 
     pub(crate) fn new(backends: Backends, policy: Policy, worker: WorkerName) -> Self {
         let ports = Arc::new(backends);
-        let outbox = Outbox::start(Arc::clone(&ports));
+        let outbox = Outbox::start(&ports);
         Self { shared: Arc::new(Shared { ports, policy, worker, outbox, driven: DrivenRuns::default() }) }
     }
 
@@ -97,7 +97,6 @@ impl Engine {
             .message
             .map(|message| postings(&record, message, &run, Phase::Started, &incident.id))
             .unwrap_or_default();
-        let destinations: Vec<_> = ports.destinations().map(str::to_owned).collect();
         let body = record.encode().map_err(|source| EngineError::Codec {
             run: run.run().clone(),
             entry: 0,
@@ -111,7 +110,7 @@ impl Engine {
             incident,
             body,
             timeline: told.timeline.into_iter().collect(),
-            postings: addressed(&destinations, &posted),
+            postings: addressed(ports, &posted),
         };
         match ports.store.open_run(new).await? {
             Opened::Busy(claim) => Err(EngineError::Busy(claim)),
@@ -268,8 +267,8 @@ impl Engine {
     ) -> RunHandle {
         let Shared { ports, worker, outbox, driven, .. } = &*self.shared;
         let (id, nudge) = (run.run().clone(), Arc::new(Notify::new()));
-        let writer = Writer::new(ports, run.entries(), incident.clone(), outbox.bell());
-        outbox.bell().notify_one();
+        let writer = Writer::new(Arc::clone(ports), run.entries(), incident.clone(), outbox.bell());
+        outbox.bell().ring();
         let grown = writer.grown.subscribe();
         let progress = progress::follow(Arc::clone(&ports.store), id.clone(), 0, Some(grown.clone()));
         let forget = driven.add(&id, Driven { grown, nudge: Arc::clone(&nudge) });

@@ -1,6 +1,7 @@
 //! The outbox: delivers what the journal committed, apart from everything that matters.
 //!
-//! No transition reads anything of this. A destination that hangs holds up its own postings and nobody else's.
+//! No transition reads anything of this. Each destination has a task of its own: one that hangs holds up its own postings
+//! and nobody else's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use hotfix_core::port::{
     Settlement,
 };
 use tokio::sync::{Notify, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
 use crate::backends::Backends;
 
@@ -31,51 +32,68 @@ const LONGEST_WAIT: Period = Period::from_mins(5);
 const FIRST_LOOK: Period = Period::from_secs(5);
 /// After so many tries a posting is given up: some six hours.
 const TRIES: u32 = 80;
-/// How many postings are under way at the most.
+/// How many postings to one destination are under way at the most.
 const AT_ONCE: usize = 16;
 
-/// The delivering task of one engine.
+/// The deliveries of one engine.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    bell: Arc<Notify>,
-    idle: watch::Receiver<u64>,
-    task: JoinHandle<()>,
+    bell: Bell,
+    idle: Vec<watch::Receiver<u64>>,
+    /// One task for each destination, stopped when this is dropped.
+    _tasks: JoinSet<()>,
+}
+
+/// Wakes every destination of an outbox.
+#[derive(Debug, Clone)]
+pub(crate) struct Bell(Arc<[Notify]>);
+
+impl Bell {
+    pub(crate) fn ring(&self) {
+        self.0.iter().for_each(Notify::notify_one);
+    }
 }
 
 impl Outbox {
-    pub(crate) fn start(ports: Arc<Backends>) -> Self {
-        let bell = Arc::new(Notify::new());
-        let (rounds, idle) = watch::channel(0);
-        let task = tokio::spawn(deliver_all(ports, Arc::clone(&bell), rounds));
-        Self { bell, idle, task }
+    pub(crate) fn start(ports: &Arc<Backends>) -> Self {
+        let bell = Bell(ports.notifiers.iter().map(|_| Notify::new()).collect());
+        let (mut idle, mut tasks) = (Vec::new(), JoinSet::new());
+        for (number, notifier) in ports.notifiers.iter().enumerate() {
+            let (rounds, seen) = watch::channel(0);
+            idle.push(seen);
+            let (store, notifier, bell) = (Arc::clone(&ports.store), Arc::clone(notifier), bell.clone());
+            tasks.spawn(async move { deliver_all(&store, &notifier, &bell.0[number], &rounds).await });
+        }
+        Self { bell, idle, _tasks: tasks }
     }
 
     /// Returns what wakes the outbox.
-    pub(crate) fn bell(&self) -> Arc<Notify> {
-        Arc::clone(&self.bell)
+    pub(crate) fn bell(&self) -> Bell {
+        self.bell.clone()
     }
 
-    /// Waits until a whole round found nothing to deliver.
+    /// Waits until each destination had a whole round with nothing to deliver.
     pub(crate) async fn flush(&self) {
         let mut idle = self.idle.clone();
-        idle.mark_unchanged();
-        self.bell.notify_one();
-        // Without the task there is nothing to wait for.
-        let _ = idle.changed().await;
+        idle.iter_mut().for_each(watch::Receiver::mark_unchanged);
+        self.bell.ring();
+        for destination in &mut idle {
+            // Without the task there is nothing to wait for.
+            let _ = destination.changed().await;
+        }
     }
 }
 
-impl Drop for Outbox {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn deliver_all(ports: Arc<Backends>, bell: Arc<Notify>, rounds: watch::Sender<u64>) {
+async fn deliver_all(
+    store: &Arc<dyn IncidentStore>,
+    notifier: &Arc<dyn Notifier>,
+    bell: &Notify,
+    rounds: &watch::Sender<u64>,
+) {
     let mut under_way = JoinSet::new();
     loop {
         let room = AT_ONCE.saturating_sub(under_way.len());
-        let items = match ports.store.lease_outbox(LEASE, room).await {
+        let items = match store.lease_outbox(notifier.destination(), LEASE, room).await {
             Ok(items) => items,
             Err(error) => {
                 tracing::warn!(%error, "the outbox cannot be read");
@@ -86,8 +104,8 @@ async fn deliver_all(ports: Arc<Backends>, bell: Arc<Notify>, rounds: watch::Sen
             rounds.send_modify(|round| *round += 1);
         }
         for item in items {
-            let ports = Arc::clone(&ports);
-            under_way.spawn(async move { settle(&ports, item).await });
+            let (store, notifier) = (Arc::clone(store), Arc::clone(notifier));
+            under_way.spawn(async move { settle(&*store, &*notifier, item).await });
         }
         tokio::select! {
             () = bell.notified() => {}
@@ -99,24 +117,13 @@ async fn deliver_all(ports: Arc<Backends>, bell: Arc<Notify>, rounds: watch::Sen
 
 /// Delivers one posting and records what became of it. A record that cannot be written is made up for by the lease,
 /// which runs out and brings the posting back as uncertain.
-async fn settle(ports: &Backends, item: OutboxItem) {
-    let found = ports.notifiers.iter().find(|notifier| notifier.destination() == item.destination);
-    let settlement = match found {
-        Some(notifier) => attempt(&**notifier, &item).await,
-        None => Settlement::Retry {
-            after: FIRST_WAIT,
-            cause: format!("this process has no notifier for {}", item.destination),
-        },
-    };
+async fn settle(store: &dyn IncidentStore, notifier: &dyn Notifier, item: OutboxItem) {
+    let settlement = attempt(notifier, &item).await;
     if let Settlement::Dead { cause } = &settlement {
         tracing::error!(destination = %item.destination, dedup = %item.posting.dedup, %cause, "a message was given up");
     }
-    record(&*ports.store, item.id, settlement).await;
-}
-
-async fn record(store: &dyn IncidentStore, id: u64, settlement: Settlement) {
-    if let Err(error) = store.settle_outbox(id, settlement).await {
-        tracing::warn!(%error, id, "the outcome of a delivery cannot be recorded");
+    if let Err(error) = store.settle_outbox(item.id, settlement).await {
+        tracing::warn!(%error, id = item.id, "the outcome of a delivery cannot be recorded");
     }
 }
 

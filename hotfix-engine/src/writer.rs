@@ -7,12 +7,13 @@ use hotfix_core::communicate::{narrate, postings};
 use hotfix_core::execute::{Outcome, Record, Run};
 use hotfix_core::model::{IncidentId, Target, Timestamp};
 use hotfix_core::plan::{Baseline, Finding, Plan};
-use hotfix_core::port::{Append, Appended, Basis, IncidentStore, KnownGood, Posting, RunState};
+use hotfix_core::port::{Append, Appended, Basis, KnownGood, Posting, RunState};
 use hotfix_core::{ErrorKind, RetryClass};
 use tokio::sync::watch;
 
 use crate::EngineError;
 use crate::backends::Backends;
+use crate::outbox::Bell;
 
 /// How long a store may be unable to write before the driver gives the run up for somebody else to resume.
 const PATIENCE: u32 = 60;
@@ -20,29 +21,17 @@ const PATIENCE: u32 = 60;
 /// Writes the journal of one run.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    pub(crate) store: Arc<dyn IncidentStore>,
-    pub(crate) destinations: Vec<String>,
-    pub(crate) incident: IncidentId,
+    ports: Arc<Backends>,
+    incident: IncidentId,
     /// Tells followers how many entries there are.
     pub(crate) grown: watch::Sender<u64>,
     /// Tells the outbox that there is something to deliver.
-    pub(crate) outbox: Arc<tokio::sync::Notify>,
+    outbox: Bell,
 }
 
 impl Writer {
-    pub(crate) fn new(
-        ports: &Backends,
-        entries: u64,
-        incident: IncidentId,
-        outbox: Arc<tokio::sync::Notify>,
-    ) -> Self {
-        Self {
-            store: Arc::clone(&ports.store),
-            destinations: ports.destinations().map(str::to_owned).collect(),
-            incident,
-            grown: watch::Sender::new(entries),
-            outbox,
-        }
+    pub(crate) fn new(ports: Arc<Backends>, entries: u64, incident: IncidentId, outbox: Bell) -> Self {
+        Self { ports, incident, grown: watch::Sender::new(entries), outbox }
     }
 
     /// Commits a record. A store that cannot write now is tried again: nothing is sent meanwhile, so waiting is safe.
@@ -61,7 +50,7 @@ impl Writer {
         let mut tries = 0;
         let appended = loop {
             tries += 1;
-            match self.store.append(append.clone()).await {
+            match self.ports.store.append(append.clone()).await {
                 Ok(appended) => break appended,
                 Err(error) if tries < PATIENCE && is_passing(&error) => {
                     tracing::error!(run = %run.run(), %error, tries, "the journal cannot be written; nothing is sent");
@@ -73,7 +62,7 @@ impl Writer {
         };
         if appended == Appended::Written {
             self.grown.send_replace(entries);
-            self.outbox.notify_one();
+            self.outbox.ring();
         }
         Ok(appended)
     }
@@ -97,16 +86,16 @@ impl Writer {
             body,
             state: state_of(record, &after),
             timeline: narration.timeline.into_iter().collect(),
-            postings: addressed(&self.destinations, &told),
+            postings: addressed(&self.ports, &told),
             known_good: known_good(record, &after, at),
         })
     }
 }
 
 /// Addresses postings to every destination.
-pub(crate) fn addressed(destinations: &[String], postings: &[Posting]) -> Vec<(String, Posting)> {
+pub(crate) fn addressed(ports: &Backends, postings: &[Posting]) -> Vec<(String, Posting)> {
     let to = |posting: &Posting| {
-        destinations.iter().map(|name| (name.clone(), posting.clone())).collect::<Vec<_>>()
+        ports.destinations().map(|name| (name.to_owned(), posting.clone())).collect::<Vec<_>>()
     };
     postings.iter().flat_map(to).collect()
 }

@@ -85,8 +85,8 @@ impl IncidentStore for FaultyStore {
         self.inner.signals(run, skip).await
     }
 
-    async fn lease_outbox(&self, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {
-        self.inner.lease_outbox(ttl, limit).await
+    async fn lease_outbox(&self, destination: &str, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {
+        self.inner.lease_outbox(destination, ttl, limit).await
     }
 
     async fn settle_outbox(&self, id: u64, settlement: Settlement) -> Result<()> {

@@ -3,12 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use hotfix_core::communicate::ProgressKind;
 use hotfix_core::memory::{DeliveryTrouble, MemoryNotifier};
-use hotfix_core::model::{Period, Phase};
-use hotfix_core::port::{DeliveryOutcome, NotifierCapabilities, Offered, PostingKind};
+use hotfix_core::model::{
+    IncidentId, IssueKey, Message, Part, Period, Phase, RunId, Severity, Tone, WorkerName,
+};
+use hotfix_core::port::{
+    DeliveryOutcome, IncidentStore as _, NewIncident, NewRun, Notifier as _, NotifierCapabilities, Offered,
+    OutboxState, Posting, PostingKind, ThreadKey,
+};
 use tokio::time::Instant;
 
-use crate::world::{World, artifact_of, until_phase};
+use crate::world::{World, artifact_of, until, until_phase};
 
 fn ambiguous() -> DeliveryOutcome {
     DeliveryOutcome::Ambiguous { cause: "the connection broke".to_owned() }
@@ -177,4 +183,69 @@ async fn a_notifier_that_hangs_delays_nothing() {
     }
     assert_eq!(took[0], took[1]);
     assert!(took[0] > Period::from_secs(15).to_duration(), "there was a gate to wait at");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destination_with_many_hanging_deliveries_does_not_hold_up_another() {
+    let world = World::new().await;
+    for _ in 0..1_000 {
+        world.notifier.trouble(DeliveryTrouble::Hangs);
+    }
+    for number in 0..40 {
+        world.store.open_run(another_run(number, world.notifier.destination())).await.expect("a free target");
+    }
+    let second = MemoryNotifier::new("memory:second");
+    let engine = world.builder("w1").notifier(second.clone()).build().expect("a complete engine");
+    let started = Instant::now();
+    let mut run = world.start(&engine, &world.fix("version 2.1.1")).await;
+    until(&mut run, |kind| matches!(kind, ProgressKind::StepDone { .. })).await;
+    while second.shown().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(world.notifier.shown().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn postings_to_a_destination_that_an_engine_does_not_have_are_left_to_one_that_does() {
+    let world = World::new().await;
+    world.store.open_run(another_run(1, world.notifier.destination())).await.expect("a free target");
+    let silent = world.silent("w1").build().expect("a complete engine");
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    silent.flush().await;
+    let left = silent.undelivered().await.expect("a readable store");
+    assert_eq!((left.len(), left[0].attempts, &left[0].state), (1, 0, &OutboxState::Waiting));
+
+    delivered(&world, &world.engine("w2")).await;
+    assert_eq!(world.notifier.shown().len(), 1);
+}
+
+/// A run of somebody else that has a message for the destination.
+fn another_run(number: u32, destination: &str) -> NewRun {
+    let thread = ThreadKey {
+        incident: IncidentId::new(format!("elsewhere-{number}")).expect("an id"),
+        run: RunId::new(format!("other-{number}")).expect("an id"),
+    };
+    NewRun {
+        run: thread.run.clone(),
+        worker: WorkerName::new("somebody").expect("a worker"),
+        claims: vec![format!("production/other-{number}").parse().expect("a target")],
+        ttl: Period::from_hours(48),
+        incident: NewIncident {
+            id: thread.incident.clone(),
+            issue: IssueKey::new(format!("OTHER-{number}")).expect("an issue"),
+            title: "Something else".to_owned(),
+            severity: Severity::P1,
+        },
+        body: "planned".to_owned(),
+        timeline: Vec::new(),
+        postings: vec![(destination.to_owned(), root(thread))],
+    }
+}
+
+fn root(thread: ThreadKey) -> Posting {
+    let title = vec![Part::Ours("Something else goes on".to_owned())];
+    let message =
+        Message { tone: Tone::Neutral, phase: Phase::Started, title, body: Vec::new(), facts: Vec::new() };
+    Posting { dedup: thread.run.to_string(), thread, kind: PostingKind::Root, message, root: None }
 }

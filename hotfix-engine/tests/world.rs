@@ -135,11 +135,15 @@ impl World {
 
     /// An engine with something else in place of one of the world's parts.
     pub(crate) fn builder(&self, worker: &str) -> EngineBuilder {
+        self.silent(worker).notifier(self.notifier.clone())
+    }
+
+    /// An engine without a notifier.
+    pub(crate) fn silent(&self, worker: &str) -> EngineBuilder {
         Engine::builder()
             .version_control(self.source.clone())
             .deployer(self.deployer.clone())
             .metrics(self.metrics.clone())
-            .notifier(self.notifier.clone())
             .store(self.store.clone())
             .clock(self.clock.clone())
             .ids(self.ids.clone())

@@ -29,7 +29,10 @@ async fn more(store: &SqliteStore, lease: &Lease, seq: u64, postings: Vec<(&str,
 }
 
 async fn lease(store: &SqliteStore) -> Vec<OutboxItem> {
-    store.lease_outbox(TTL, 10).await.unwrap()
+    let mut items = store.lease_outbox("slack", TTL, 10).await.unwrap();
+    items.extend(store.lease_outbox("mail", TTL, 10).await.unwrap());
+    items.sort_by_key(|item| item.id);
+    items
 }
 
 fn names(items: &[OutboxItem]) -> Vec<(&str, &str)> {
@@ -47,8 +50,11 @@ async fn no_more_is_handed_out_than_asked_for_oldest_first() {
     let names_of: Vec<String> = (0..5).map(|n| format!("run-{n}")).collect();
     let roots = names_of.iter().map(|name| ("slack", posting(name, name, PostingKind::Root)));
     queue(&store, roots.collect()).await;
-    assert_eq!(names(&store.lease_outbox(TTL, 2).await.unwrap()), [("slack", "run-0"), ("slack", "run-1")]);
-    assert_eq!(store.lease_outbox(TTL, 0).await.unwrap(), []);
+    assert_eq!(
+        names(&store.lease_outbox("slack", TTL, 2).await.unwrap()),
+        [("slack", "run-0"), ("slack", "run-1")]
+    );
+    assert_eq!(store.lease_outbox("slack", TTL, 0).await.unwrap(), []);
     assert_eq!(lease(&store).await.len(), 3);
 }
 

@@ -153,9 +153,9 @@ impl IncidentStore for Store {
     async fn signals(&self, run: &RunId, skip: u64) -> Result<Vec<SignalEntry>> {
         self.0.signals(run, skip).await
     }
-    async fn lease_outbox(&self, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {
+    async fn lease_outbox(&self, destination: &str, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {
         let ttl = if matches!(self.1, Defect::NoLease) { Period::from_millis(0) } else { ttl };
-        let mut items = self.0.lease_outbox(ttl, limit).await?;
+        let mut items = self.0.lease_outbox(destination, ttl, limit).await?;
         if matches!(self.1, Defect::Rootless) {
             items.iter_mut().for_each(|item| item.posting.root = None);
         }

@@ -52,9 +52,14 @@ fn enqueue(tx: &Tx<'_>, destination: &str, posting: &Posting) -> Result<(), Fail
 }
 
 /// Hands out what is due: the first open posting of each thread and destination, unless it is in flight.
-pub(super) fn lease(tx: &mut Tx<'_>, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>, Failure> {
+pub(super) fn lease(
+    tx: &mut Tx<'_>,
+    destination: &str,
+    ttl: Period,
+    limit: usize,
+) -> Result<Vec<OutboxItem>, Failure> {
     let now = tx.now();
-    let items = due(tx, now, limit)?;
+    let items = due(tx, destination, now, limit)?;
     tx.atomically(|tx| {
         for item in &items {
             tx.execute(
@@ -113,14 +118,14 @@ fn supersede_older(tx: &Tx<'_>, destination: &str, newer: &Posting) -> Result<()
     Ok(())
 }
 
-fn due(tx: &Tx<'_>, now: Timestamp, limit: usize) -> Result<Vec<OutboxItem>, Failure> {
+fn due(tx: &Tx<'_>, destination: &str, now: Timestamp, limit: usize) -> Result<Vec<OutboxItem>, Failure> {
     let mut sql = tx.sql(concat!(
         item_sql!(),
-        " WHERE id IN (SELECT min(id) FROM outbox WHERE due IS NOT NULL GROUP BY destination, incident, run)
+        " WHERE id IN (SELECT min(id) FROM outbox WHERE destination = ?3 AND due IS NOT NULL GROUP BY incident, run)
             AND due <= ?1 ORDER BY id LIMIT ?2"
     ))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let items = sql.query_map(params![Micros(now), limit], |row| decode(row, now))?;
+    let items = sql.query_map(params![Micros(now), limit, destination], |row| decode(row, now))?;
     Ok(items.collect::<rusqlite::Result<_>>()?)
 }
 

@@ -158,8 +158,9 @@ impl IncidentStore for SqliteStore {
         self.readers.read("store.signals", move |db| signal::read(db, &run, skip)).await
     }
 
-    async fn lease_outbox(&self, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {
-        self.write("store.lease_outbox", move |tx| outbox::lease(tx, ttl, limit)).await
+    async fn lease_outbox(&self, destination: &str, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {
+        let destination = destination.to_owned();
+        self.write("store.lease_outbox", move |tx| outbox::lease(tx, &destination, ttl, limit)).await
     }
 
     async fn settle_outbox(&self, id: u64, settlement: Settlement) -> Result<()> {

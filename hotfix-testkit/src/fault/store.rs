@@ -67,9 +67,14 @@ impl IncidentStore for FaultyStore {
         through!(self, Signals, |inner, run, skip| inner.signals(&run, skip), failure("store.signals"))
     }
 
-    async fn lease_outbox(&self, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {
-        let failed = failure("store.lease_outbox");
-        through!(self, LeaseOutbox, |inner, ttl, limit| inner.lease_outbox(ttl, limit), failed)
+    async fn lease_outbox(&self, destination: &str, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {
+        let (destination, failed) = (destination.to_owned(), failure("store.lease_outbox"));
+        through!(
+            self,
+            LeaseOutbox,
+            |inner, destination, ttl, limit| inner.lease_outbox(&destination, ttl, limit),
+            failed
+        )
     }
 
     async fn settle_outbox(&self, id: u64, settlement: Settlement) -> Result<()> {

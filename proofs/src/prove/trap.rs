@@ -118,9 +118,9 @@ impl<P: IncidentStore> IncidentStore for Trapped<P> {
         self.inner.signals(run, skip).await
     }
 
-    async fn lease_outbox(&self, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {
+    async fn lease_outbox(&self, destination: &str, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {
         let _writing = self.trap.writing.read().await;
-        self.inner.lease_outbox(ttl, limit).await
+        self.inner.lease_outbox(destination, ttl, limit).await
     }
 
     async fn settle_outbox(&self, id: u64, settlement: Settlement) -> Result<()> {

@@ -83,8 +83,8 @@ impl IncidentStore for MemoryStore {
         Ok(signals.iter().skip(skip).cloned().collect())
     }
 
-    async fn lease_outbox(&self, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {
-        Ok(lock(&self.books).outbox.lease(self.clock.now(), ttl, limit))
+    async fn lease_outbox(&self, destination: &str, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {
+        Ok(lock(&self.books).outbox.lease(destination, self.clock.now(), ttl, limit))
     }
 
     async fn settle_outbox(&self, id: u64, settlement: Settlement) -> Result<()> {

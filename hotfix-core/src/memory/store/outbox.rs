@@ -66,18 +66,24 @@ impl Outbox {
         self.rows.push(Row { destination, posting, attempts: 0, stage: Stage::Waiting, due: now });
     }
 
-    pub(super) fn lease(&mut self, now: Timestamp, ttl: Period, limit: usize) -> Vec<OutboxItem> {
-        let due: Vec<usize> =
-            self.next_of_each_thread().filter(|index| self.rows[*index].due <= now).collect();
-        let next = due.into_iter().take(limit);
-        next.filter_map(|index| self.hand_out(index, now, ttl)).collect()
+    pub(super) fn lease(
+        &mut self,
+        destination: &str,
+        now: Timestamp,
+        ttl: Period,
+        limit: usize,
+    ) -> Vec<OutboxItem> {
+        let is_due = |index: &usize| self.rows[*index].due <= now;
+        let due: Vec<usize> = self.next_of_each_thread(destination).filter(is_due).take(limit).collect();
+        due.into_iter().filter_map(|index| self.hand_out(index, now, ttl)).collect()
     }
 
-    /// The first posting of each thread and destination that is neither delivered nor given up.
-    fn next_of_each_thread(&self) -> impl Iterator<Item = usize> {
+    /// The first posting of each thread at the destination that is neither delivered nor given up.
+    fn next_of_each_thread(&self, destination: &str) -> impl Iterator<Item = usize> {
         let mut seen = BTreeSet::new();
-        let open = self.rows.iter().enumerate().filter(|(_, row)| row.is_open());
-        open.filter(move |(_, row)| seen.insert((&row.destination, &row.posting.thread)))
+        let rows = self.rows.iter().enumerate();
+        rows.filter(move |(_, row)| row.is_open() && row.destination == destination)
+            .filter(move |(_, row)| seen.insert(&row.posting.thread))
             .map(|(index, _)| index)
     }
 

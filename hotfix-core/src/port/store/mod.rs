@@ -75,10 +75,10 @@ pub trait IncidentStore: Debug + Send + Sync {
     /// Reads the signals of a run, in the order they were left, after the first `skip`.
     async fn signals(&self, run: &RunId, skip: u64) -> Result<Vec<SignalEntry>>;
 
-    /// Leases postings that are due, oldest first, at most one per thread and destination. A leased posting is
+    /// Leases postings to a destination that are due, oldest first, at most one per thread. A leased posting is
     /// not handed out again before `ttl`; then it comes back as [`OutboxState::Uncertain`]. A posting that was given
     /// up does not hold up the rest of its thread.
-    async fn lease_outbox(&self, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>>;
+    async fn lease_outbox(&self, destination: &str, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>>;
 
     /// Records what became of a leased posting.
     ///

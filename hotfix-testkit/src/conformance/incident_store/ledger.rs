@@ -43,6 +43,7 @@ pub(super) fn target(text: &str) -> Fenced {
 }
 
 pub(super) const SLACK: &str = "slack:incidents";
+pub(super) const MAIL: &str = "email:oncall";
 
 /// A run by worker `w1` on `production/shop`, about the incident `inc-<run>` of issue ENG-1, that tells nobody.
 pub(super) fn new_run(run: &str) -> NewRun {
@@ -155,9 +156,15 @@ impl<'a> Ledger<'a> {
         Ok(journal.into_iter().map(|entry| entry.body).collect())
     }
 
-    /// Takes what is due from the outbox.
+    /// Takes what is due from the outbox, whatever the destination.
     pub(super) async fn take(&self) -> Result<Vec<OutboxItem>, Unmet> {
-        succeeds("lease_outbox", self.site.store.lease_outbox(TTL, 100).await)
+        let mut items = Vec::new();
+        for destination in [SLACK, MAIL] {
+            let due = self.site.store.lease_outbox(destination, TTL, 100).await;
+            items.extend(succeeds("lease_outbox", due)?);
+        }
+        items.sort_by_key(|item| item.id);
+        Ok(items)
     }
 
     pub(super) async fn settle(&self, item: &OutboxItem, settlement: Settlement) -> Outcome {

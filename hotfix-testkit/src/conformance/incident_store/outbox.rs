@@ -7,9 +7,7 @@ use hotfix_core::port::{OutboxState, PostingKind, Settlement};
 use super::super::expect::{equal, fails, succeeds};
 use super::super::report::{Outcome, Unmet};
 use super::IncidentStoreFixture;
-use super::ledger::{Ledger, SLACK, TTL, end, entry, names, new_run, posting, receipt, target};
-
-const MAIL: &str = "email:oncall";
+use super::ledger::{Ledger, MAIL, SLACK, TTL, end, entry, names, new_run, posting, receipt, target};
 
 /// Opens a run whose postings go to the destinations, in order.
 async fn told<'a>(
@@ -67,8 +65,10 @@ pub async fn threads_and_destinations_do_not_wait_for_each_other(
 /// What was handed out is not handed out again before its lease has run out, through any handle.
 pub async fn a_leased_posting_is_not_handed_out_again(fixture: &dyn IncidentStoreFixture) -> Outcome {
     let ledger = told(fixture, &THREAD[..1]).await?;
-    let (first, second) =
-        tokio::join!(ledger.site.store.lease_outbox(TTL, 10), ledger.site.second.lease_outbox(TTL, 10));
+    let (first, second) = tokio::join!(
+        ledger.site.store.lease_outbox(SLACK, TTL, 10),
+        ledger.site.second.lease_outbox(SLACK, TTL, 10)
+    );
     let taken = [succeeds("lease_outbox", first)?, succeeds("lease_outbox", second)?].concat();
     equal("what two takers got together", &names(&taken), &vec![(SLACK, "root".to_owned())])?;
     ledger.pass(Period::from_secs(14)).await;
@@ -149,15 +149,18 @@ pub async fn what_was_not_delivered_is_listed(fixture: &dyn IncidentStoreFixture
 /// No more postings are handed out than asked for, and the end of a run does not take the rest away.
 pub async fn the_limit_is_kept(fixture: &dyn IncidentStoreFixture) -> Outcome {
     let ledger = Ledger::begin(fixture).await;
-    let (lease, _) = ledger.open(new_run("r1")).await?;
-    let mut one = entry(&lease, 1, "one");
-    let roots = ["a", "b", "c"].map(|name| (name.to_owned(), posting("r1", PostingKind::Root, name)));
-    one.postings.extend(roots);
-    ledger.write(one).await?;
-    ledger.write(end(&lease, 2)).await?;
-    let first = succeeds("lease_outbox", ledger.site.store.lease_outbox(TTL, 2).await)?;
-    equal("the first two", &names(&first), &vec![("a", "a".to_owned()), ("b", "b".to_owned())])?;
-    ledger.take_exactly(&[("c", "c")]).await.map(drop)
+    for (run, place) in [("a", "production/shop"), ("b", "staging/shop"), ("c", "production/cart")] {
+        let mut new = new_run(run);
+        new.claims = vec![target(place)];
+        let (lease, _) = ledger.open(new).await?;
+        let mut one = entry(&lease, 1, "one");
+        one.postings.push((SLACK.to_owned(), posting(run, PostingKind::Root, run)));
+        ledger.write(one).await?;
+        ledger.write(end(&lease, 2)).await?;
+    }
+    let first = succeeds("lease_outbox", ledger.site.store.lease_outbox(SLACK, TTL, 2).await)?;
+    equal("the first two", &names(&first), &vec![(SLACK, "a".to_owned()), (SLACK, "b".to_owned())])?;
+    ledger.take_exactly(&[(SLACK, "c")]).await.map(drop)
 }
 
 /// Settling a posting that does not exist is an error.
