@@ -51,7 +51,7 @@ id_type!(
 /// A full reference name, always below `refs/`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct RefName(Box<str>);
+pub struct RefName(std::sync::Arc<str>);
 
 impl RefName {
     /// Parses a full name.
@@ -119,7 +119,7 @@ impl TryFrom<String> for RefName {
 
 impl From<RefName> for String {
     fn from(name: RefName) -> Self {
-        name.0.into()
+        (*name.0).to_owned()
     }
 }
 

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{ImageReference, InvalidValue, ObjectId};
 
-/// Declares a string newtype whose only constructor validates.
+/// Declares a string newtype whose only constructor validates. Shared, because a plan names the same few things often.
 macro_rules! id_type {
     ($(#[$meta:meta])* $name:ident, $what:literal, $allowed:literal, $valid:expr) => {
         $(#[$meta])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(Box<str>);
+        pub struct $name(std::sync::Arc<str>);
 
         impl $name {
             /// Parses the text.
@@ -65,7 +65,7 @@ macro_rules! id_type {
 
         impl From<$name> for String {
             fn from(id: $name) -> Self {
-                id.0.into()
+                (*id.0).to_owned()
             }
         }
 

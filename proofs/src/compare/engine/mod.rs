@@ -2,6 +2,7 @@
 
 mod notifier;
 pub(super) mod waiting;
+mod willing;
 
 use std::hint::black_box;
 

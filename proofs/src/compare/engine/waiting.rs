@@ -11,12 +11,13 @@ use hotfix_benches::Failure;
 use hotfix_benches::program::{program, run};
 use hotfix_benches::world::{Shop, brisk_policy, request};
 use hotfix_core::memory::MemoryStore;
-use hotfix_core::model::Period;
+use hotfix_core::model::{IssueKey, Period, ServiceName};
 use hotfix_core::plan::Plan;
 use hotfix_core::port::{HistoryQuery, MetricsCapabilities, MetricsQuery, MetricsSource, Scrape};
 use hotfix_engine::{Engine, EngineBuilder, SystemClock};
 use hotfix_store::SqliteStore;
 
+use super::willing::{WillingDeployer, WillingSource};
 use crate::compare::case::{Case, Figure};
 use crate::compare::clock::Stopwatch;
 use crate::say;
@@ -67,16 +68,15 @@ async fn memory_of(count: usize, journals: Journals) -> Result<usize, Failure> {
     }
     let looked = Arc::new(AtomicUsize::new(0));
     let builder = Engine::builder()
-        .version_control(shop.source.clone())
-        .deployer(shop.deployer.clone())
+        .version_control(WillingSource(shop.source.clone()))
+        .deployer(WillingDeployer(shop.deployer.clone()))
         .metrics(Looked(Arc::clone(&looked)));
     let builder = journals.keep(builder, folder.path()).await?;
     let engine = builder.policy(brisk_policy(LOOK)?).build()?;
-    let template = serde_json::to_string(&shop.plan(&request()?, &brisk_policy(LOOK)?)?)?;
     let before = resident()?;
     let mut handles = Vec::with_capacity(count);
     for number in 0..count {
-        handles.push(engine.start(plan_for(&template, &service_name(number))?).await?);
+        handles.push(engine.start(plan_for(&shop, number)?).await?);
     }
     all_looked(&looked, count).await?;
     let after = resident()?;
@@ -102,15 +102,12 @@ fn service_name(number: usize) -> String {
     format!("shop-{letters}")
 }
 
-/// The plan of another service: planning anew would need a repository for each.
-fn plan_for(template: &str, service: &str) -> Result<Plan, Failure> {
-    let text = template
-        .replace("production/shop", &format!("production/{service}"))
-        .replace("\"service\":\"shop\"", &format!("\"service\":\"{service}\""))
-        .replace("refs/heads/hotfix/", &format!("refs/heads/hotfix/{service}/"))
-        .replace("v2.1.1-rc.1", &format!("{service}-v2.1.1-rc.1"))
-        .replace("PROD-2847", &format!("PROD-{service}"));
-    Ok(serde_json::from_str(&text)?)
+/// The plan of another service in the same repository.
+fn plan_for(shop: &Shop, number: usize) -> Result<Plan, Failure> {
+    let mut request = request()?;
+    request.service = ServiceName::new(service_name(number))?;
+    request.issue = IssueKey::new(format!("PROD-{number}"))?;
+    shop.plan(&request, &brisk_policy(LOOK)?)
 }
 
 /// The memory of this process that is in use, in bytes.
