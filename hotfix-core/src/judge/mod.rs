@@ -34,6 +34,7 @@ mod ceiling;
 mod dispersion;
 mod errors;
 mod increments;
+pub mod kayenta;
 mod likelihood;
 mod mixture;
 mod promotion;

@@ -3,6 +3,7 @@
 mod decisions;
 mod digest;
 mod increments;
+mod kayenta;
 mod odd_data;
 mod properties;
 mod settings;

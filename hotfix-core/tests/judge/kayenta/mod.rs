@@ -1,0 +1,3 @@
+//! The Kayenta-compatible judge, against implementations by others.
+
+mod samples;
