@@ -1,6 +1,8 @@
 //! The command line from end to end: the built example, real processes, a repository in a temporary folder.
 
 #[cfg(test)]
+mod judge_only;
+#[cfg(test)]
 mod site;
 
 use site::{Site, serve};

@@ -1,4 +1,4 @@
-//! The normal distribution: its upper tail and where that has a given size.
+//! The normal distribution: its tails and where they have a given size, with the same digits on every platform.
 
 use std::f64::consts::{PI, SQRT_2};
 
@@ -11,7 +11,7 @@ pub(super) fn both_tails(z: f64) -> f64 {
 ///
 /// The starting value is Abramowitz and Stegun 26.2.23, good to 0.00045; each step of Newton's doubles its digits.
 pub(super) fn quantile_of_both_tails(chance: f64) -> f64 {
-    let t = (-2.0 * (chance / 2.0).ln()).sqrt();
+    let t = (-2.0 * libm::log(chance / 2.0)).sqrt();
     let above = 2.515_517 + t * (0.802_853 + t * 0.010_328);
     let below = 1.0 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308));
     let newton = |z: f64, _| z + (both_tails(z) - chance) / (2.0 * density(z));
@@ -19,7 +19,7 @@ pub(super) fn quantile_of_both_tails(chance: f64) -> f64 {
 }
 
 fn density(z: f64) -> f64 {
-    (-z * z / 2.0).exp() / (2.0 * PI).sqrt()
+    libm::exp(-z * z / 2.0) / (2.0 * PI).sqrt()
 }
 
 #[cfg(test)]

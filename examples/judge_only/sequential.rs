@@ -1,0 +1,220 @@
+//! A case for the sequential judge: what both sides answered from scrape to scrape.
+
+use hotfix_core::decide::{Gate, Verification};
+use hotfix_core::judge::dispersion;
+use hotfix_core::model::{
+    Counts, Dispersion, JudgeSettings, Missing, Pace, Reading, Ruling, Sample, Timestamp, VerificationRules,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::error::InputError;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Case {
+    #[serde(default)]
+    profile: Profile,
+    #[serde(default)]
+    settings: Map<String, Value>,
+    #[serde(default)]
+    pace: Pace,
+    #[serde(default = "three")]
+    later_steps: u32,
+    phi: Option<Dispersion>,
+    errors_before: Option<Vec<u64>>,
+    scrapes: Vec<Scrape>,
+}
+
+const fn three() -> u32 {
+    3
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Profile {
+    #[default]
+    Standard,
+    Fast,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scrape {
+    nc: Option<u64>,
+    ec: Option<u64>,
+    nb: Option<u64>,
+    eb: Option<u64>,
+    #[serde(default)]
+    first_of_step: bool,
+    weight: Option<Gate>,
+    missing: Option<String>,
+    ready: Option<u16>,
+}
+
+/// What ended a step, or where it stands.
+#[derive(Debug, Serialize)]
+struct Step {
+    first_scrape: usize,
+    weight: Gate,
+    decision: Value,
+    decided_at: Option<usize>,
+    text: String,
+}
+
+pub(crate) fn answer(case: Case) -> Result<Value, InputError> {
+    let rules = VerificationRules { judge: case.judge_settings()?, pace: case.pace };
+    rules.judge.check().map_err(|why| InputError::value(format!("settings.{}", why.what()), why))?;
+    rules.pace.check().map_err(|why| InputError::value(format!("pace.{}", why.what()), why))?;
+    let phi = case.dispersion()?;
+    let mut rollout: Option<Verification> = None;
+    let mut steps: Vec<Step> = Vec::new();
+    let mut scrapes = Vec::new();
+    for (index, scrape) in case.scrapes.iter().enumerate() {
+        let (path, sample) = (format!("scrapes[{index}]"), scrape.sample(index)?);
+        let begins = scrape.first_of_step || index == 0;
+        let gate = scrape.gate(&sample);
+        let rollout = match &mut rollout {
+            Some(rollout) => rollout,
+            none => {
+                let first = Verification::new(&rules, gate, case.later_steps, phi);
+                none.insert(first.map_err(|why| InputError::value("settings", why))?)
+            }
+        };
+        if begins && index > 0 {
+            rollout.next_gate(gate);
+        } else if !begins && scrape.weight.is_some() {
+            let why = "a weight belongs to the first scrape of a step; add \"first_of_step\": true";
+            return Err(InputError::at(&format!("{path}.weight"), why));
+        }
+        let (evidence, ruling) = rollout.observe(&sample, &[]);
+        if begins {
+            steps.push(Step::new(index, gate));
+        }
+        if let Some(step) = steps.last_mut() {
+            step.follow(index, &ruling)?;
+        }
+        let statistics = evidence.statistics;
+        scrapes.push(
+            json!({ "decision": word(&ruling)?, "text": ruling.to_string(), "statistics": statistics }),
+        );
+    }
+    let condemned = steps.iter().find(|step| step.decision == "roll_back");
+    let last = condemned.or(steps.last());
+    Ok(json!({
+        "kind": "sequential",
+        "phi": phi,
+        "decision": last.map(|step| &step.decision),
+        "text": last.map(|step| &step.text),
+        "rollback_at": condemned.and_then(|step| step.decided_at),
+        "steps": steps,
+        "scrapes": scrapes,
+    }))
+}
+
+impl Step {
+    const fn new(first_scrape: usize, weight: Gate) -> Self {
+        Self { first_scrape, weight, decision: Value::Null, decided_at: None, text: String::new() }
+    }
+
+    /// The first ruling but a hold is what a step ends with; later scrapes of it are judged and do not change that.
+    fn follow(&mut self, index: usize, ruling: &Ruling) -> Result<(), InputError> {
+        if self.decided_at.is_none() {
+            self.decided_at = (!matches!(ruling, Ruling::Hold { .. })).then_some(index);
+            self.decision = word(ruling)?;
+            self.text = ruling.to_string();
+        }
+        Ok(())
+    }
+}
+
+/// The ruling's name, as in a journal.
+fn word(ruling: &Ruling) -> Result<Value, InputError> {
+    Ok(serde_json::to_value(ruling)?["ruling"].take())
+}
+
+impl Case {
+    /// The settings of the profile, with what the case sets instead.
+    fn judge_settings(&self) -> Result<JudgeSettings, InputError> {
+        let profile = match self.profile {
+            Profile::Standard => JudgeSettings::standard(),
+            Profile::Fast => JudgeSettings::fast(),
+        };
+        let mut settings = serde_json::to_value(profile)?;
+        for (name, value) in &self.settings {
+            match (&mut settings[name], value) {
+                (Value::Object(parts), Value::Object(set)) => parts.extend(set.clone()),
+                (setting, value) => *setting = value.clone(),
+            }
+        }
+        serde_path_to_error::deserialize(settings).map_err(|error| {
+            let path = format!("settings.{}", error.path());
+            InputError::at(path.trim_end_matches("..").trim_end_matches('.'), error.into_inner())
+        })
+    }
+
+    fn dispersion(&self) -> Result<Dispersion, InputError> {
+        match (self.phi, &self.errors_before) {
+            (Some(_), Some(_)) => Err(InputError::at("phi", "give either phi or errors_before")),
+            (Some(phi), None) => Ok(phi),
+            (None, Some(errors)) => Ok(dispersion(errors)),
+            (None, None) => Ok(Dispersion::NONE),
+        }
+    }
+}
+
+impl Scrape {
+    fn sample(&self, index: usize) -> Result<Sample, InputError> {
+        let at = Timestamp::from_timestamp(15 * i64::try_from(index).unwrap_or(0), 0).unwrap_or_default();
+        let path = format!("scrapes[{index}]");
+        let sample = match &self.missing {
+            Some(why) if [self.nc, self.ec, self.nb, self.eb] == [None; 4] => {
+                Sample::missed(at, Missing::failed(why))
+            }
+            Some(_) => {
+                let why = "a scrape that is missing has no counts";
+                return Err(InputError::at(&format!("{path}.missing"), why));
+            }
+            None => {
+                let mut sample = Sample::counted(at, Counts::NONE, Counts::NONE);
+                sample.canary = side(&path, ["nc", "ec"], self.nc, self.ec)?;
+                sample.baseline = side(&path, ["nb", "eb"], self.nb, self.eb)?;
+                sample
+            }
+        };
+        Ok(match self.ready {
+            Some(ready) => sample.with_ready(ready),
+            None => sample,
+        })
+    }
+
+    /// The weight of a step that begins here: the one given, or the canary's share of the requests.
+    fn gate(&self, sample: &Sample) -> Gate {
+        let share = || {
+            let (canary, baseline) = (sample.canary.counts()?, sample.baseline.counts()?);
+            let all = canary.requests().checked_add(baseline.requests()).filter(|all| *all > 0)?;
+            let percent = (canary.requests() as f64 / all as f64 * 100.0).round().clamp(1.0, 99.0);
+            Gate::at(percent as u8).ok()
+        };
+        let alone = self.nb.is_none() && self.missing.is_none();
+        let implied = if alone { Some(Gate::ALONE) } else { share() };
+        self.weight.or(implied).unwrap_or(Gate::ALONE)
+    }
+}
+
+/// What one side answered; a side of which nothing is given has no series.
+fn side(
+    path: &str,
+    names: [&str; 2],
+    requests: Option<u64>,
+    errors: Option<u64>,
+) -> Result<Reading, InputError> {
+    match (requests, errors) {
+        (Some(requests), Some(errors)) => match Counts::new(requests, errors) {
+            Ok(counts) => Ok(Reading::Counts(counts)),
+            Err(why) => Err(InputError::value(format!("{path}.{}", names[1]), why)),
+        },
+        (None, None) => Ok(Reading::Absent),
+        _ => Err(InputError::at(path, format!("give both {} and {}, or neither", names[0], names[1]))),
+    }
+}
