@@ -66,6 +66,7 @@ impl Area {
 
     const fn tools(self, long: Long) -> &'static [Tool] {
         match (self, long) {
+            (Self::Judge, Long::Compare) => &[setup::GIT, setup::CC, setup::PYTHON],
             (Self::Local, Long::Compare) => &[setup::GIT, setup::CC, setup::NGINX, setup::WRK],
             _ => &[setup::GIT, setup::CC],
         }
@@ -78,16 +79,24 @@ pub(crate) fn run(long: Long, areas: &[Area]) -> Result<(), String> {
     for area in areas {
         let ran = setup::need(area.tools(long)).and_then(|()| match (long, area.suite()) {
             (Long::Prove, Some(suite)) => prove_by_suite(*area, suite),
-            (Long::Prove, None) => program("prove", *area),
-            (Long::Compare, _) => program("compare", *area),
+            (Long::Prove, None) => program("prove", *area).go(),
+            (Long::Compare, _) => compare(*area),
         });
         failed.extend(ran.err());
     }
     if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
 }
 
-fn program(name: &str, area: Area) -> Result<(), String> {
-    Run::cargo(&["run", "--release", "--quiet", "-p", "hotfix-proofs", "--bin", name, "--", area.name()]).go()
+fn program(name: &str, area: Area) -> Run {
+    Run::cargo(&["run", "--release", "--quiet", "-p", "hotfix-proofs", "--bin", name, "--", area.name()])
+}
+
+fn compare(area: Area) -> Result<(), String> {
+    let program = program("compare", area);
+    match area {
+        Area::Judge => program.env(setup::SCIPY_PYTHON, &setup::scipy()?).go(),
+        _ => program.go(),
+    }
 }
 
 /// Runs the suite of a crate, with real peers and killed processes in it, on many more random cases than a contributor

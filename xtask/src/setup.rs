@@ -36,6 +36,32 @@ pub(crate) const WRK: Tool = Tool {
     needed_for: "it is the load of the proxy's measure",
 };
 
+pub(crate) const PYTHON: Tool = Tool {
+    program: "python3",
+    package: "python3-venv",
+    check: &["-c", "import venv, ensurepip"],
+    needed_for: "scipy is measured beside the judge",
+};
+
+/// Tells the comparison which Python has scipy.
+pub(crate) const SCIPY_PYTHON: &str = "HOTFIX_SCIPY_PYTHON";
+
+/// Where scipy is kept between runs, and what pip is asked for.
+const SCIPY: (&str, &str) = ("target/peers/scipy", "scipy>=1.11,<2");
+
+/// Makes sure that there is a Python with scipy, in an environment of its own under `target`, and says where.
+pub(crate) fn scipy() -> Result<String, String> {
+    let (folder, package) = SCIPY;
+    let python = format!("{folder}/bin/python");
+    if !Run::new(&python, &["-c", "import scipy"]).works() {
+        say(&format!("scipy is missing: {}", PYTHON.needed_for));
+        Run::new("python3", &["-m", "venv", "--clear", folder]).go()?;
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", package];
+        Run::new(&python, &pip).go()?;
+    }
+    Ok(python)
+}
+
 /// Makes sure that the tools are there: installs what is missing as root, otherwise says the one command that does.
 pub(crate) fn need(tools: &[Tool]) -> Result<(), String> {
     let missing: Vec<&Tool> = tools.iter().filter(|tool| !is_there(tool)).collect();
@@ -60,10 +86,11 @@ pub(crate) fn need(tools: &[Tool]) -> Result<(), String> {
     }
 }
 
-/// A program that answers at all is there: `wrk -v` prints its version and fails.
+/// A program that answers at all is there: `wrk -v` prints its version and fails. Of Python the modules are asked for.
 fn is_there(tool: &Tool) -> bool {
     let on_path = format!("command -v {}", tool.program);
-    Run::new(tool.program, tool.check).works() || Run::new("sh", &["-c", &on_path]).works()
+    let answers = Run::new(tool.program, tool.check).works();
+    answers || (tool.program != PYTHON.program && Run::new("sh", &["-c", &on_path]).works())
 }
 
 fn is_root() -> bool {

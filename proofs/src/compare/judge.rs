@@ -10,6 +10,7 @@ use hotfix_core::model::{Counts, Dispersion, JudgeSettings, Sample, Verification
 
 use super::case::Case;
 use super::clock::micros_each;
+use super::kayenta;
 
 /// What one metric may cost at one scrape.
 const GOAL_MICROS: f64 = 2.0;
@@ -28,5 +29,5 @@ pub(super) fn measure(print: impl Fn(Case)) -> Result<(), Failure> {
     let sample = Sample::counted(noon(), canary, baseline);
     let look = micros_each(|| drop(black_box(rollout.observe(black_box(&sample), &[]))));
     print(Case::alone("look", look, LOOK_GOAL_MICROS));
-    Ok(())
+    kayenta::measure(print)
 }

@@ -5,6 +5,7 @@ mod clock;
 mod engine;
 mod git;
 mod judge;
+mod kayenta;
 mod local;
 pub mod part;
 mod store;
@@ -27,7 +28,8 @@ Above 1 ours is better, 0.5 is half as good. `-` stands where there is no peer. 
 ours and the peer take turns. A goal such as >=4x is about R, one such as <=16KiB about ours, and <=peer+50ms about
 the difference.
 
-HOTFIX_GIT_PEER names another git program than the one in PATH for the area git.
+HOTFIX_GIT_PEER names another git program than the one in PATH for the area git, HOTFIX_SCIPY_PYTHON a Python that has
+scipy for the area judge.
 
 Fails when something could not be measured or gave a wrong result. A missed goal is no failure.";
 
