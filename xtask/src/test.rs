@@ -4,8 +4,14 @@ use crate::command::{Run, say};
 use crate::setup;
 
 /// Every example, with the arguments it is run with.
-const EXAMPLES: &[(&str, &[&str])] =
-    &[("plan_only", &[]), ("custom_backend", &[]), ("hotfix", &["--help"]), ("quickstart", &[])];
+const EXAMPLES: &[(&str, &[&str])] = &[
+    ("plan_only", &[]),
+    ("judge_only", &["examples/judge_only/canary.json"]),
+    ("judge_only", &["examples/judge_only/kayenta.json"]),
+    ("custom_backend", &[]),
+    ("hotfix", &["--help"]),
+    ("quickstart", &[]),
+];
 
 pub(crate) fn run() -> Result<(), String> {
     setup::need(&[setup::GIT, setup::CC])?;
