@@ -18,10 +18,10 @@ pub(super) const fn no_effect(measure: &Measure) -> f64 {
     }
 }
 
-/// The experiment's mean divided by the control's; `None` when one of them is 0.
+/// The experiment's mean divided by the control's; `None` when one of them is 0 or both are beyond all numbers.
 pub(super) fn mean_ratio(experiment: &[f64], control: &[f64]) -> Option<f64> {
     let (above, below) = (mean(experiment), mean(control));
-    (above != 0.0 && below != 0.0).then(|| above / below)
+    (above != 0.0 && below != 0.0).then(|| above / below).filter(|ratio| !ratio.is_nan())
 }
 
 /// The mean, with the rounding of the first pass made good by a second.
@@ -56,5 +56,6 @@ mod tests {
         assert_eq!(mean_ratio(&two_to_four, &one_to_three), Some(1.5));
         assert_eq!(mean_ratio(&[0.0], &one_to_three), None);
         assert_eq!(mean_ratio(&one_to_three, &[-1.0, 1.0]), None);
+        assert_eq!(mean_ratio(&[f64::MAX, f64::MAX], &[f64::MAX, 1e308]), None);
     }
 }

@@ -2,7 +2,8 @@
 //! `NetflixACAJudge-v1.0` without its defects.
 //!
 //! It looks once, at the end of a canary of hours. The sequential judge beside it is what a hotfix wants: at hotfix
-//! scale this one finds a tenfold rise of a 0.1 % error rate in one run out of ten.
+//! scale (10 % of 50 requests a second, 50 values in 12 minutes) this one finds a tenfold rise of a 0.1 % error rate in
+//! one run out of ten; the sequential one finds it in every run, in three minutes.
 //!
 //! # What is done
 //! 1. The values of both sides are paired by name and tags ([`pair`]); missing ones are NaN.
@@ -32,7 +33,8 @@
 //! # What is kept although it is weak
 //! - Root finding stops within 0.0001 *of the metric's own unit*, and a shift below that is noise. Feed percent or
 //!   milliseconds, not fractions or seconds.
-//! - The normal approximation with few values: of two values a side 12 % are `High` without a difference, of three 2.5 %.
+//! - The normal approximation with few values: of two values a side 12 % are `High` without a difference and as many
+//!   `Low`, of three 2.5 % each.
 //! - The margin of a quarter is of the estimated shift, not of the control: it asks for certainty, not for size.
 //!   `allowedIncrease` and `allowedDecrease` ask for size.
 //! - The ratio of means is turned around by negative means. Use `cles` for metrics that can be negative.

@@ -4,6 +4,7 @@ mod deviations;
 mod judgements;
 mod mistakes;
 mod pairing;
+mod properties;
 mod samples;
 
 use hotfix_core::judge::kayenta::{
