@@ -10,7 +10,7 @@ use std::error::Error;
 use std::num::NonZeroU16;
 
 use hotfix_core::model::{
-    Artifact, BranchName, Dispersion, IssueKey, ObjectId, Release, Rollout, ServiceName, Severity, SlotName,
+    Artifact, BranchName, Calibration, IssueKey, ObjectId, Release, Rollout, ServiceName, Severity, SlotName,
     SlotState, Stamp, TagName, Timestamp, Version, Weights, Workload, WorkloadSnapshot,
 };
 use hotfix_core::observe::{Capabilities, Reading, Snapshot, readings};
@@ -102,7 +102,7 @@ fn answer(reading: Reading, snapshot: &mut Snapshot) -> Result<()> {
             let good = KnownGood { target: target.clone(), release: live()?, at, basis: Basis::Proven };
             snapshot.record_known_good(&target, Ok(vec![good]), at);
         }
-        Reading::Dispersion(_) => snapshot.record_dispersion(Ok(Dispersion::NONE), at),
+        Reading::Calibration(_) => snapshot.record_calibration(Ok(Calibration::default()), at),
         Reading::Runs => snapshot.record_runs(Ok(Vec::new()), at),
     }
     Ok(())

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use hotfix_core::memory::{MemoryDeployer, MemoryVersionControl};
 use hotfix_core::model::{
-    Artifact, BranchName, Dispersion, IssueKey, Period, Release, ServiceName, Severity, SlotName, TagName,
+    Artifact, BranchName, Calibration, IssueKey, Period, Release, ServiceName, Severity, SlotName, TagName,
     Target, Timestamp, Version,
 };
 use hotfix_core::observe::{Capabilities, Reading, Snapshot, readings};
@@ -99,7 +99,7 @@ impl Shop {
             Reading::KnownGood { target, .. } => {
                 snapshot.record_known_good(&target, Ok(Vec::new()), noon());
             }
-            Reading::Dispersion(_) => snapshot.record_dispersion(Ok(Dispersion::NONE), noon()),
+            Reading::Calibration(_) => snapshot.record_calibration(Ok(Calibration::default()), noon()),
             Reading::Runs => snapshot.record_runs(Ok(Vec::new()), noon()),
         }
     }

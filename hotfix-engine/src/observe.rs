@@ -1,6 +1,6 @@
 //! Observing: performs the readings that the pure stage asks for until nothing is missing.
 
-use hotfix_core::judge::dispersion;
+use hotfix_core::judge::calibrate;
 use hotfix_core::model::Timestamp;
 use hotfix_core::observe::{Capabilities, Reading, Snapshot, readings};
 use hotfix_core::policy::Policy;
@@ -49,9 +49,9 @@ async fn read(ports: &Backends, reading: Reading, snapshot: &mut Snapshot) {
             let answer = ports.store.known_good(&target, limit).await;
             snapshot.record_known_good(&target, answer, now());
         }
-        Reading::Dispersion(query) => {
+        Reading::Calibration(query) => {
             let answer = ports.metrics.history(&query).await;
-            snapshot.record_dispersion(answer.map(|errors| dispersion(&errors)), now());
+            snapshot.record_calibration(answer.map(|history| calibrate(&history)), now());
         }
         Reading::Runs => {
             let answer = ports.store.runs(RunFilter::Open).await;

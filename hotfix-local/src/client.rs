@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hotfix_core::model::Target;
-use hotfix_core::port::HistoryQuery;
+use hotfix_core::port::{History, HistoryQuery};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper::{Request, StatusCode, header};
@@ -61,8 +61,8 @@ impl AgentClient {
         self.ask(target, &format!("/v1/counters/{target}"), Duration::ZERO).await
     }
 
-    /// Returns the errors per interval of a slot, oldest first.
-    pub(crate) async fn history(&self, query: &HistoryQuery) -> Result<Vec<u64>, LocalError> {
+    /// Returns the past of a slot.
+    pub(crate) async fn history(&self, query: &HistoryQuery) -> Result<History, LocalError> {
         let (slot, interval, points) = (&query.slot, query.interval.as_millis(), query.points);
         let path = format!("/v1/history/{}?slot={slot}&interval_ms={interval}&points={points}", query.target);
         self.ask(&query.target, &path, Duration::ZERO).await

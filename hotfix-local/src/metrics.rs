@@ -5,10 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hotfix_core::model::Period;
 use hotfix_core::port::{
-    Clock, CounterSeries, HistoryQuery, MetricsCapabilities, MetricsQuery, MetricsSource, Scrape,
+    Clock, CounterSeries, History, HistoryQuery, Latency, MetricsCapabilities, MetricsQuery, MetricsSource,
+    Scrape,
 };
 use hotfix_core::{Error, Result};
 
+use crate::agent::SeriesReport;
 use crate::client::AgentClient;
 use crate::config::LocalConfig;
 use crate::layout::Root;
@@ -37,7 +39,7 @@ const INTERVAL: Period = Period::from_millis(100);
 #[async_trait]
 impl MetricsSource for LocalMetrics {
     fn capabilities(&self) -> MetricsCapabilities {
-        MetricsCapabilities { interval: INTERVAL }
+        MetricsCapabilities { interval: INTERVAL, latency: Latency::Buckets }
     }
 
     async fn scrape(&self, query: &MetricsQuery) -> Result<Scrape> {
@@ -45,19 +47,24 @@ impl MetricsSource for LocalMetrics {
         let at = self.clock.now();
         let counted = counted.map_err(|error| error.into_port("metrics.scrape"))?;
         let wanted = counted.into_iter().filter(|series| query.slots.contains(&series.slot));
+        // Exact up to 2^53 requests.
+        let slow = |series: &SeriesReport| {
+            let known = query.bounds.iter();
+            known.filter_map(|bound| Some((*bound, series.counters.slower(*bound)? as f64))).collect()
+        };
         let series = wanted.map(|series| CounterSeries {
+            slow: slow(&series),
+            requests: series.counters.requests as f64,
+            errors: Some(series.counters.errors as f64),
             slot: series.slot,
             series: series.series,
             at,
-            // Exact up to 2^53 requests.
-            requests: series.counters.requests as f64,
-            errors: Some(series.counters.errors as f64),
         });
         Ok(Scrape { series: series.collect(), warnings: Vec::new() })
     }
 
-    async fn history(&self, query: &HistoryQuery) -> Result<Vec<u64>> {
-        let errors = self.client.history(query).await;
-        errors.map_err(|error: crate::LocalError| -> Error { error.into_port("metrics.history") })
+    async fn history(&self, query: &HistoryQuery) -> Result<History> {
+        let past = self.client.history(query).await;
+        past.map_err(|error: crate::LocalError| -> Error { error.into_port("metrics.history") })
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hotfix_core::model::{SlotName, Verb, Weights};
+use hotfix_core::model::{Period, SlotName, Verb, Weights};
 use hotfix_local::Agent;
 use hotfix_testkit::conformance::{deployer, metrics_source};
 use hyper::StatusCode;
@@ -72,6 +72,22 @@ impl metrics_source::MetricsSourceFixture for Hosts {
         for number in 0..requests {
             let (path, status) = if number < errors { ("/fail", 500) } else { ("/", 200) };
             assert_eq!(connection.get(path).await.expect("an answer").0, status);
+        }
+    }
+
+    async fn serve_slowly(
+        &self,
+        _site: &metrics_source::MetricsSite,
+        slot: &SlotName,
+        requests: u32,
+        least: Period,
+    ) {
+        let host = self.newest().await;
+        host.applied(&Verb::Shift { weights: Weights::all(slot.clone()) }).await;
+        let mut connection = Connection::open(host.address().await).await;
+        let path = format!("/take/{}", least.as_millis());
+        for _ in 0..requests {
+            assert_eq!(connection.get(&path).await.expect("an answer").0, StatusCode::OK);
         }
     }
 }

@@ -76,7 +76,13 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
             let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes);
             return Ok(Response::new(Full::new(body.unwrap_or_default())));
         }
-        _ => work(),
+        path => match path.strip_prefix("/take/").and_then(|millis| millis.parse().ok()) {
+            Some(millis) => {
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+                (StatusCode::OK, name())
+            }
+            None => work(),
+        },
     };
     let mut answer = Response::new(Full::from(text));
     *answer.status_mut() = status;

@@ -171,7 +171,7 @@ async fn a_dead_canary_costs_no_request_and_shows_as_errors() {
     for _ in 0..100 {
         assert_eq!(connection.get("/").await.expect("an answer"), (StatusCode::OK, "v1".to_owned()));
     }
-    let query = MetricsQuery { target: host.target.clone(), slots: vec![slot("green")] };
+    let query = MetricsQuery { target: host.target.clone(), slots: vec![slot("green")], bounds: Vec::new() };
     let scrape = host.metrics.scrape(&query).await.expect("readable");
     let unserved = scrape.series.iter().find(|series| series.series.contains("unserved")).expect("a series");
     assert_eq!((unserved.requests, unserved.errors), (50.0, Some(50.0)));

@@ -130,7 +130,8 @@ async fn the_counters_show_every_request_once() {
     for _ in 0..200 {
         connection.get("/").await.expect("an answer");
     }
-    let query = MetricsQuery { target: host.target.clone(), slots: vec![slot("blue"), slot("green")] };
+    let slots = vec![slot("blue"), slot("green")];
+    let query = MetricsQuery { target: host.target.clone(), slots, bounds: Vec::new() };
     let scrape = host.metrics.scrape(&query).await.expect("readable");
     let sum = |name: &str| {
         let series = scrape.series.iter().filter(|series| series.slot == slot(name));

@@ -6,13 +6,13 @@ use super::progress::seen;
 use super::{Gate, Progress, Situation, decide};
 use crate::judge::Judge;
 use crate::model::{
-    Counts, Dispersion, Evidence, EvidenceDigest, Fault, InvalidValue, Ruling, Sample, Totals, Verdict,
+    Calibration, Counts, Evidence, EvidenceDigest, Fault, InvalidValue, Ruling, Sample, Totals, Verdict,
     VerificationRules,
 };
 
 /// Judges one rollout, gate by gate. Evidence is carried from gate to gate; dwell begins anew with each.
 ///
-/// The state is a fold over the samples: the same rules, gates, dispersion and samples give the same state again, bit
+/// The state is a fold over the samples: the same rules, gates, calibration and samples give the same state again, bit
 /// for bit, so it is never stored. Faults decide at once and leave no trace in it.
 #[derive(Debug, Clone)]
 pub struct Verification {
@@ -28,8 +28,8 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// Starts to judge a rollout at its first gate, with `later_gates` more to come, and with the dispersion of the
-    /// baseline's errors measured before it.
+    /// Starts to judge a rollout at its first gate, with `later_gates` more to come, and with what was measured of the
+    /// baseline before it.
     ///
     /// # Errors
     /// [`InvalidValue`] naming the rule that cannot be kept; see [`VerificationRules::check`].
@@ -37,10 +37,10 @@ impl Verification {
         rules: &VerificationRules,
         first: Gate,
         later_gates: u32,
-        phi: Dispersion,
+        calibration: impl Into<Calibration>,
     ) -> Result<Self, InvalidValue> {
         rules.check()?;
-        let mut judge = Judge::new(&rules.judge, later_gates, phi)?;
+        let mut judge = Judge::new(&rules.judge, later_gates, calibration.into().dispersion)?;
         if !first.has_baseline() {
             judge.continue_alone(Counts::NONE);
         }

@@ -1,11 +1,11 @@
 //! Turns raw counters into disjoint increments: every request enters the judge once, also the first ones of a new
-//! instance.
+//! instance. Only what a new instance answers before it is warm is not held against its latency.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Counts, Missing, Reading, Sample, SlotName, Timestamp};
+use crate::model::{Counts, LatencyBound, Missing, Reading, Sample, SlotName, Tail, Timestamp};
 use crate::port::{CounterSeries, Scrape};
 
 /// The last value seen of each series of the two slots.
@@ -25,11 +25,20 @@ pub struct Increments {
 
 type Cursors = BTreeMap<SlotName, BTreeMap<String, Cursor>>;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Cursor {
     at: Timestamp,
     requests: u64,
     errors: u64,
+    #[serde(default)]
+    slow: BTreeMap<LatencyBound, u64>,
+}
+
+/// What happened in the slots between two scrapes.
+#[derive(Debug, Default)]
+struct Seen {
+    counts: BTreeMap<SlotName, Counts>,
+    tails: BTreeMap<(LatencyBound, SlotName), Counts>,
 }
 
 impl Increments {
@@ -47,7 +56,7 @@ impl Increments {
                 continue;
             }
             let known = self.cursors.entry(series.slot.clone()).or_default();
-            let last = known.get(&series.series).copied();
+            let last = known.get(&series.series);
             if let Ok(cursor) = Cursor::read(series, last)
                 && last.is_none_or(|last| last.at < cursor.at)
             {
@@ -63,55 +72,66 @@ impl Increments {
     pub fn take(&mut self, at: Timestamp, scrape: &Scrape) -> Sample {
         let mut cursors = self.cursors.clone();
         match self.read(scrape, &mut cursors) {
-            Ok([canary, baseline]) => {
+            Ok(seen) => {
                 self.cursors = cursors;
-                Sample { at, canary, baseline, ready: None }
+                self.sample(at, &seen)
             }
             Err(missing) => Sample::missed(at, missing),
         }
     }
 
-    fn read(&self, scrape: &Scrape, cursors: &mut Cursors) -> Result<[Reading; 2], Missing> {
+    fn read(&self, scrape: &Scrape, cursors: &mut Cursors) -> Result<Seen, Missing> {
         if let Some(warning) = scrape.warnings.first() {
             let warning = warning.chars().take(200).collect();
             return Err(Missing::Warned { warning });
         }
         let mut watched: Vec<_> = scrape.series.iter().filter(|s| self.watches(s)).collect();
         watched.sort_by_key(|series| series.at);
-        let mut seen = BTreeMap::new();
+        let mut seen = Seen::default();
         for series in &watched {
-            if let Some(increment) = self.advance(series, cursors)? {
-                let sum = seen.entry(&series.slot).or_insert(Counts::NONE);
-                *sum = sum.saturating_add(increment);
-            }
+            self.advance(series, cursors, &mut seen)?;
         }
-        if seen.is_empty() && !watched.is_empty() {
+        if seen.counts.is_empty() && !watched.is_empty() {
             return Err(Missing::Stale);
         }
-        let reading = |slot| match seen.get(slot) {
-            Some(counts) => Reading::Counts(*counts),
-            None => Reading::Absent,
-        };
-        let baseline = self.baseline.as_ref().map_or(Reading::Absent, reading);
-        Ok([reading(&self.canary), baseline])
+        Ok(seen)
     }
 
-    /// Moves the cursor of a series and returns by how much; `None` for a value that is not newer than the last.
-    fn advance(&self, series: &CounterSeries, cursors: &mut Cursors) -> Result<Option<Counts>, Missing> {
+    /// Moves the cursor of a series and adds by how much; a value that is not newer than the last adds nothing.
+    fn advance(&self, series: &CounterSeries, cursors: &mut Cursors, seen: &mut Seen) -> Result<(), Missing> {
         let known = cursors.entry(series.slot.clone()).or_default();
-        let last = known.get(&series.series).copied();
+        let last = known.get(&series.series);
         let now = Cursor::read(series, last)?;
         let (requests, errors) = match last {
-            Some(last) if now.at <= last.at => return Ok(None),
+            Some(last) if now.at <= last.at => return Ok(()),
             Some(last) => now.since(last),
             None if series.slot == self.canary && now.at >= self.since => (now.requests, now.errors),
             None => (0, 0),
         };
-        known.insert(series.series.clone(), now);
-        match Counts::new(requests, errors) {
-            Ok(counts) => Ok(Some(counts)),
-            Err(_) => Err(Missing::Inconsistent { series: series.series.clone() }),
+        let Ok(counts) = Counts::new(requests, errors) else {
+            return Err(Missing::Inconsistent { series: series.series.clone() });
+        };
+        seen.add(&series.slot, counts);
+        if let Some(last) = last {
+            now.slower_since(last).for_each(|(bound, tail)| seen.add_tail(bound, &series.slot, tail));
         }
+        known.insert(series.series.clone(), now);
+        Ok(())
+    }
+
+    fn sample(&self, at: Timestamp, seen: &Seen) -> Sample {
+        let reading = |slot: &SlotName| match seen.counts.get(slot) {
+            Some(counts) => Reading::Counts(*counts),
+            None => Reading::Absent,
+        };
+        let baseline = self.baseline.as_ref().map_or(Reading::Absent, reading);
+        let mut tails: BTreeMap<LatencyBound, Tail> = BTreeMap::new();
+        for ((bound, slot), counts) in &seen.tails {
+            let tail = tails.entry(*bound).or_default();
+            let side = if *slot == self.canary { &mut tail.canary } else { &mut tail.baseline };
+            *side = Some(*counts);
+        }
+        Sample { at, canary: reading(&self.canary), baseline, tails, ready: None }
     }
 
     fn watches(&self, series: &CounterSeries) -> bool {
@@ -119,32 +139,65 @@ impl Increments {
     }
 }
 
+impl Seen {
+    fn add(&mut self, slot: &SlotName, counts: Counts) {
+        let sum = self.counts.entry(slot.clone()).or_default();
+        *sum = sum.saturating_add(counts);
+    }
+
+    fn add_tail(&mut self, bound: LatencyBound, slot: &SlotName, tail: Counts) {
+        let sum = self.tails.entry((bound, slot.clone())).or_default();
+        *sum = sum.saturating_add(tail);
+    }
+}
+
 impl Cursor {
-    /// Reads a series. An error series that does not exist counts no errors; one that vanished counts no new ones.
-    fn read(series: &CounterSeries, last: Option<Self>) -> Result<Self, Missing> {
-        let whole = |value: f64| {
-            if value.is_finite() && value >= 0.0 {
-                Ok(value as u64)
-            } else {
-                Err(Missing::NotACount { series: series.series.clone(), value: value.to_string() })
-            }
-        };
-        let requests = whole(series.requests)?;
+    /// Reads a series. An error series that does not exist counts no errors; one that vanished counts no new ones. A
+    /// bound whose counter makes no sense is not known.
+    fn read(series: &CounterSeries, last: Option<&Self>) -> Result<Self, Missing> {
+        let not_a_count =
+            |value: f64| Missing::NotACount { series: series.series.clone(), value: value.to_string() };
+        let requests = whole(series.requests).ok_or_else(|| not_a_count(series.requests))?;
         let errors = match (series.errors, last) {
-            (Some(errors), _) => whole(errors)?,
+            (Some(errors), _) => whole(errors).ok_or_else(|| not_a_count(errors))?,
             (None, Some(last)) if last.requests <= requests => last.errors,
             (None, _) => 0,
         };
-        Ok(Self { at: series.at, requests, errors })
+        let slow = series.slow.iter().filter_map(|(bound, slow)| Some((*bound, whole(*slow)?)));
+        Ok(Self { at: series.at, requests, errors, slow: slow.collect() })
     }
 
     /// Returns the requests and errors since an older value. A counter that dropped started again from zero; when the
     /// requests did, the errors did too.
-    const fn since(self, last: Self) -> (u64, u64) {
+    const fn since(&self, last: &Self) -> (u64, u64) {
         if self.requests < last.requests {
             return (self.requests, self.errors);
         }
-        let counted = if self.errors < last.errors { 0 } else { last.errors };
-        (self.requests - last.requests, self.errors - counted)
+        (self.requests - last.requests, rise(self.errors, last.errors))
     }
+
+    /// Returns the requests and the slow ones among them since an older value, for each bound that both know; none of
+    /// an instance that started in between, which is not warm yet.
+    ///
+    /// Requests that are under way while they are read can show in one counter and not yet in the other, so there may
+    /// be a few too many slow ones: these are left out.
+    fn slower_since(&self, last: &Self) -> impl Iterator<Item = (LatencyBound, Counts)> {
+        let restarted = self.requests < last.requests;
+        let requests = self.requests.saturating_sub(last.requests);
+        let known = self.slow.iter().filter(move |_| !restarted);
+        known.filter_map(move |(bound, slow)| {
+            let slow = rise(*slow, *last.slow.get(bound)?).min(requests);
+            Some((*bound, Counts::new(requests, slow).ok()?))
+        })
+    }
+}
+
+/// Reads a counter, which is a finite number from 0 on.
+fn whole(value: f64) -> Option<u64> {
+    (value.is_finite() && value >= 0.0).then_some(value as u64)
+}
+
+/// Returns by how much a counter rose; one that dropped started again from zero.
+const fn rise(now: u64, last: u64) -> u64 {
+    if now < last { now } else { now - last }
 }

@@ -30,6 +30,7 @@
 //! It enters as a further e-process — "error" then means "slower than a bound" — with a third of the share the errors
 //! have in the weighted mean now; see [`StatisticWeights`](crate::model::StatisticWeights).
 
+mod calibrate;
 mod ceiling;
 mod dispersion;
 mod errors;
@@ -41,6 +42,7 @@ mod promotion;
 mod rollout;
 mod start;
 
+pub use calibrate::calibrate;
 pub use dispersion::dispersion;
 pub use increments::Increments;
 pub use rollout::Judge;

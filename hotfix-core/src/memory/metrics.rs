@@ -8,15 +8,17 @@ use async_trait::async_trait;
 
 use super::lock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Period, SlotName, Target, Timestamp};
+use crate::model::{LatencyBound, Period, SlotName, Target, Timestamp};
 use crate::port::{
-    Clock, CounterSeries, HistoryQuery, MetricsCapabilities, MetricsQuery, MetricsSource, Scrape,
+    Clock, CounterSeries, History, HistoryQuery, Latency, LatencyBucket, MetricsCapabilities, MetricsQuery,
+    MetricsSource, Scrape,
 };
 
 /// A metrics source whose counters rise when a test says so.
 ///
-/// As in a real system, a slot has no series before its first request, and a series has no error counter before its
-/// first error.
+/// As in a real system, a slot has no series before its first request, a series has no error counter before its
+/// first error, and latency is only known at the bounds of a histogram: 5, 10, 25, 50, 100, 250 and 500 ms, and 1, 2.5,
+/// 5 and 10 s.
 #[derive(Clone)]
 pub struct MemoryMetrics {
     clock: Arc<dyn Clock>,
@@ -34,15 +36,29 @@ struct Book {
 #[derive(Default)]
 struct Counters {
     series: BTreeMap<String, Counter>,
-    /// When errors, or requests without any, were counted: what the history is made of.
-    log: Vec<(Timestamp, u64)>,
+    /// What the history is made of.
+    log: Vec<Entry>,
 }
 
 #[derive(Default)]
 struct Counter {
     requests: u64,
     errors: Option<u64>,
+    /// Requests by what they took, in microseconds.
+    took: BTreeMap<u64, u64>,
 }
+
+/// Requests that were counted at once.
+struct Entry {
+    at: Timestamp,
+    requests: u64,
+    errors: u64,
+    micros: u64,
+}
+
+/// The bounds of the histogram, in microseconds.
+const BOUNDS: [u64; 11] =
+    [5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000];
 
 impl MemoryMetrics {
     /// Builds a source without any series.
@@ -51,17 +67,28 @@ impl MemoryMetrics {
         Self { clock, interval, book: Arc::default() }
     }
 
-    /// Counts requests of one instance, some of which ended in an error.
+    /// Counts requests of one instance, some of which ended in an error, and all of which were answered at once.
     pub fn count(&self, target: &Target, slot: &SlotName, series: &str, requests: u64, errors: u64) {
-        let now = self.clock.now();
+        let entry = Entry { at: self.clock.now(), requests, errors, micros: 0 };
+        self.add(target, slot, series, entry);
+    }
+
+    /// Counts requests of one instance that took so long each and ended without an error.
+    pub fn count_slow(&self, target: &Target, slot: &SlotName, series: &str, requests: u64, took: Period) {
+        let micros = took.as_millis().saturating_mul(1000);
+        self.add(target, slot, series, Entry { at: self.clock.now(), requests, errors: 0, micros });
+    }
+
+    fn add(&self, target: &Target, slot: &SlotName, series: &str, entry: Entry) {
         let mut book = lock(&self.book);
         let counters = book.slots.entry((target.clone(), slot.clone())).or_default();
-        counters.log.push((now, errors));
         let counter = counters.series.entry(series.to_owned()).or_default();
-        counter.requests += requests;
-        if errors > 0 {
-            counter.errors = Some(counter.errors.unwrap_or(0) + errors);
+        counter.requests += entry.requests;
+        *counter.took.entry(entry.micros).or_default() += entry.requests;
+        if entry.errors > 0 {
+            counter.errors = Some(counter.errors.unwrap_or(0) + entry.errors);
         }
+        counters.log.push(entry);
     }
 
     /// Drops the counters of one instance to zero, as a restart does.
@@ -97,31 +124,54 @@ impl MemoryMetrics {
 }
 
 impl Counters {
-    fn scrape(&self, slot: &SlotName, at: Timestamp) -> impl Iterator<Item = CounterSeries> {
+    fn scrape(
+        &self,
+        slot: &SlotName,
+        at: Timestamp,
+        bounds: &[LatencyBound],
+    ) -> impl Iterator<Item = CounterSeries> {
+        let known = bounds.iter().filter(|bound| BOUNDS.contains(&bound.micros()));
+        let known: Vec<LatencyBound> = known.copied().collect();
         self.series.iter().map(move |(series, counter)| CounterSeries {
             slot: slot.clone(),
             series: series.clone(),
             at,
             requests: as_counter(counter.requests),
             errors: counter.errors.map(as_counter),
+            slow: known.iter().map(|bound| (*bound, as_counter(counter.slower(*bound)))).collect(),
         })
     }
 
-    /// Returns the errors of each whole interval before now since the first request.
-    fn history(&self, interval: Period, points: usize, now: Timestamp) -> Vec<u64> {
+    /// Returns what each whole interval before now since the first request holds.
+    fn history(&self, interval: Period, points: usize, now: Timestamp) -> History {
         let length = interval.as_millis().max(1);
-        let ages = self.log.iter().map(|(at, errors)| (age(*at, now), errors));
+        let ages = self.log.iter().map(|entry| (age(entry.at, now), entry));
         let oldest = ages.clone().map(|(age, _)| age).max().unwrap_or(0);
         let whole = usize::try_from(oldest / length).unwrap_or(usize::MAX).min(points);
-        let mut history = vec![0; whole];
-        for (age, errors) in ages {
-            // An interval holds what happened at its start and before its end.
-            let back = usize::try_from(age.div_ceil(length)).unwrap_or(usize::MAX);
-            if (1..=whole).contains(&back) {
-                history[whole - back] += errors;
+        let add_up = |what: &dyn Fn(&Entry) -> u64| {
+            let mut sums = vec![0; whole];
+            for (age, entry) in ages.clone() {
+                // An interval holds what happened at its start and before its end.
+                let back = usize::try_from(age.div_ceil(length)).unwrap_or(usize::MAX);
+                if (1..=whole).contains(&back) {
+                    sums[whole - back] += what(entry);
+                }
             }
-        }
-        history
+            sums
+        };
+        let of = add_up(&|entry| entry.requests).into_iter().sum();
+        let bounds = BOUNDS.iter().filter_map(|micros| LatencyBound::from_micros(*micros).ok());
+        let bucket = |bound: LatencyBound| {
+            let slower = add_up(&|entry| if entry.micros > bound.micros() { entry.requests } else { 0 });
+            LatencyBucket { bound, slower, of }
+        };
+        History { errors: add_up(&|entry| entry.errors), latency: bounds.map(bucket).collect() }
+    }
+}
+
+impl Counter {
+    fn slower(&self, bound: LatencyBound) -> u64 {
+        self.took.range(bound.micros() + 1..).map(|(_, requests)| requests).sum()
     }
 }
 
@@ -144,7 +194,7 @@ impl fmt::Debug for MemoryMetrics {
 #[async_trait]
 impl MetricsSource for MemoryMetrics {
     fn capabilities(&self) -> MetricsCapabilities {
-        MetricsCapabilities { interval: self.interval }
+        MetricsCapabilities { interval: self.interval, latency: Latency::Buckets }
     }
 
     async fn scrape(&self, query: &MetricsQuery) -> Result<Scrape> {
@@ -153,17 +203,20 @@ impl MetricsSource for MemoryMetrics {
             let counters = |slot: &SlotName| book.slots.get(&(query.target.clone(), slot.clone()));
             let found = query.slots.iter().filter_map(|slot| Some((slot, counters(slot)?)));
             Scrape {
-                series: found.flat_map(|(slot, counters)| counters.scrape(slot, now)).collect(),
+                series: found
+                    .flat_map(|(slot, counters)| counters.scrape(slot, now, &query.bounds))
+                    .collect(),
                 warnings: std::mem::take(&mut book.warnings),
             }
         })
     }
 
-    async fn history(&self, query: &HistoryQuery) -> Result<Vec<u64>> {
+    async fn history(&self, query: &HistoryQuery) -> Result<History> {
         let now = self.clock.now();
         self.read("metrics.history", |book| {
             let counters = book.slots.get(&(query.target.clone(), query.slot.clone()));
-            counters.map_or_else(Vec::new, |counters| counters.history(query.interval, query.points, now))
+            counters
+                .map_or_else(History::default, |counters| counters.history(query.interval, query.points, now))
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Plain data shared by every stage. Values are valid by construction; parsing errors name the value and what is
 //! allowed.
 
+mod calibration;
 mod dispersion;
 mod effect;
 mod evidence;
@@ -10,6 +11,7 @@ mod ids;
 mod incident;
 mod invalid;
 mod judge_settings;
+mod latency;
 mod message;
 mod pace;
 mod period;
@@ -24,6 +26,7 @@ mod verification_rules;
 mod weights;
 mod workload;
 
+pub use calibration::{Calibration, TailBound};
 pub use dispersion::Dispersion;
 pub use effect::{Effect, Precondition, RefBatch, RefUpdate, Verb, VerbName};
 pub use evidence::{Evidence, Statistics, Totals};
@@ -36,6 +39,7 @@ pub use ids::{
 pub use incident::{Incident, IncidentStatus, TimelineEvent, TimelineKind};
 pub use invalid::InvalidValue;
 pub use judge_settings::{JudgeSettings, StatisticWeights};
+pub use latency::{LatencyBound, Tail};
 pub use message::{Fact, Message, Part, Phase, Tone};
 pub use pace::{OnBlind, Pace};
 pub use period::Period;

@@ -1,11 +1,12 @@
 //! What one scrape says about the two sides of a rollout: whole numbers of requests and errors that no other scrape
 //! counts again, or the reason why there are none.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InvalidValue, Timestamp};
+use super::{InvalidValue, LatencyBound, Tail, Timestamp};
 
 /// Requests answered, and how many of them with an error. There are never more errors than requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -169,8 +170,6 @@ impl fmt::Display for Missing {
 }
 
 /// One look at a rollout. Samples are journaled: the same samples give the same verdict again, bit for bit.
-///
-/// Requests slower than a bound, counted per bound, will join as a further optional field when latency is judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// When the counters were read.
@@ -179,6 +178,9 @@ pub struct Sample {
     pub canary: Reading,
     /// The side without it.
     pub baseline: Reading,
+    /// The slow requests, by the bound that they exceed. Where a bound is missing, it is not known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tails: BTreeMap<LatencyBound, Tail>,
     /// How many instances of the canary can take traffic; `None` when unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready: Option<u16>,
@@ -188,13 +190,22 @@ impl Sample {
     /// A look that saw both sides.
     #[must_use]
     pub const fn counted(at: Timestamp, canary: Counts, baseline: Counts) -> Self {
-        Self { at, canary: Reading::Counts(canary), baseline: Reading::Counts(baseline), ready: None }
+        let [canary, baseline] = [Reading::Counts(canary), Reading::Counts(baseline)];
+        Self { at, canary, baseline, tails: BTreeMap::new(), ready: None }
     }
 
     /// A look that saw nothing.
     #[must_use]
     pub fn missed(at: Timestamp, why: Missing) -> Self {
-        Self { at, canary: Reading::Missing(why.clone()), baseline: Reading::Missing(why), ready: None }
+        let [canary, baseline] = [Reading::Missing(why.clone()), Reading::Missing(why)];
+        Self { at, canary, baseline, tails: BTreeMap::new(), ready: None }
+    }
+
+    /// Adds how many requests of both sides were slower than a bound.
+    #[must_use]
+    pub fn with_tail(mut self, over: LatencyBound, canary: Counts, baseline: Counts) -> Self {
+        self.tails.insert(over, Tail { canary: Some(canary), baseline: Some(baseline) });
+        self
     }
 
     /// Adds how many instances of the canary can take traffic.

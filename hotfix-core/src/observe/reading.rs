@@ -24,8 +24,8 @@ pub enum Reading {
         /// How many at the most.
         limit: usize,
     },
-    /// `MetricsSource::history`, and `judge::dispersion` of it; [`Snapshot::record_dispersion`].
-    Dispersion(HistoryQuery),
+    /// `MetricsSource::history`, and `judge::calibrate` with it; [`Snapshot::record_calibration`].
+    Calibration(HistoryQuery),
     /// `IncidentStore::runs` with `RunFilter::Open`; [`Snapshot::record_runs`].
     Runs,
 }
@@ -33,8 +33,8 @@ pub enum Reading {
 /// How many proven releases are looked through for something to go back to.
 const KNOWN_GOOD_LIMIT: usize = 50;
 
-/// How many looks back the dispersion of errors is measured over.
-const DISPERSION_POINTS: usize = 60;
+/// How many looks back the judge is calibrated with.
+const CALIBRATION_POINTS: usize = 60;
 
 /// Tags that move between two reads can change the names that are asked for; after this many reads the plan is
 /// refused instead.
@@ -57,22 +57,22 @@ pub fn readings(request: &Request, policy: &Policy, snapshot: &Snapshot) -> Vec<
             missing.push(Reading::KnownGood { target, limit: KNOWN_GOOD_LIMIT });
         }
     }
-    missing.extend(dispersion_reading(request, policy, snapshot));
+    missing.extend(calibration_reading(request, policy, snapshot));
     if snapshot.claims.is_none() {
         missing.push(Reading::Runs);
     }
     missing
 }
 
-/// The errors of the last quarter of an hour or so, at the pace at which the rollout will be looked at.
-fn dispersion_reading(request: &Request, policy: &Policy, snapshot: &Snapshot) -> Option<Reading> {
-    if snapshot.dispersion.is_some() || !matches!(request.goal, Goal::Deploy { .. }) {
+/// The last quarter of an hour or so, at the pace at which the rollout will be looked at.
+fn calibration_reading(request: &Request, policy: &Policy, snapshot: &Snapshot) -> Option<Reading> {
+    if snapshot.calibration.is_some() || !matches!(request.goal, Goal::Deploy { .. }) {
         return None;
     }
     let target = production(request, policy);
     let slot = snapshot.workloads.get(&target)?.workload.as_ref()?.known()?.live.clone()?;
-    let (interval, points) = (policy.execution.look, DISPERSION_POINTS);
-    Some(Reading::Dispersion(HistoryQuery { target, slot, interval, points }))
+    let (interval, points) = (policy.execution.look, CALIBRATION_POINTS);
+    Some(Reading::Calibration(HistoryQuery { target, slot, interval, points }))
 }
 
 fn source_reading(request: &Request, policy: &Policy, snapshot: &Snapshot) -> Option<Reading> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::model::{Dispersion, Target, Timestamp, Workload, WorkloadSnapshot};
+use crate::model::{Calibration, Target, Timestamp, Workload, WorkloadSnapshot};
 use crate::port::{
     Claim, Composed, DeployerCapabilities, KnownGood, Recipe, RunSummary, SourceFacts,
     VersionControlCapabilities,
@@ -94,9 +94,9 @@ pub struct Snapshot {
     pub composition: Option<Composition>,
     /// The workloads.
     pub workloads: BTreeMap<Target, WorkloadFacts>,
-    /// How bursty the errors of what is live in production were before.
+    /// What the judge is calibrated with: what is live in production as it was before.
     #[serde(default)]
-    pub dispersion: Option<Fact<Dispersion>>,
+    pub calibration: Option<Fact<Calibration>>,
     /// Who holds what at the moment.
     pub claims: Option<Fact<Vec<Claim>>>,
 }
@@ -112,7 +112,7 @@ impl Snapshot {
             source_reads: 0,
             composition: None,
             workloads: BTreeMap::new(),
-            dispersion: None,
+            calibration: None,
             claims: None,
         }
     }
@@ -158,9 +158,9 @@ impl Snapshot {
         self.facts(target).known_good = Some(Fact::new(answer, at));
     }
 
-    /// Records the answer to [`Reading::Dispersion`](super::Reading::Dispersion).
-    pub fn record_dispersion(&mut self, answer: Result<Dispersion, Error>, at: Timestamp) {
-        self.dispersion = Some(Fact::new(answer, at));
+    /// Records the answer to [`Reading::Calibration`](super::Reading::Calibration).
+    pub fn record_calibration(&mut self, answer: Result<Calibration, Error>, at: Timestamp) {
+        self.calibration = Some(Fact::new(answer, at));
     }
 
     /// Records the answer to [`Reading::Runs`](super::Reading::Runs).

@@ -128,8 +128,14 @@ pub(super) fn finish(facts: Facts<'_>, steps: Steps<'_>, frame: Frame) -> Planne
         execution: facts.policy.execution.clone(),
         judging: Judging {
             rules: facts.policy.judging.clone(),
-            // Without a history errors count as coming one by one.
-            dispersion: facts.snapshot.dispersion.as_ref().and_then(Fact::known).copied().unwrap_or_default(),
+            // Without a history errors count as coming one by one, and latency is not compared.
+            calibration: facts
+                .snapshot
+                .calibration
+                .as_ref()
+                .and_then(Fact::known)
+                .cloned()
+                .unwrap_or_default(),
         },
     };
     Planned::Plan(Box::new(Plan::assemble(draft).expect("steps are numbered as they are added")))

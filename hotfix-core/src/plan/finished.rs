@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Execution, OnFailure, Report, Step, StepId, Undo};
 use crate::model::{
-    Dispersion, Effect, Fenced, Period, Release, Target, Timestamp, VerificationRules, WorkloadSnapshot,
+    Calibration, Effect, Fenced, Period, Release, Target, Timestamp, VerificationRules, WorkloadSnapshot,
 };
 use crate::request::Request;
 
@@ -41,7 +41,7 @@ pub struct PlanDraft {
     pub budget: Budget,
     /// Attempts, delays and leases.
     pub execution: Execution,
-    /// What is harm, what is health, and how bursty errors were before.
+    /// What is harm, what is health, and what was usual before.
     pub judging: Judging,
 }
 
@@ -50,8 +50,9 @@ pub struct PlanDraft {
 pub struct Judging {
     /// The rules.
     pub rules: VerificationRules,
-    /// The dispersion of the errors of what is live, measured before the first effect.
-    pub dispersion: Dispersion,
+    /// What is live as it was before the first effect.
+    #[serde(flatten)]
+    pub calibration: Calibration,
 }
 
 /// How long a run may take. What is reserved for the rollback cannot be spent by forward steps.

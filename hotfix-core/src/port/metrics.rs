@@ -1,12 +1,13 @@
 //! `MetricsSource`: raw counters per slot, so that the judge sees every request once.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::model::{Period, SlotName, Target, Timestamp};
+use crate::model::{LatencyBound, Period, SlotName, Target, Timestamp};
 
 /// Reads what the traffic of a workload looks like.
 #[cfg_attr(feature = "mock", mockall::automock)]
@@ -15,7 +16,8 @@ pub trait MetricsSource: Debug + Send + Sync {
     /// Returns what this backend can do.
     fn capabilities(&self) -> MetricsCapabilities;
 
-    /// Reads the request and error counters of the slots at their newest scrape.
+    /// Reads the request and error counters of the slots at their newest scrape, and with them the requests beyond each
+    /// asked latency bound that it can count exactly.
     ///
     /// Counters are raw: they rise from the start of the instance and drop to zero when it restarts. Rates or
     /// extrapolated increases must not be returned: they miss the first errors of a new instance.
@@ -25,11 +27,10 @@ pub trait MetricsSource: Debug + Send + Sync {
     /// *Cancellation*: leaves nothing.
     async fn scrape(&self, query: &MetricsQuery) -> Result<Scrape>;
 
-    /// Reads the errors per scrape of the slot over the time before now, oldest first, for the dispersion of the
-    /// error counts. An empty answer is fine: no history is known.
+    /// Reads the past of the slot: what the judge is calibrated with. An empty answer is fine: no history is known.
     ///
     /// *Errors*: as [`MetricsSource::scrape`].
-    async fn history(&self, query: &HistoryQuery) -> Result<Vec<u64>>;
+    async fn history(&self, query: &HistoryQuery) -> Result<History>;
 }
 
 /// What a metrics source can do.
@@ -37,6 +38,19 @@ pub trait MetricsSource: Debug + Send + Sync {
 pub struct MetricsCapabilities {
     /// How often new values appear.
     pub interval: Period,
+    /// Whether it knows how long requests took.
+    pub latency: Latency,
+}
+
+/// What a metrics source knows of how long requests take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Latency {
+    /// Nothing: it answers no bound, and its history has no buckets.
+    #[default]
+    Unknown,
+    /// How many took longer than each bound of a histogram.
+    Buckets,
 }
 
 /// Which counters to read.
@@ -46,6 +60,8 @@ pub struct MetricsQuery {
     pub target: Target,
     /// The slots.
     pub slots: Vec<SlotName>,
+    /// Which latency bounds to count the slower requests of.
+    pub bounds: Vec<LatencyBound>,
 }
 
 /// Which past to read.
@@ -59,6 +75,27 @@ pub struct HistoryQuery {
     pub interval: Period,
     /// How many points at the most.
     pub points: usize,
+}
+
+/// The past of one slot, in points of the asked interval, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct History {
+    /// The errors of each point.
+    pub errors: Vec<u64>,
+    /// How long requests took, by ascending bound: one entry for each bound that [`MetricsSource::scrape`] can count
+    /// exactly, without the unbounded one. Empty when the source knows no latencies.
+    pub latency: Vec<LatencyBucket>,
+}
+
+/// The requests beyond one latency bound.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatencyBucket {
+    /// The bound.
+    pub bound: LatencyBound,
+    /// The requests of each point that took longer.
+    pub slower: Vec<u64>,
+    /// All requests of all points.
+    pub of: u64,
 }
 
 /// One reading of all counters.
@@ -83,4 +120,7 @@ pub struct CounterSeries {
     pub requests: f64,
     /// Requests answered with an error since then; `None`: no error series exists, which means none yet.
     pub errors: Option<f64>,
+    /// Requests since then that took longer than a bound, for each asked bound that the source can count exactly; not
+    /// for others, and for none when it knows no latencies.
+    pub slow: BTreeMap<LatencyBound, f64>,
 }

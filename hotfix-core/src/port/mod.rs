@@ -24,7 +24,10 @@ mod version_control;
 pub use call::{Ambiguity, Call, Conflict, Probe, Receipt, Rejection, Reply, Seal, Sealed};
 pub use clock::{Clock, IdSource};
 pub use deployer::{Deployer, DeployerCapabilities, Fence, TrafficSplit, WorkloadChange, WorkloadWatch};
-pub use metrics::{CounterSeries, HistoryQuery, MetricsCapabilities, MetricsQuery, MetricsSource, Scrape};
+pub use metrics::{
+    CounterSeries, History, HistoryQuery, Latency, LatencyBucket, MetricsCapabilities, MetricsQuery,
+    MetricsSource, Scrape,
+};
 pub use notifier::{
     Delivered, DeliveryOutcome, Notifier, NotifierCapabilities, Offered, Posting, PostingKind, PostingProbe,
     ThreadKey,

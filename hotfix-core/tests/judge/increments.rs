@@ -1,5 +1,7 @@
 //! From raw counters to increments: births, resets, repeats, gaps.
 
+use std::collections::BTreeMap;
+
 use hotfix_core::judge::Increments;
 use hotfix_core::model::{Missing, Reading, Sample, SlotName};
 use hotfix_core::port::{CounterSeries, Scrape};
@@ -18,7 +20,8 @@ fn increments() -> Increments {
 }
 
 fn series(slot_name: &str, name: &str, seconds: i64, requests: f64, errors: Option<f64>) -> CounterSeries {
-    CounterSeries { slot: slot(slot_name), series: name.to_owned(), at: at(seconds), requests, errors }
+    let (slot, series) = (slot(slot_name), name.to_owned());
+    CounterSeries { slot, series, at: at(seconds), requests, errors, slow: BTreeMap::new() }
 }
 
 fn scrape(series: Vec<CounterSeries>) -> Scrape {

@@ -4,6 +4,7 @@ mod decisions;
 mod digest;
 mod increments;
 mod kayenta;
+mod latency;
 mod odd_data;
 mod properties;
 mod settings;
@@ -12,7 +13,7 @@ mod vectors;
 
 use hotfix_core::decide::{Gate, Verification};
 use hotfix_core::model::{
-    Counts, Dispersion, JudgeSettings, Pace, Ruling, Sample, Timestamp, VerificationRules,
+    Counts, Dispersion, JudgeSettings, LatencyBound, Pace, Ruling, Sample, Timestamp, VerificationRules,
 };
 
 /// A moment of the tests, in seconds.
@@ -22,6 +23,10 @@ fn at(seconds: i64) -> Timestamp {
 
 fn counts(requests: u64, errors: u64) -> Counts {
     Counts::new(requests, errors).expect("no more errors than requests")
+}
+
+fn bound(text: &str) -> LatencyBound {
+    text.parse().expect("a latency bound")
 }
 
 /// A scrape with requests and errors of the canary and of the baseline.

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use hotfix_core::memory::{MemoryDeployer, MemoryVersionControl};
 use hotfix_core::model::{
-    Artifact, BranchName, Dispersion, Effect, IdempotencyKey, IssueKey, ObjectId, Release, ServiceName,
+    Artifact, BranchName, Calibration, Effect, IdempotencyKey, IssueKey, ObjectId, Release, ServiceName,
     Severity, SlotName, Stamp, TagName, Target, Timestamp, Version, Workload,
 };
 use hotfix_core::observe::{Capabilities, Reading, Snapshot, readings};
@@ -217,9 +217,9 @@ impl World {
                 let good = self.proven.get(&target).into_iter().flatten().take(limit).cloned().collect();
                 snapshot.record_known_good(&target, Ok(good), now());
             }
-            Reading::Dispersion(query) => {
+            Reading::Calibration(query) => {
                 assert_eq!(query.target, production());
-                snapshot.record_dispersion(Ok(Dispersion::NONE), now());
+                snapshot.record_calibration(Ok(Calibration::default()), now());
             }
             Reading::Runs => snapshot.record_runs(Ok(self.runs.clone()), now()),
         }

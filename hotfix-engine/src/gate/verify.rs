@@ -3,7 +3,7 @@
 use hotfix_core::decide::{self, Verification};
 use hotfix_core::execute::Event;
 use hotfix_core::judge::Increments;
-use hotfix_core::model::{Missing, Reason, Ruling, Sample, SlotName, Target};
+use hotfix_core::model::{LatencyBound, Missing, Reason, Ruling, Sample, SlotName, Target};
 use hotfix_core::plan::{Action, Gate, Plan, StepId};
 use hotfix_core::port::{MetricsQuery, Scrape};
 use tokio::time::MissedTickBehavior;
@@ -45,13 +45,21 @@ struct Rollout {
     canary: SlotName,
     baseline: Option<SlotName>,
     gates: Vec<(StepId, u8)>,
+    /// Beyond which requests are slow.
+    bounds: Vec<LatencyBound>,
 }
 
 impl Rollout {
     fn of(plan: &Plan, step: StepId) -> Option<Self> {
         let Action::Gate(Gate::Verify { target, canary, .. }) = &plan.step(step)?.action else { return None };
-        let mut rollout =
-            Self { target: target.clone(), canary: canary.clone(), baseline: None, gates: Vec::new() };
+        let bounds = plan.judging().calibration.tails.iter().map(|tail| tail.over).collect();
+        let mut rollout = Self {
+            target: target.clone(),
+            canary: canary.clone(),
+            baseline: None,
+            gates: Vec::new(),
+            bounds,
+        };
         for step in plan.steps() {
             if let Action::Gate(Gate::Verify { target, canary, baseline, weight, .. }) = &step.action
                 && *target == rollout.target
@@ -76,7 +84,8 @@ impl Rollout {
         let weight = |weight: u8| decide::Gate::at(weight);
         let first = gates.next().map_or(100, |(_, weight)| *weight);
         let judging = plan.judging();
-        let mut verification = Verification::new(&judging.rules, weight(first)?, later, judging.dispersion)?;
+        let mut verification =
+            Verification::new(&judging.rules, weight(first)?, later, judging.calibration.clone())?;
         let of =
             |gate: StepId| samples.iter().filter(move |(step, _)| *step == gate).map(|(_, sample)| sample);
         for sample in self.gates.first().into_iter().flat_map(|(gate, _)| of(*gate)) {
@@ -93,7 +102,7 @@ impl Rollout {
 
     fn query(&self) -> MetricsQuery {
         let slots = [Some(self.canary.clone()), self.baseline.clone()].into_iter().flatten().collect();
-        MetricsQuery { target: self.target.clone(), slots }
+        MetricsQuery { target: self.target.clone(), slots, bounds: self.bounds.clone() }
     }
 }
 

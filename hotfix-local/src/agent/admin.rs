@@ -89,7 +89,7 @@ fn history(board: &Board, query: &str) -> Answer {
         return text(StatusCode::BAD_REQUEST, "slot, interval_ms and points are needed\n");
     };
     let points = usize::try_from(points).unwrap_or(usize::MAX);
-    json(&board.history.errors(&slot, Duration::from_millis(interval), points))
+    json(&board.history.read(&slot, Duration::from_millis(interval), points))
 }
 
 fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {

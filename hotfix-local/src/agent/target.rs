@@ -153,7 +153,7 @@ impl TargetTask {
         }
     }
 
-    /// Keeps the history of errors; nothing changes by it.
+    /// Keeps the history; nothing changes by it.
     fn tick(&self) -> bool {
         let Some(desired) = &self.desired else {
             return false;
@@ -161,7 +161,7 @@ impl TargetTask {
         for unit in &self.units {
             let held = desired.filling(&unit.key.0).map(|filling| filling.release.artifact.id());
             if held.as_ref() == Some(&unit.key.1) {
-                self.board.history.tick(&unit.key.0, unit.number, unit.errors());
+                self.board.history.tick(&unit.key.0, unit.number, unit.total());
             }
         }
         false

@@ -17,7 +17,7 @@ use super::series::Series;
 use crate::layout::TargetFolder;
 use crate::manifest::Manifest;
 use crate::process::Instance;
-use crate::proxy::{Counters, Route, Upstream};
+use crate::proxy::{Counters, CountersView, Route, Upstream};
 use crate::state::Filling;
 
 /// What a unit needs to start its replicas.
@@ -200,9 +200,11 @@ impl Unit {
         }
     }
 
-    /// All errors that were counted for this unit and are still known.
-    pub(crate) fn errors(&self) -> u64 {
-        self.series().map(|series| series.view().errors).sum()
+    /// All that was counted for this unit and is still known.
+    pub(crate) fn total(&self) -> CountersView {
+        let mut total = CountersView::default();
+        self.series().for_each(|series| total.add(&series.view()));
+        total
     }
 
     /// Everything that was counted for this unit.

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use hotfix_core::model::LatencyBound;
 use serde::{Deserialize, Serialize};
 
 /// Upper bounds of the latency buckets in seconds; the last bucket, without bound, comes on top.
@@ -13,6 +14,11 @@ const BUCKETS_MICROS: [u64; 14] = [
     1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
     10_000_000, 30_000_000,
 ];
+
+/// Returns the bounds, ascending.
+pub(crate) fn bounds() -> impl Iterator<Item = LatencyBound> {
+    BUCKETS_MICROS.into_iter().filter_map(|micros| LatencyBound::from_micros(micros).ok())
+}
 
 /// The counters of one instance. They only rise.
 #[derive(Debug, Default)]
@@ -67,6 +73,23 @@ impl Counters {
     }
 }
 
+impl CountersView {
+    /// Adds the counters of another instance.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.errors += other.errors;
+        self.latency_micros += other.latency_micros;
+        self.latency.resize(self.latency.len().max(other.latency.len()), 0);
+        self.latency.iter_mut().zip(&other.latency).for_each(|(sum, count)| *sum += count);
+    }
+
+    /// Returns how many requests took longer; `None` for what is not a bound of a bucket.
+    pub(crate) fn slower(&self, than: LatencyBound) -> Option<u64> {
+        let bucket = BUCKETS_MICROS.iter().position(|bound| *bound == than.micros())?;
+        Some(self.latency.iter().skip(bucket + 1).sum())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +104,9 @@ mod tests {
         let view = counters.view();
         assert_eq!((view.requests, view.errors), (6, 1));
         assert_eq!(view.latency, [2, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 1]);
+        let slower = |micros| view.slower(LatencyBound::from_micros(micros).expect("a bound"));
+        assert_eq!([1_000, 1_000_000, 30_000_000].map(slower), [Some(4), Some(2), Some(1)]);
+        assert_eq!(slower(2_000), None, "not the bound of a bucket");
     }
 
     #[test]
@@ -88,5 +114,6 @@ mod tests {
         for (seconds, micros) in BUCKETS.iter().zip(BUCKETS_MICROS) {
             assert!((seconds * 1e6 - micros as f64).abs() < 1e-3);
         }
+        assert_eq!(bounds().count(), BUCKETS.len());
     }
 }

@@ -12,7 +12,7 @@ mod server;
 mod table;
 mod upstream;
 
-pub(crate) use counters::{BUCKETS, Counters, CountersView};
+pub(crate) use counters::{BUCKETS, Counters, CountersView, bounds};
 pub(crate) use forward::Proxy;
 pub(crate) use server::Server;
 pub(crate) use table::{Route, Table};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hotfix_core::Result;
-use hotfix_core::port::{HistoryQuery, MetricsCapabilities, MetricsQuery, MetricsSource, Scrape};
+use hotfix_core::port::{History, HistoryQuery, MetricsCapabilities, MetricsQuery, MetricsSource, Scrape};
 
 use super::{Faults, failure, through};
 
@@ -34,7 +34,7 @@ impl MetricsSource for FaultyMetricsSource {
         through!(self, Scrape, |inner, query| inner.scrape(&query), failure("metrics.scrape"))
     }
 
-    async fn history(&self, query: &HistoryQuery) -> Result<Vec<u64>> {
+    async fn history(&self, query: &HistoryQuery) -> Result<History> {
         through!(self, History, |inner, query| inner.history(&query), failure("metrics.history"))
     }
 }

@@ -11,7 +11,7 @@ use hotfix_core::execute::Outcome;
 use hotfix_core::memory::{DeliveryTrouble, MemoryMetrics, MemoryNotifier, MemoryStore};
 use hotfix_core::model::{Period, Timestamp, VerdictOutcome};
 use hotfix_core::plan::Planned;
-use hotfix_core::port::{HistoryQuery, MetricsCapabilities, MetricsQuery, MetricsSource, Scrape};
+use hotfix_core::port::{History, HistoryQuery, MetricsCapabilities, MetricsQuery, MetricsSource, Scrape};
 use hotfix_engine::{Engine, SystemClock};
 
 use crate::compare::case::{Better, Case, Figure, Goal};
@@ -105,7 +105,7 @@ impl MetricsSource for BadCanary {
         self.0.scrape(query).await
     }
 
-    async fn history(&self, query: &HistoryQuery) -> hotfix_core::Result<Vec<u64>> {
+    async fn history(&self, query: &HistoryQuery) -> hotfix_core::Result<History> {
         self.0.history(query).await
     }
 }

@@ -13,7 +13,9 @@ use hotfix_benches::world::{Shop, brisk_policy, request};
 use hotfix_core::memory::MemoryStore;
 use hotfix_core::model::{IssueKey, Period, ServiceName};
 use hotfix_core::plan::Plan;
-use hotfix_core::port::{HistoryQuery, MetricsCapabilities, MetricsQuery, MetricsSource, Scrape};
+use hotfix_core::port::{
+    History, HistoryQuery, Latency, MetricsCapabilities, MetricsQuery, MetricsSource, Scrape,
+};
 use hotfix_engine::{Engine, EngineBuilder, SystemClock};
 use hotfix_store::SqliteStore;
 
@@ -158,7 +160,7 @@ struct Looked(Arc<AtomicUsize>);
 #[async_trait]
 impl MetricsSource for Looked {
     fn capabilities(&self) -> MetricsCapabilities {
-        MetricsCapabilities { interval: LOOK }
+        MetricsCapabilities { interval: LOOK, latency: Latency::Unknown }
     }
 
     async fn scrape(&self, _: &MetricsQuery) -> hotfix_core::Result<Scrape> {
@@ -166,7 +168,7 @@ impl MetricsSource for Looked {
         Ok(Scrape::default())
     }
 
-    async fn history(&self, _: &HistoryQuery) -> hotfix_core::Result<Vec<u64>> {
-        Ok(Vec::new())
+    async fn history(&self, _: &HistoryQuery) -> hotfix_core::Result<History> {
+        Ok(History::default())
     }
 }
