@@ -97,7 +97,7 @@ impl Situation<'_> {
 impl Situation<'_> {
     fn harm(&self) -> Option<Reason> {
         let evidence = self.harm_against(self.rules.judge.log_rollback());
-        evidence.reached().then(|| Reason::Harm { seen: self.comparison(), evidence })
+        evidence.reached().then(|| Reason::Harm { seen: self.accusation(), evidence })
     }
 
     fn starvation(&self) -> Option<Reason> {
@@ -157,7 +157,7 @@ impl Situation<'_> {
 
     fn suspicion(&self) -> Option<Reason> {
         let evidence = self.harm_against(self.rules.judge.suspicion.ln());
-        evidence.reached().then(|| Reason::Suspicious { seen: self.comparison(), evidence })
+        evidence.reached().then(|| Reason::Suspicious { seen: self.accusation(), evidence })
     }
 
     /// A canary above the ceiling that is not better than its baseline is not condemned, and not let through.
@@ -220,6 +220,14 @@ impl Situation<'_> {
 
     fn comparison(&self) -> Comparison {
         let seen = self.evidence.gate;
-        Comparison { canary: seen.canary, baseline: self.gate.has_baseline().then_some(seen.baseline) }
+        let baseline = self.gate.has_baseline().then_some(seen.baseline);
+        Comparison { canary: seen.canary, baseline, slow: None }
+    }
+
+    /// What was answered, and late if that tells more against the canary than its errors do.
+    fn accusation(&self) -> Comparison {
+        let statistics = &self.evidence.statistics;
+        let is_slow = statistics.log_latency > statistics.log_errors.max(statistics.log_ceiling);
+        Comparison { slow: self.evidence.slow.filter(|_| is_slow), ..self.comparison() }
     }
 }

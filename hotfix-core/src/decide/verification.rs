@@ -1,13 +1,15 @@
 //! One rollout under judgement: what a driver feeds and asks.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest as _, Sha256};
 
 use super::progress::seen;
 use super::{Gate, Progress, Situation, decide};
 use crate::judge::Judge;
 use crate::model::{
-    Calibration, Counts, Evidence, EvidenceDigest, Fault, InvalidValue, Ruling, Sample, Totals, Verdict,
-    VerificationRules,
+    Calibration, Counts, Evidence, EvidenceDigest, Fault, InvalidValue, LatencyBound, Ruling, Sample, Slow,
+    Tail, Totals, Verdict, VerificationRules,
 };
 
 /// Judges one rollout, gate by gate. Evidence is carried from gate to gate; dwell begins anew with each.
@@ -22,6 +24,7 @@ pub struct Verification {
     progress: Progress,
     rollout: Totals,
     at_gate: Totals,
+    slow: BTreeMap<LatencyBound, Totals>,
     last_baseline: Counts,
     samples: u64,
     transcript: Sha256,
@@ -40,7 +43,7 @@ impl Verification {
         calibration: impl Into<Calibration>,
     ) -> Result<Self, InvalidValue> {
         rules.check()?;
-        let mut judge = Judge::new(&rules.judge, later_gates, calibration.into().dispersion)?;
+        let mut judge = Judge::new(&rules.judge, later_gates, calibration)?;
         if !first.has_baseline() {
             judge.continue_alone(Counts::NONE);
         }
@@ -51,6 +54,7 @@ impl Verification {
             progress: Progress::default(),
             rollout: Totals::default(),
             at_gate: Totals::default(),
+            slow: BTreeMap::new(),
             last_baseline: Counts::NONE,
             samples: 0,
             transcript: Sha256::new(),
@@ -66,6 +70,7 @@ impl Verification {
         self.gate = gate;
         self.progress = self.progress.next_gate();
         self.at_gate = Totals::default();
+        self.slow.clear();
     }
 
     /// Takes in a sample and what is wrong with the canary's instances now, and says what follows.
@@ -75,7 +80,7 @@ impl Verification {
         self.record(sample);
         self.progress.count(sample, self.gate, &self.rules.pace);
         if let Some([canary, baseline]) = seen(sample, self.gate) {
-            self.count(canary, baseline);
+            self.count(canary, baseline, &sample.tails);
         }
         let situation = Situation {
             rules: &self.rules,
@@ -95,7 +100,8 @@ impl Verification {
     /// Returns the evidence as it stands.
     #[must_use]
     pub fn evidence(&self) -> Evidence {
-        Evidence { statistics: self.judge.statistics(), rollout: self.rollout, gate: self.at_gate }
+        let (statistics, rollout, gate) = (self.judge.statistics(), self.rollout, self.at_gate);
+        Evidence { statistics, rollout, gate, slow: self.slowest() }
     }
 
     /// Returns the counters of the present gate.
@@ -128,13 +134,24 @@ impl Verification {
         EvidenceDigest::of_bytes(self.transcript.clone().finalize().into())
     }
 
-    fn count(&mut self, canary: Counts, baseline: Counts) {
-        self.judge.update(canary, baseline);
+    fn count(&mut self, canary: Counts, baseline: Counts, tails: &BTreeMap<LatencyBound, Tail>) {
+        self.judge.update_with_tails(canary, baseline, tails);
+        for (bound, tail) in tails {
+            if let (Some(canary), Some(baseline)) = (tail.canary, tail.baseline) {
+                let sum = self.slow.entry(*bound).or_default();
+                *sum = sum.saturating_add(canary, baseline);
+            }
+        }
         self.rollout = self.rollout.saturating_add(canary, baseline);
         self.at_gate = self.at_gate.saturating_add(canary, baseline);
         if self.at_gate.baseline.requests() > 0 {
             self.last_baseline = self.at_gate.baseline;
         }
+    }
+
+    fn slowest(&self) -> Option<Slow> {
+        let over = self.judge.worst_bound()?;
+        Some(Slow { over, totals: self.slow.get(&over).copied().unwrap_or_default() })
     }
 
     fn record(&mut self, sample: &Sample) {
@@ -147,14 +164,25 @@ impl Verification {
 
 impl PartialEq for Verification {
     fn eq(&self, other: &Self) -> bool {
-        let Self { rules, gate, judge, progress, rollout, at_gate, last_baseline, samples, transcript: _ } =
-            self;
+        let Self {
+            rules,
+            gate,
+            judge,
+            progress,
+            rollout,
+            at_gate,
+            slow,
+            last_baseline,
+            samples,
+            transcript: _,
+        } = self;
         *rules == other.rules
             && *gate == other.gate
             && *judge == other.judge
             && *progress == other.progress
             && *rollout == other.rollout
             && *at_gate == other.at_gate
+            && *slow == other.slow
             && *last_baseline == other.last_baseline
             && *samples == other.samples
             && self.digest() == other.digest()

@@ -1,4 +1,5 @@
-//! Evidence that the canary fails more often than any release may, and the only test where there is no baseline.
+//! Evidence that the canary fails more often than some rate: the ceiling no release may be above, which is the only test
+//! where there is no baseline, or the floor below which nothing is harm.
 
 use super::likelihood::RateTilt;
 use super::mixture::Mixture;
@@ -23,11 +24,11 @@ pub(super) struct CeilingProcess {
 const HIGHEST: f64 = 0.9;
 
 impl CeilingProcess {
-    pub(super) fn new(settings: &JudgeSettings, start: StartMass, phi: f64) -> Self {
+    pub(super) fn new(settings: &JudgeSettings, theta: f64, start: StartMass, phi: f64) -> Self {
         let factors = settings.harm_ratios.clone();
         Self {
-            theta: settings.ceiling,
-            tilts: tilts(settings.ceiling, &factors),
+            theta,
+            tilts: tilts(theta, &factors),
             wealth: Mixture::of(factors.len()),
             factors,
             phi,

@@ -1,4 +1,5 @@
-//! Evidence of harm from errors, against the baseline: a process that counts them and one that only sees their share.
+//! Evidence of harm from errors or slow requests, against the baseline: a process that counts them and one that only
+//! sees their share.
 
 use super::likelihood::{ConditionalTilt, traffic};
 use super::mixture::Mixture;
@@ -14,8 +15,13 @@ pub(super) struct ErrorProcess {
 }
 
 impl ErrorProcess {
-    pub(super) fn new(settings: &JudgeSettings, start: StartMass, phi: f64) -> Self {
-        Self { start, count: CountProcess::new(settings, phi), share: ShareProcess::new(settings) }
+    /// Bets that errors are more than `ratio` times as likely on the canary.
+    pub(super) fn new(settings: &JudgeSettings, ratio: f64, start: StartMass, phi: f64) -> Self {
+        Self {
+            start,
+            count: CountProcess::new(settings, ratio, phi),
+            share: ShareProcess::new(settings, ratio),
+        }
     }
 
     pub(super) fn update(&mut self, onset: Onset, scrape: &Totals) {
@@ -51,8 +57,8 @@ struct CountProcess {
 }
 
 impl CountProcess {
-    fn new(settings: &JudgeSettings, phi: f64) -> Self {
-        let tilt = |x: &f64| ConditionalTilt::new(settings.tolerated_ratio, *x);
+    fn new(settings: &JudgeSettings, ratio: f64, phi: f64) -> Self {
+        let tilt = |x: &f64| ConditionalTilt::new(ratio, *x);
         Self {
             tilts: settings.harm_ratios.iter().map(tilt).collect(),
             phi,
@@ -79,12 +85,8 @@ struct ShareProcess {
 }
 
 impl ShareProcess {
-    fn new(settings: &JudgeSettings) -> Self {
-        Self {
-            ratio: settings.tolerated_ratio,
-            stakes: settings.stakes.clone(),
-            wealth: Mixture::of(settings.stakes.len()),
-        }
+    fn new(settings: &JudgeSettings, ratio: f64) -> Self {
+        Self { ratio, stakes: settings.stakes.clone(), wealth: Mixture::of(settings.stakes.len()) }
     }
 
     fn update(&mut self, started: f64, scrape: &Totals) {

@@ -18,6 +18,7 @@
 //! |---|---|---|
 //! | count process | an error falls on the canary at odds of at most `r₀` | rollback |
 //! | share process | the same; exact under bursts within a scrape, blind to their size | rollback |
+//! | latency | a slow request falls on the canary at odds of at most `1.5`; both processes, at two bounds | rollback |
 //! | ceiling | the canary's error rate is at most `θ` | rollback; the only test without a baseline |
 //! | relative proof | errors are at least `r_bad` times as likely on the canary | promotion |
 //! | absolute proof | the canary's error rate is at least `θ_ok` | promotion |
@@ -27,8 +28,9 @@
 //! Errors of one sticky client that persist over many scrapes on one side, retries that cross sides, wrong labels.
 //!
 //! # Latency
-//! It enters as a further e-process — "error" then means "slower than a bound" — with a third of the share the errors
-//! have in the weighted mean now; see [`StatisticWeights`](crate::model::StatisticWeights).
+//! Before the rollout two bounds are chosen beyond which some 5 % and some 1 % of the baseline's requests were; see
+//! [`calibrate`]. A request beyond a bound then counts as an error does, against requests beyond it on the other side.
+//! What an instance answers before its first scrape is left out: it is slow until it is warm.
 
 mod calibrate;
 mod ceiling;
@@ -36,6 +38,7 @@ mod dispersion;
 mod errors;
 mod increments;
 pub mod kayenta;
+mod latency;
 mod likelihood;
 mod mixture;
 mod promotion;

@@ -1,13 +1,19 @@
 //! All statistics of one rollout, updated by one scrape at a time.
 
+use std::collections::BTreeMap;
+
 use super::ceiling::CeilingProcess;
 use super::errors::ErrorProcess;
+use super::latency::LatencyProcess;
 use super::promotion::{AbsoluteProof, RelativeProof, log_mean};
 use super::start::{Onset, StartMass};
-use crate::model::{Counts, Dispersion, InvalidValue, JudgeSettings, StatisticWeights, Statistics, Totals};
+use crate::model::{
+    Calibration, Counts, InvalidValue, JudgeSettings, LatencyBound, StatisticWeights, Statistics, Tail,
+    Totals,
+};
 
-/// The judge of one rollout. It holds some twenty numbers, allocates nothing per scrape, and what it says depends on the
-/// settings, the dispersion and the scrapes only.
+/// The judge of one rollout. It holds some forty numbers, allocates nothing per scrape, and what it says depends on the
+/// settings, the calibration and the scrapes only.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judge {
     weights: StatisticWeights,
@@ -15,7 +21,9 @@ pub struct Judge {
     onset: Onset,
     fresh: StartMass,
     errors: ErrorProcess,
+    latency: LatencyProcess,
     ceiling: CeilingProcess,
+    floor: Option<CeilingProcess>,
     relative: RelativeProof,
     absolute: AbsoluteProof,
     efficacy: RelativeProof,
@@ -28,20 +36,27 @@ enum Comparison {
 }
 
 impl Judge {
-    /// Starts to judge a rollout of one step and `later_steps` more, with the dispersion measured before it.
+    /// Starts to judge a rollout of one step and `later_steps` more, with what was measured of the baseline before it.
     ///
     /// # Errors
     /// [`InvalidValue`] when the settings would break the bound on false alarms; see [`JudgeSettings::check`].
-    pub fn new(settings: &JudgeSettings, later_steps: u32, phi: Dispersion) -> Result<Self, InvalidValue> {
+    pub fn new(
+        settings: &JudgeSettings,
+        later_steps: u32,
+        calibration: impl Into<Calibration>,
+    ) -> Result<Self, InvalidValue> {
         settings.check()?;
-        let phi = phi.get();
+        let calibration = calibration.into();
+        let phi = calibration.dispersion.get();
         let fresh = StartMass::new(settings.planned_scrapes, later_steps);
         Ok(Self {
             weights: settings.weights,
             comparison: Comparison::WithBaseline,
             onset: Onset::Rollout,
-            errors: ErrorProcess::new(settings, fresh.clone(), phi),
-            ceiling: CeilingProcess::new(settings, fresh.clone(), phi),
+            errors: ErrorProcess::new(settings, settings.tolerated_ratio, fresh.clone(), phi),
+            latency: LatencyProcess::new(settings, &fresh, &calibration),
+            ceiling: CeilingProcess::new(settings, settings.ceiling, fresh.clone(), phi),
+            floor: settings.floor.map(|floor| CeilingProcess::new(settings, floor, fresh.clone(), phi)),
             fresh,
             relative: RelativeProof::new(settings.bad_ratio, settings, phi),
             absolute: AbsoluteProof::new(settings, phi),
@@ -69,15 +84,32 @@ impl Judge {
         }
     }
 
-    /// Takes in what both sides answered since the scrape before. A baseline that is gone is not counted.
+    /// Takes in what both sides answered since the scrape before, where latencies are not known.
     pub fn update(&mut self, canary: Counts, baseline: Counts) {
+        self.update_with_tails(canary, baseline, &BTreeMap::new());
+    }
+
+    /// Takes in what both sides answered since the scrape before, and what of it was slow. A baseline that is gone is
+    /// not counted.
+    pub fn update_with_tails(
+        &mut self,
+        canary: Counts,
+        baseline: Counts,
+        tails: &BTreeMap<LatencyBound, Tail>,
+    ) {
         let baseline = match self.comparison {
             Comparison::WithBaseline => baseline,
             Comparison::Alone => Counts::NONE,
         };
         let scrape = Totals { canary, baseline };
         self.errors.update(self.onset, &scrape);
+        if self.comparison == Comparison::WithBaseline {
+            self.latency.update(self.onset, tails);
+        }
         self.ceiling.update(self.onset, canary);
+        if let Some(floor) = &mut self.floor {
+            floor.update(self.onset, canary);
+        }
         self.relative.update(&scrape);
         self.absolute.update(canary);
         self.efficacy.update(&scrape);
@@ -94,6 +126,7 @@ impl Judge {
             log_errors: self.errors.wealth().ln(),
             log_count: self.errors.count().ln(),
             log_share: self.errors.share().ln(),
+            log_latency: self.latency.wealth().ln(),
             log_ceiling: self.ceiling_share().ln(),
             log_absolute: self.ceiling.wealth().ln(),
             ceiling: self.ceiling.theta(),
@@ -107,11 +140,26 @@ impl Judge {
         }
     }
 
+    /// Returns the latency bound beyond which the canary stands out the most; `None` when latencies are not known.
+    #[must_use]
+    pub fn worst_bound(&self) -> Option<LatencyBound> {
+        self.latency.worst()
+    }
+
     /// The decision statistic: a weighted mean of e-processes, the rest of the weight not bet.
     fn harm(&self) -> f64 {
-        let StatisticWeights { errors, ceiling } = self.weights;
-        let idle = (1.0 - errors - ceiling).max(0.0);
-        errors * self.errors.wealth() + ceiling * self.ceiling_share() + idle
+        let StatisticWeights { errors, latency, ceiling } = self.weights;
+        // What latency has in the mean but cannot say, the errors say.
+        let (errors, latency) =
+            if self.latency.is_known() { (errors, latency) } else { (errors + latency, 0.0) };
+        let idle = (1.0 - errors - latency - ceiling).max(0.0);
+        errors * self.errors_share() + latency * self.latency.wealth() + ceiling * self.ceiling_share() + idle
+    }
+
+    /// While being above the floor is not shown, being worse than the baseline counts only as far as that is.
+    fn errors_share(&self) -> f64 {
+        let errors = self.errors.wealth();
+        self.floor.as_ref().map_or(errors, |floor| errors.min(floor.wealth()))
     }
 
     /// While there is a baseline, being above the ceiling counts only as far as being worse than the baseline does: a

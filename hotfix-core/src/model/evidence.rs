@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Counts;
+use super::{Counts, LatencyBound};
 
 /// The judge's findings after a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -13,13 +13,26 @@ pub struct Evidence {
     pub rollout: Totals,
     /// What both sides answered at the present weight.
     pub gate: Totals,
+    /// What both sides answered late at the present weight; `None` when latencies are not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow: Option<Slow>,
+}
+
+/// What both sides answered beyond the bound at which the canary stands out the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Slow {
+    /// The bound.
+    pub over: LatencyBound,
+    /// Requests of which the latency is known, and as "errors" those that took longer.
+    pub totals: Totals,
 }
 
 /// Natural logarithms of betting scores: 0 is where a bet starts, `ln 100 = 4.6` means that a hundredfold gain was
 /// made betting against the hypothesis. All are finite.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
-    /// Against "the canary does no harm": the decision statistic, the weighted mean of `log_errors` and `log_ceiling`.
+    /// Against "the canary does no harm": the decision statistic, the weighted mean of `log_errors`, `log_latency` and
+    /// `log_ceiling`.
     pub log_harm: f64,
     /// Against "errors fall on the canary no more often than its traffic explains": the mean of the next two.
     pub log_errors: f64,
@@ -27,6 +40,10 @@ pub struct Statistics {
     pub log_count: f64,
     /// The part that only sees the canary's share of each scrape's errors.
     pub log_share: f64,
+    /// Against "requests are slow on the canary no more often than `latency_ratio` allows"; 0 when latencies are not
+    /// known.
+    #[serde(default)]
+    pub log_latency: f64,
     /// The ceiling's part in the decision: no more than `log_errors` while there is a baseline to compare with.
     pub log_ceiling: f64,
     /// Against "the canary's error rate is at most `ceiling`".

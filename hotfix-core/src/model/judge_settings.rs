@@ -15,6 +15,10 @@ pub struct JudgeSettings {
     pub beta: f64,
     /// r₀: errors may be this many times as likely (odds) on the canary before that is harm: 1.1.
     pub tolerated_ratio: f64,
+    /// r₀ of latency: requests may be slower than a bound this many times as likely (odds) on the canary before that is
+    /// harm: 1.5. A p95 that is a tenth higher is about 1.4.
+    #[serde(default = "latency_ratio", skip_serializing_if = "is_latency_ratio")]
+    pub latency_ratio: f64,
     /// X: how many times worse than tolerated a harmful canary may be; the bet on harm is spread over them.
     pub harm_ratios: Vec<f64>,
     /// K: the fractions of the stake the share process bets.
@@ -26,6 +30,9 @@ pub struct JudgeSettings {
     pub weights: StatisticWeights,
     /// θ: an error rate no release may have, unless its baseline is as bad: 0.05.
     pub ceiling: f64,
+    /// An error rate below which nothing is harm, however much worse than the baseline it is. `None`: there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub floor: Option<f64>,
     /// r_bad: a canary is shown to be good when errors are shown to be less than this many times as likely on it: 2.
     pub bad_ratio: f64,
     /// θ_ok: or when its error rate is shown to be below this: 0.005.
@@ -43,20 +50,42 @@ pub struct JudgeSettings {
 /// The shares of the statistics in the decision statistic; what they leave of 1 is not bet.
 ///
 /// A weighted mean of e-processes is an e-process under any dependence between them as long as the weights do not sum
-/// to more than 1. Latency will take a third of the share of the errors (0.5, 0.25 and 0.25).
+/// to more than 1. Where latencies are not known, the errors have their share too: that is known before the rollout.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StatisticWeights {
-    /// The share of the comparison with the baseline: 0.75.
+    /// The share of the comparison of errors with the baseline: 0.5.
     pub errors: f64,
+    /// The share of the comparison of latencies with the baseline: 0.25; 0 where weights are written down without it.
+    #[serde(default = "nothing", skip_serializing_if = "is_nothing")]
+    pub latency: f64,
     /// The share of the ceiling: 0.25.
     pub ceiling: f64,
 }
 
 impl Default for StatisticWeights {
     fn default() -> Self {
-        Self { errors: 0.75, ceiling: 0.25 }
+        Self { errors: 0.5, latency: 0.25, ceiling: 0.25 }
     }
+}
+
+const LATENCY_RATIO: f64 = 1.5;
+
+/// What journals leave out must keep its meaning for ever: another default takes another field.
+const fn latency_ratio() -> f64 {
+    LATENCY_RATIO
+}
+
+fn is_latency_ratio(ratio: &f64) -> bool {
+    *ratio == LATENCY_RATIO
+}
+
+const fn nothing() -> f64 {
+    0.0
+}
+
+fn is_nothing(share: &f64) -> bool {
+    *share == 0.0
 }
 
 impl Default for JudgeSettings {
@@ -73,11 +102,13 @@ impl JudgeSettings {
             alpha: 0.01,
             beta: 0.05,
             tolerated_ratio: 1.1,
+            latency_ratio: LATENCY_RATIO,
             harm_ratios: vec![1.5, 2.0, 4.0, 10.0, 40.0],
             stakes: vec![0.1, 0.25, 0.5, 0.9],
             log_cap: None,
             weights: StatisticWeights::default(),
             ceiling: 0.05,
+            floor: None,
             bad_ratio: 2.0,
             acceptable_rate: 0.005,
             health_ratios: vec![0.5, 0.2, 0.1, 0.025],
@@ -102,16 +133,21 @@ impl JudgeSettings {
         within("alpha", self.alpha, LEAST_RATE, 0.5)?;
         within("beta", self.beta, LEAST_RATE, 0.5)?;
         within("tolerated_ratio", self.tolerated_ratio, 1.0, 100.0)?;
+        within("latency_ratio", self.latency_ratio, 1.0, 100.0)?;
         each("harm_ratios", &self.harm_ratios, 1.001, 1e6)?;
         each("stakes", &self.stakes, 0.001, 0.999)?;
         if let Some(cap) = self.log_cap {
             within("log_cap", cap, 0.001, (1.0 / self.alpha).ln())?;
         }
-        let StatisticWeights { errors, ceiling } = self.weights;
+        let StatisticWeights { errors, latency, ceiling } = self.weights;
         within("weights.errors", errors, 0.0, 1.0)?;
+        within("weights.latency", latency, 0.0, 1.0)?;
         within("weights.ceiling", ceiling, 0.0, 1.0)?;
-        within("weights", errors + ceiling, 0.001, 1.0)?;
+        within("weights", errors + latency + ceiling, 0.001, 1.0)?;
         within("ceiling", self.ceiling, LEAST_RATE, 0.9)?;
+        if let Some(floor) = self.floor {
+            within("floor", floor, LEAST_RATE, self.ceiling)?;
+        }
         within("bad_ratio", self.bad_ratio, 1.0, 100.0)?;
         within("acceptable_rate", self.acceptable_rate, LEAST_RATE, 0.9)?;
         each("health_ratios", &self.health_ratios, 1e-6, 0.999)?;

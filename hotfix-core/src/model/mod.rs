@@ -29,7 +29,7 @@ mod workload;
 pub use calibration::{Calibration, TailBound};
 pub use dispersion::Dispersion;
 pub use effect::{Effect, Precondition, RefBatch, RefUpdate, Verb, VerbName};
-pub use evidence::{Evidence, Statistics, Totals};
+pub use evidence::{Evidence, Slow, Statistics, Totals};
 pub use fault::Fault;
 pub use git::{BranchName, ObjectId, RefName, TagName};
 pub use ids::{

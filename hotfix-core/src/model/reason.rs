@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, Fault, Missing, Period, Timestamp};
+use super::{Counts, Fault, Missing, Period, Slow, Timestamp, Totals};
 
 /// One ground of a ruling.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -181,15 +181,22 @@ pub struct Comparison {
     /// The side without it; `None` at 100 %, where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Counts>,
+    /// What both sides answered late, when it is this that tells against the canary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow: Option<Slow>,
 }
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "canary {}", self.canary)?;
-        match self.baseline {
-            Some(baseline) => write!(f, " against {} in {}", baseline.errors(), baseline.requests()),
-            None => Ok(()),
+        if let Some(baseline) = self.baseline {
+            write!(f, " against {} in {}", baseline.errors(), baseline.requests())?;
         }
+        if let Some(Slow { over, totals: Totals { canary, baseline } }) = self.slow {
+            write!(f, ", {} of {} over {over}", canary.errors(), canary.requests())?;
+            write!(f, " against {} of {}", baseline.errors(), baseline.requests())?;
+        }
+        Ok(())
     }
 }
 

@@ -1,10 +1,14 @@
-//! Latency: where slow begins, and how slow requests are counted.
+//! Latency: where slow begins, how slow requests are counted, and what follows from them.
 
+use hotfix_core::decide::Verification;
 use hotfix_core::judge::{Increments, calibrate};
-use hotfix_core::model::{Calibration, Dispersion, Reading, SlotName, Tail, TailBound};
+use hotfix_core::model::{
+    Calibration, Dispersion, JudgeSettings, Pace, Reading, Reason, Ruling, Sample, SlotName,
+    StatisticWeights, Tail, TailBound, VerificationRules,
+};
 use hotfix_core::port::{CounterSeries, History, LatencyBucket, Scrape};
 
-use super::{at, bound, counts};
+use super::{at, bound, counts, gate, look, look_until_decided, rules, scrape as errors};
 
 fn slot(name: &str) -> SlotName {
     SlotName::new(name).expect("a slot name")
@@ -149,4 +153,113 @@ fn pauses_that_were_seen_before_are_part_of_the_calibration() {
     assert_eq!(json, r#"{"dispersion":1.0,"tails":[{"over":"1s","dispersion":9.818181818181818}]}"#);
     assert_eq!(serde_json::to_string(&Calibration::default()).unwrap(), r#"{"dispersion":1.0}"#);
     assert_eq!(serde_json::from_str::<Calibration>(&json).unwrap(), calibration);
+}
+
+/// A rollout at 10 % whose baseline has some 5 % of its requests above 250 ms and 1 % above 1 s.
+fn rollout(rules: &VerificationRules) -> Verification {
+    let tails = ["250ms", "1s"].map(|over| TailBound { over: bound(over), dispersion: Dispersion::NONE });
+    let calibration = Calibration { dispersion: Dispersion::NONE, tails: tails.into() };
+    Verification::new(rules, gate(10), 3, calibration).expect("rules that can be kept")
+}
+
+/// A scrape without errors in which so many of 75 canary and 36 and 7 of 675 baseline requests were slow.
+fn late(over_250ms: u64, over_1s: u64) -> Sample {
+    errors((75, 0), (675, 0)).with_tail(bound("250ms"), counts(75, over_250ms), counts(675, 36)).with_tail(
+        bound("1s"),
+        counts(75, over_1s),
+        counts(675, 7),
+    )
+}
+
+#[test]
+fn a_canary_that_is_slower_is_rolled_back_and_the_reason_says_how_slow() {
+    let mut rollout = rollout(&VerificationRules::default());
+    let (looks, ruling) = look_until_decided(&mut rollout, &late(24, 5));
+    assert_eq!(looks, 3);
+    assert_eq!(
+        ruling.to_string(),
+        "roll back: canary 0 errors in 225 requests against 0 in 2025, \
+         72 of 225 over 250ms against 108 of 2025 (evidence 817 ≥ 100)"
+    );
+    let Ruling::RollBack { reasons } = ruling else { panic!("{ruling}") };
+    assert!(matches!(&reasons[..], [Reason::Harm { seen, .. }] if seen.slow.is_some()));
+}
+
+#[test]
+fn half_as_many_slow_requests_again_are_tolerated() {
+    let mut rollout = rollout(&VerificationRules::default());
+    let (_, ruling) = look_until_decided(&mut rollout, &late(6, 1));
+    assert!(matches!(ruling, Ruling::Promote { .. }), "{ruling}");
+    assert!(rollout.evidence().statistics.log_latency < 0.0);
+}
+
+#[test]
+fn errors_are_named_when_it_is_they_that_tell() {
+    let mut rollout = rollout(&VerificationRules::default());
+    let broken = Sample { tails: late(8, 2).tails, ..errors((75, 75), (675, 0)) };
+    let (looks, ruling) = look_until_decided(&mut rollout, &broken);
+    assert_eq!(looks, 2);
+    let Ruling::RollBack { reasons } = ruling else { panic!("{ruling}") };
+    assert!(matches!(&reasons[..], [Reason::Harm { seen, .. }] if seen.slow.is_none()));
+}
+
+#[test]
+fn a_tail_of_one_side_or_of_another_bound_tells_nothing() {
+    let mut rollout = rollout(&VerificationRules::default());
+    let untimed = |sample: &Sample| Sample { tails: [].into(), ..sample.clone() };
+    look(&mut rollout, &untimed(&late(0, 0)));
+    let unknown = rollout.evidence().statistics.log_latency;
+    assert!(unknown.abs() < 1e-12, "{unknown}");
+    let alone = Tail { canary: Some(counts(75, 75)), baseline: None };
+    let mut elsewhere = untimed(&late(0, 0)).with_tail(bound("2s"), counts(75, 75), counts(675, 0));
+    elsewhere.tails.insert(bound("1s"), alone);
+    for _ in 0..3 {
+        look(&mut rollout, &elsewhere);
+    }
+    assert!(rollout.evidence().statistics.log_latency.abs() < 1e-12);
+    assert_eq!(rollout.evidence().slow.map(|slow| slow.totals.canary.requests()), Some(0));
+}
+
+#[test]
+fn without_latencies_the_errors_have_their_share() {
+    let harm = |rules: VerificationRules, tails: usize| {
+        let tail = TailBound { over: bound("1s"), dispersion: Dispersion::NONE };
+        let calibration = Calibration { dispersion: Dispersion::NONE, tails: vec![tail; tails] };
+        let mut rollout = Verification::new(&rules, gate(10), 3, calibration).unwrap();
+        rollout.observe(&errors((75, 9), (675, 1)), &[]).0.statistics.log_harm
+    };
+    let weighted = |errors, latency| {
+        let weights = StatisticWeights { errors, latency, ceiling: 0.25 };
+        rules(JudgeSettings { weights, ..JudgeSettings::default() }, Pace::default())
+    };
+    assert_eq!(harm(weighted(0.5, 0.25), 0).to_bits(), harm(weighted(0.75, 0.0), 0).to_bits());
+    assert!(harm(weighted(0.5, 0.25), 1) < harm(weighted(0.5, 0.25), 0));
+}
+
+#[test]
+fn alone_at_a_hundred_percent_latency_is_not_compared() {
+    let mut rollout = rollout(&VerificationRules::default());
+    look(&mut rollout, &late(10, 2));
+    let before = rollout.evidence().statistics.log_latency;
+    rollout.next_gate(gate(100));
+    look(&mut rollout, &late(75, 75));
+    assert_eq!(rollout.evidence().statistics.log_latency.to_bits(), before.to_bits());
+}
+
+#[test]
+fn below_the_floor_nothing_is_harm() {
+    let rare = |floor| {
+        let rules = rules(JudgeSettings { floor, ..JudgeSettings::default() }, Pace::default());
+        let mut rollout = Verification::new(&rules, gate(10), 3, Dispersion::NONE).unwrap();
+        // 0.04 % against 0.001 %.
+        look_until_decided(&mut rollout, &errors((10_000, 4), (90_000, 1)))
+    };
+    assert!(matches!(rare(None), (2, Ruling::RollBack { .. })), "{:?}", rare(None));
+    assert!(matches!(rare(Some(0.001)), (4, Ruling::Promote { .. })), "{:?}", rare(Some(0.001)));
+    let common = |floor| {
+        let rules = rules(JudgeSettings { floor, ..JudgeSettings::default() }, Pace::default());
+        let mut rollout = Verification::new(&rules, gate(10), 3, Dispersion::NONE).unwrap();
+        look_until_decided(&mut rollout, &errors((1000, 10), (9000, 9))).0
+    };
+    assert_eq!(common(Some(0.001)), common(None), "1 % against 0.1 % is found as fast");
 }

@@ -198,6 +198,37 @@ fn an_incident_common_to_both_sides_is_not_harm() {
 }
 
 #[test]
+fn a_recovery_common_to_both_sides_does_not_hide_harm() {
+    // Four times as bad once the incident is over; pooled over the ramp the canary looks better, as it got its
+    // traffic late.
+    let mut rollout = rollout();
+    look(&mut rollout, &scrape((75, 8), (675, 68)));
+    rollout.next_gate(gate(75));
+    let (looks, ruling) = look_until_decided(&mut rollout, &scrape((562, 12), (188, 1)));
+    assert!(matches!(ruling, Ruling::RollBack { .. }), "{ruling}");
+    let totals = rollout.evidence().rollout;
+    let rate = |side: hotfix_core::model::Counts| side.errors() as f64 / side.requests() as f64;
+    assert!(rate(totals.canary) < rate(totals.baseline), "{looks} looks, {totals:?}");
+}
+
+#[test]
+fn an_instance_that_is_not_warm_is_not_slow() {
+    // What increments leave out of a scrape changes nothing, and the errors of it count.
+    let mut rollout = rollout();
+    look(&mut rollout, &scrape((75, 75), (675, 0)));
+    let statistics = rollout.evidence().statistics;
+    assert!(statistics.log_latency.abs() < 1e-12 && statistics.log_errors > 1.0);
+}
+
+#[test]
+fn an_outage_at_one_request_a_second_is_found_within_a_minute_and_a_half() {
+    let mut rollout = rollout();
+    let (looks, ruling) = look_until_decided(&mut rollout, &scrape((2, 2), (13, 0)));
+    assert!(matches!(ruling, Ruling::RollBack { .. }), "{ruling}");
+    assert_eq!(looks, 3, "of 15 seconds each");
+}
+
+#[test]
 fn a_fix_that_does_not_fix_is_neither_condemned_nor_let_through() {
     let mut rollout = rollout();
     let as_bad_as_before = scrape((100, 20), (900, 180));
@@ -212,7 +243,7 @@ fn a_fix_that_does_not_fix_is_neither_condemned_nor_let_through() {
     );
     let (looks, ruling) = look_until_decided(&mut rollout, &as_bad_as_before);
     let no_cure = Reason::FixDoesNotFix {
-        seen: Comparison { canary: counts(7900, 1580), baseline: Some(counts(71_100, 14_220)) },
+        seen: Comparison { canary: counts(7900, 1580), baseline: Some(counts(71_100, 14_220)), slow: None },
         ceiling: 0.05,
     };
     let reasons = vec![Reason::HeldTooLong { scrapes: 60 }, no_cure];

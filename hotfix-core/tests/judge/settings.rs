@@ -24,12 +24,13 @@ fn the_profiles_differ_only_in_what_is_good_enough() {
 #[test]
 fn what_would_break_the_guarantee_is_refused_by_name() {
     type Change = fn(&mut JudgeSettings);
-    let cases: [(&str, Change); 26] = [
+    let cases: [(&str, Change); 31] = [
         ("alpha", |s| s.alpha = 0.0),
         ("alpha", |s| s.alpha = 1.0),
         ("alpha", |s| s.alpha = f64::NAN),
         ("beta", |s| s.beta = -0.05),
         ("tolerated_ratio", |s| s.tolerated_ratio = 0.9),
+        ("latency_ratio", |s| s.latency_ratio = 0.5),
         ("harm_ratios", |s| s.harm_ratios = vec![]),
         ("harm_ratios", |s| s.harm_ratios = vec![2.0, 1.0]),
         ("harm_ratios", |s| s.harm_ratios = vec![2.0; 17]),
@@ -41,6 +42,10 @@ fn what_would_break_the_guarantee_is_refused_by_name() {
         ("log_cap", |s| s.log_cap = Some(4.7)),
         ("log_cap", |s| s.log_cap = Some(0.0)),
         ("weights", |s| s.weights.errors = 0.8),
+        ("weights", |s| s.weights.latency = 0.3),
+        ("weights.latency", |s| s.weights.latency = f64::NAN),
+        ("floor", |s| s.floor = Some(0.0)),
+        ("floor", |s| s.floor = Some(0.06)),
         ("weights.errors", |s| s.weights.errors = -0.1),
         ("weights.ceiling", |s| s.weights.ceiling = 1.3),
         ("ceiling", |s| s.ceiling = 0.0),
@@ -95,7 +100,7 @@ fn rules_are_written_by_name_and_misspelt_names_are_refused() {
     let read: VerificationRules = serde_json::from_str(text).unwrap();
     let judge = JudgeSettings {
         ceiling: 0.02,
-        weights: StatisticWeights { errors: 1.0, ceiling: 0.0 },
+        weights: StatisticWeights { errors: 1.0, latency: 0.0, ceiling: 0.0 },
         ..JudgeSettings::default()
     };
     let pace = Pace { on_blind: OnBlind::RollBack, ..Pace::default() };
@@ -104,6 +109,21 @@ fn rules_are_written_by_name_and_misspelt_names_are_refused() {
     assert_eq!(again, read);
     let error = serde_json::from_str::<VerificationRules>(r#"{"judge":{"alhpa":0.1}}"#).unwrap_err();
     assert!(error.to_string().contains("unknown field `alhpa`"), "{error}");
+}
+
+#[test]
+fn what_journals_leave_out_keeps_its_meaning() {
+    let settings: JudgeSettings =
+        serde_json::from_str(r#"{"weights":{"errors":0.75,"ceiling":0.25}}"#).unwrap();
+    let weights = StatisticWeights { errors: 0.75, latency: 0.0, ceiling: 0.25 };
+    assert_eq!(
+        settings,
+        JudgeSettings { weights, latency_ratio: 1.5, floor: None, ..JudgeSettings::standard() }
+    );
+    let written = serde_json::to_string(&settings).unwrap();
+    assert!(!written.contains("latency") && !written.contains("floor"), "{written}");
+    let written = serde_json::to_string(&JudgeSettings::standard()).unwrap();
+    assert!(written.contains(r#""weights":{"errors":0.5,"latency":0.25,"ceiling":0.25}"#), "{written}");
 }
 
 #[test]

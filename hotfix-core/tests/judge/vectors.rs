@@ -1,10 +1,10 @@
 //! The reference sequences: integer inputs and the expected logarithm of every statistic.
 
 use hotfix_core::judge::{Judge, dispersion};
-use hotfix_core::model::{Dispersion, JudgeSettings, Statistics};
+use hotfix_core::model::{Calibration, Dispersion, JudgeSettings, Statistics, Tail, TailBound};
 use serde::Deserialize;
 
-use super::counts;
+use super::{bound, counts};
 
 const TOLERANCE: f64 = 1e-9;
 
@@ -125,6 +125,30 @@ fn every_statistic_is_that_of_the_reference() {
                     sequence.name
                 );
             }
+        }
+    }
+}
+
+/// Slow requests are judged by the same formulas: what the sequences say of errors holds for them.
+#[test]
+fn slow_requests_are_judged_as_errors_are() {
+    for sequence in vectors().sequences {
+        let Params { alpha, r0, phi, horizon, later_steps } = sequence.params;
+        let settings =
+            JudgeSettings { alpha, latency_ratio: r0, planned_scrapes: horizon, ..JudgeSettings::standard() };
+        let over = bound("250ms");
+        let tails = vec![TailBound { over, dispersion: Dispersion::new(phi).expect("a dispersion") }];
+        let calibration = Calibration { dispersion: Dispersion::NONE, tails };
+        let mut judge = Judge::new(&settings, later_steps, calibration).expect("settings of the sequence");
+        for (index, row) in sequence.rows.iter().enumerate() {
+            if row.first_of_step {
+                judge.begin_step();
+            }
+            let tail = Tail { canary: Some(counts(row.nc, row.ec)), baseline: Some(counts(row.nb, row.eb)) };
+            let (canary, baseline) = (counts(row.nc, 0), counts(row.nb, 0));
+            judge.update_with_tails(canary, baseline, &[(over, tail)].into());
+            let ours = judge.statistics().log_latency;
+            assert!((ours - row.log_e).abs() < TOLERANCE, "{}, scrape {index}: {ours}", sequence.name);
         }
     }
 }
