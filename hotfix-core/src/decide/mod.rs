@@ -28,10 +28,12 @@ mod gate;
 mod health;
 mod progress;
 mod rules;
+mod thresholds;
 mod verification;
 
 pub use gate::Gate;
 pub use health::Health;
 pub use progress::Progress;
 pub use rules::{Situation, decide};
+pub use thresholds::Thresholds;
 pub use verification::Verification;

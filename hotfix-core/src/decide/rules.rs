@@ -1,7 +1,7 @@
 //! The rules: what condemns, what stands against going forward, and what allows it — in this order.
 
 use super::progress::{expected, seen};
-use super::{Gate, Progress};
+use super::{Gate, Progress, Thresholds};
 use crate::model::{
     Comparison, Evidence, Fault, OnBlind, Proof, Reason, Ruling, Sample, VerificationRules, Weighed,
 };
@@ -21,14 +21,17 @@ pub struct Situation<'a> {
     pub sample: &'a Sample,
     /// What is wrong with instances of the canary (not of the baseline).
     pub faults: &'a [Fault],
+    /// What the simple rules have seen, the sample included.
+    pub thresholds: &'a Thresholds,
 }
 
 /// Decides. The result depends on the situation only.
 ///
-/// - **Roll back** when an instance of the canary is broken, when the evidence of harm reaches `1/α`, or when the canary
-///   had traffic and stopped answering.
-/// - Otherwise **hold** while the metrics are missing, the canary gets no traffic, the evidence is suspicious, or there
-///   is nothing to go on with at the end of the dwell; **freeze** when that lasts too long.
+/// - **Roll back** when an instance of the canary is broken, when the evidence of harm reaches `1/α`, when a threshold is
+///   exceeded, or when the canary had traffic and stopped answering.
+/// - Otherwise **hold** while the metrics are missing, or miss what a threshold is about, the canary gets no traffic, the
+///   evidence is suspicious, or there is nothing to go on with at the end of the dwell; **freeze** when that lasts too
+///   long.
 /// - Otherwise **promote** when the canary is shown to be good after the least dwell, or nothing was shown by the end of
 ///   the longest.
 /// - Otherwise **hold**, to gather more.
@@ -46,6 +49,7 @@ impl Situation<'_> {
         let broken = |fault: &Fault| Reason::CanaryFault { fault: fault.clone() };
         let mut reasons: Vec<_> = self.faults.iter().map(broken).collect();
         reasons.extend(self.harm());
+        reasons.extend(self.thresholds.breaches());
         reasons.extend(self.starvation());
         if self.rules.pace.on_blind == OnBlind::RollBack && self.is_blind() {
             reasons.extend(self.blindness());
@@ -116,10 +120,11 @@ impl Situation<'_> {
         self.obstacles().iter().any(Option::is_some)
     }
 
-    fn obstacles(&self) -> [Option<Reason>; 5] {
+    fn obstacles(&self) -> [Option<Reason>; 6] {
         [
             self.blindness(),
             self.silence(),
+            self.thresholds.untold(self.rules.pace.quiet_limit),
             self.suspicion(),
             self.no_cure().filter(|_| self.dwell_is_over()),
             self.scarcity(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest as _, Sha256};
 
 use super::progress::seen;
-use super::{Gate, Progress, Situation, decide};
+use super::{Gate, Progress, Situation, Thresholds, decide};
 use crate::judge::Judge;
 use crate::model::{
     Calibration, Counts, Evidence, EvidenceDigest, Fault, InvalidValue, LatencyBound, Ruling, Sample, Slow,
@@ -22,6 +22,7 @@ pub struct Verification {
     gate: Gate,
     judge: Judge,
     progress: Progress,
+    thresholds: Thresholds,
     rollout: Totals,
     at_gate: Totals,
     slow: BTreeMap<LatencyBound, Totals>,
@@ -52,6 +53,7 @@ impl Verification {
             gate: first,
             judge,
             progress: Progress::default(),
+            thresholds: Thresholds::new(&rules.thresholds)?,
             rollout: Totals::default(),
             at_gate: Totals::default(),
             slow: BTreeMap::new(),
@@ -69,6 +71,7 @@ impl Verification {
         }
         self.gate = gate;
         self.progress = self.progress.next_gate();
+        self.thresholds.next_gate();
         self.at_gate = Totals::default();
         self.slow.clear();
     }
@@ -79,6 +82,7 @@ impl Verification {
     pub fn observe(&mut self, sample: &Sample, faults: &[Fault]) -> (Evidence, Ruling) {
         self.record(sample);
         self.progress.count(sample, self.gate, &self.rules.pace);
+        self.thresholds.count(sample, self.gate);
         if let Some([canary, baseline]) = seen(sample, self.gate) {
             self.count(canary, baseline, &sample.tails);
         }
@@ -89,6 +93,7 @@ impl Verification {
             evidence: self.evidence(),
             sample,
             faults,
+            thresholds: &self.thresholds,
         };
         let ruling = decide(&situation);
         if situation.is_blocked() {
@@ -169,6 +174,7 @@ impl PartialEq for Verification {
             gate,
             judge,
             progress,
+            thresholds,
             rollout,
             at_gate,
             slow,
@@ -180,6 +186,7 @@ impl PartialEq for Verification {
             && *gate == other.gate
             && *judge == other.judge
             && *progress == other.progress
+            && *thresholds == other.thresholds
             && *rollout == other.rollout
             && *at_gate == other.at_gate
             && *slow == other.slow

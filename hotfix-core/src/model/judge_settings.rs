@@ -4,10 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::InvalidValue;
+use super::profile::SomeSettings;
 
 /// What counts as harm and as health, and how sure a decision must be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(from = "SomeSettings")]
 pub struct JudgeSettings {
     /// α: the chance that a harmless canary is ever rolled back, over the whole rollout: 0.01.
     pub alpha: f64,
@@ -17,7 +18,7 @@ pub struct JudgeSettings {
     pub tolerated_ratio: f64,
     /// r₀ of latency: requests may be slower than a bound this many times as likely (odds) on the canary before that is
     /// harm: 1.5. A p95 that is a tenth higher is about 1.4.
-    #[serde(default = "latency_ratio", skip_serializing_if = "is_latency_ratio")]
+    #[serde(skip_serializing_if = "is_latency_ratio")]
     pub latency_ratio: f64,
     /// X: how many times worse than tolerated a harmful canary may be; the bet on harm is spread over them.
     pub harm_ratios: Vec<f64>,
@@ -72,10 +73,6 @@ impl Default for StatisticWeights {
 const LATENCY_RATIO: f64 = 1.5;
 
 /// What journals leave out must keep its meaning for ever: another default takes another field.
-const fn latency_ratio() -> f64 {
-    LATENCY_RATIO
-}
-
 fn is_latency_ratio(ratio: &f64) -> bool {
     *ratio == LATENCY_RATIO
 }

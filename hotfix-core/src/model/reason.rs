@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, Fault, Missing, Period, Slow, Timestamp, Totals};
+use super::{Counts, Fault, Missing, Period, Slow, Threshold, Timestamp, Totals};
 
 /// One ground of a ruling.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,24 @@ pub enum Reason {
         seen: Comparison,
         /// The evidence of harm against what condemns.
         evidence: Weighed,
+    },
+    /// A simple rule is broken.
+    ThresholdExceeded {
+        /// The rule.
+        rule: Threshold,
+        /// What the canary answered in the time or the scrape that broke it; for a percentile, what it answered late
+        /// counts as errors.
+        canary: Counts,
+        /// What the baseline answered in it, for a rule that compares.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        baseline: Option<Counts>,
+    },
+    /// The metrics do not hold what a simple rule is about.
+    ThresholdBlind {
+        /// The rule.
+        rule: Threshold,
+        /// For how many scrapes in a row.
+        scrapes: u32,
     },
     /// The canary stopped answering: a broken process cannot count the connections it refuses.
     CanaryStarved {
@@ -131,6 +149,18 @@ impl fmt::Display for Reason {
         match self {
             Self::CanaryFault { fault } => write!(f, "canary instance {fault}"),
             Self::Harm { seen, evidence } => write!(f, "{seen} (evidence {evidence})"),
+            Self::ThresholdExceeded { rule, canary, baseline } => {
+                write!(f, "{rule}: canary ")?;
+                match rule.bound() {
+                    Some(over) => write!(f, "{} of {} over {over}", canary.errors(), canary.requests())?,
+                    None => write!(f, "{canary}")?,
+                }
+                write_against(f, *baseline)
+            }
+            Self::ThresholdBlind { rule, scrapes } => {
+                write!(f, "{rule}: nothing is known in {scrapes} scrapes in a row")?;
+                f.write_str("; check that the metrics count requests at this bound")
+            }
             Self::CanaryStarved { requests, expected, scrapes } => write!(
                 f,
                 "canary does not answer: {requests} of {expected} expected requests, {scrapes} scrapes in a row"
@@ -189,14 +219,19 @@ pub struct Comparison {
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "canary {}", self.canary)?;
-        if let Some(baseline) = self.baseline {
-            write!(f, " against {} in {}", baseline.errors(), baseline.requests())?;
-        }
+        write_against(f, self.baseline)?;
         if let Some(Slow { over, totals: Totals { canary, baseline } }) = self.slow {
             write!(f, ", {} of {} over {over}", canary.errors(), canary.requests())?;
             write!(f, " against {} of {}", baseline.errors(), baseline.requests())?;
         }
         Ok(())
+    }
+}
+
+fn write_against(f: &mut fmt::Formatter<'_>, baseline: Option<Counts>) -> fmt::Result {
+    match baseline {
+        Some(baseline) => write!(f, " against {} in {}", baseline.errors(), baseline.requests()),
+        None => Ok(()),
     }
 }
 

@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Execution, OnFailure, Report, Step, StepId, Undo};
 use crate::model::{
-    Calibration, Effect, Fenced, Period, Release, Target, Timestamp, VerificationRules, WorkloadSnapshot,
+    Calibration, Effect, Fenced, LatencyBound, Period, Release, Target, Threshold, Timestamp,
+    VerificationRules, WorkloadSnapshot,
 };
 use crate::request::Request;
 
@@ -53,6 +54,16 @@ pub struct Judging {
     /// What is live as it was before the first effect.
     #[serde(flatten)]
     pub calibration: Calibration,
+}
+
+impl Judging {
+    /// Returns the latency bounds that must be counted: those that are compared and those of thresholds, ascending.
+    #[must_use]
+    pub fn bounds(&self) -> Vec<LatencyBound> {
+        let compared = self.calibration.tails.iter().map(|tail| tail.over);
+        let limited = self.rules.thresholds.iter().filter_map(Threshold::bound);
+        compared.chain(limited).collect::<BTreeSet<_>>().into_iter().collect()
+    }
 }
 
 /// How long a run may take. What is reserved for the rollback cannot be spent by forward steps.

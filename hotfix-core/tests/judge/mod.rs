@@ -9,6 +9,7 @@ mod odd_data;
 mod properties;
 mod settings;
 mod simulated;
+mod thresholds;
 mod vectors;
 
 use hotfix_core::decide::{Gate, Verification};
@@ -48,7 +49,7 @@ fn rollout_at(percent: u8, rules: &VerificationRules) -> Verification {
 }
 
 fn rules(judge: JudgeSettings, pace: Pace) -> VerificationRules {
-    VerificationRules { judge, pace }
+    VerificationRules { judge, pace, ..VerificationRules::default() }
 }
 
 fn look(rollout: &mut Verification, sample: &Sample) -> Ruling {

@@ -3,8 +3,10 @@
 use hotfix_core::decide::Gate;
 use hotfix_core::judge::Judge;
 use hotfix_core::model::{
-    Counts, Dispersion, InvalidValue, JudgeSettings, OnBlind, Pace, StatisticWeights, VerificationRules,
+    Counts, Dispersion, InvalidValue, JudgeSettings, OnBlind, Pace, Profile, StatisticWeights,
+    VerificationRules,
 };
+use hotfix_core::policy::{Policy, Settings};
 
 use super::{gate, rules};
 
@@ -124,6 +126,51 @@ fn what_journals_leave_out_keeps_its_meaning() {
     assert!(!written.contains("latency") && !written.contains("floor"), "{written}");
     let written = serde_json::to_string(&JudgeSettings::standard()).unwrap();
     assert!(written.contains(r#""weights":{"errors":0.5,"latency":0.25,"ceiling":0.25}"#), "{written}");
+}
+
+#[test]
+fn a_profile_is_one_word_and_its_fields_can_be_overridden() {
+    let read = |text: &str| serde_json::from_str::<VerificationRules>(text).unwrap();
+    assert_eq!(read(r#""fast""#), VerificationRules::from(Profile::Fast));
+    assert_eq!(read(r#""standard""#), VerificationRules::default());
+    assert_eq!(read("{}"), VerificationRules::default());
+    assert_eq!(read(r#"{"profile":"fast"}"#), rules(JudgeSettings::fast(), Pace::default()));
+    let judge = JudgeSettings { alpha: 0.005, bad_ratio: 4.0, ..JudgeSettings::fast() };
+    // The order does not matter.
+    let read = read(r#"{"judge":{"alpha":0.005,"bad_ratio":4.0},"profile":"fast"}"#);
+    assert_eq!(read, rules(judge, Pace::default()));
+    let written = serde_json::to_string(&read).unwrap();
+    assert_eq!(serde_json::from_str::<VerificationRules>(&written).unwrap(), read, "frozen in full");
+    for profile in Profile::ALL {
+        assert_eq!((profile.to_string().parse(), profile.settings().check()), (Ok(profile), Ok(())));
+    }
+}
+
+#[test]
+fn a_profile_that_does_not_exist_or_breaks_the_guarantee_is_refused() {
+    for text in [r#""slow""#, r#"{"profile":"slow"}"#] {
+        let error = serde_json::from_str::<VerificationRules>(text).unwrap_err();
+        let expected = r#"invalid profile "slow": allowed are standard and fast"#;
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    let settings = |text: &str| serde_json::from_str::<Settings>(text).unwrap();
+    for (text, fault) in [
+        (
+            r#"{"judging":{"profile":"fast","judge":{"weights":{"errors":0.8,"latency":0.3,"ceiling":0.2}}}}"#,
+            "judging.weights is 1.3; allowed are numbers from 0.001 to 1",
+        ),
+        (
+            r#"{"judging":{"profile":"fast","judge":{"log_cap":1000}}}"#,
+            "judging.log_cap is 1000; allowed are numbers from 0.001 to 4.605170185988092",
+        ),
+    ] {
+        let error = Policy::new(settings(text)).unwrap_err();
+        assert_eq!(error.to_string(), format!("invalid policy: {fault}"));
+    }
+    let policy = Policy::new(settings(r#"{"judging":"fast"}"#)).unwrap();
+    assert_eq!(policy.judging.judge, JudgeSettings::fast());
+    let wrong = serde_json::from_str::<Settings>(r#"{"judging":{"thresholds":["error rate over 5"]}}"#);
+    assert!(wrong.unwrap_err().to_string().contains("invalid threshold"), "named with what is allowed");
 }
 
 #[test]

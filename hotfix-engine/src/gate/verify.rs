@@ -52,7 +52,7 @@ struct Rollout {
 impl Rollout {
     fn of(plan: &Plan, step: StepId) -> Option<Self> {
         let Action::Gate(Gate::Verify { target, canary, .. }) = &plan.step(step)?.action else { return None };
-        let bounds = plan.judging().calibration.tails.iter().map(|tail| tail.over).collect();
+        let bounds = plan.judging().bounds();
         let mut rollout = Self {
             target: target.clone(),
             canary: canary.clone(),
