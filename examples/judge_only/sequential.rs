@@ -1,9 +1,12 @@
 //! A case for the sequential judge: what both sides answered from scrape to scrape.
 
+use std::collections::BTreeMap;
+
 use hotfix_core::decide::{Gate, Verification};
 use hotfix_core::judge::dispersion;
 use hotfix_core::model::{
-    Counts, Dispersion, JudgeSettings, Missing, Pace, Reading, Ruling, Sample, Timestamp, VerificationRules,
+    Calibration, Counts, Dispersion, JudgeSettings, LatencyBound, Missing, Pace, Reading, Ruling, Sample,
+    TailBound, Threshold, Timestamp, VerificationRules,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -19,10 +22,14 @@ pub(crate) struct Case {
     settings: Map<String, Value>,
     #[serde(default)]
     pace: Pace,
+    #[serde(default)]
+    thresholds: Vec<Threshold>,
     #[serde(default = "three")]
     later_steps: u32,
     phi: Option<Dispersion>,
     errors_before: Option<Vec<u64>>,
+    #[serde(default)]
+    tails: Vec<Tail>,
     scrapes: Vec<Scrape>,
 }
 
@@ -38,6 +45,15 @@ enum Profile {
     Fast,
 }
 
+/// A bound of the latency, chosen before the rollout.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tail {
+    over: LatencyBound,
+    #[serde(default)]
+    phi: Dispersion,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scrape {
@@ -47,6 +63,8 @@ struct Scrape {
     eb: Option<u64>,
     #[serde(default)]
     first_of_step: bool,
+    #[serde(default)]
+    slow: BTreeMap<LatencyBound, [u64; 2]>,
     weight: Option<Gate>,
     missing: Option<String>,
     ready: Option<u16>,
@@ -63,10 +81,12 @@ struct Step {
 }
 
 pub(crate) fn answer(case: Case) -> Result<Value, InputError> {
-    let rules = VerificationRules { judge: case.judge_settings()?, pace: case.pace };
+    let (judge, pace, thresholds) = (case.judge_settings()?, case.pace, case.thresholds.clone());
+    let rules = VerificationRules { judge, pace, thresholds };
     rules.judge.check().map_err(|why| InputError::value(format!("settings.{}", why.what()), why))?;
     rules.pace.check().map_err(|why| InputError::value(format!("pace.{}", why.what()), why))?;
     let phi = case.dispersion()?;
+    let calibration = Calibration { dispersion: phi, tails: case.tail_bounds() };
     let mut rollout: Option<Verification> = None;
     let mut steps: Vec<Step> = Vec::new();
     let mut scrapes = Vec::new();
@@ -77,7 +97,7 @@ pub(crate) fn answer(case: Case) -> Result<Value, InputError> {
         let rollout = match &mut rollout {
             Some(rollout) => rollout,
             none => {
-                let first = Verification::new(&rules, gate, case.later_steps, phi);
+                let first = Verification::new(&rules, gate, case.later_steps, calibration.clone());
                 none.insert(first.map_err(|why| InputError::value("settings", why))?)
             }
         };
@@ -153,6 +173,10 @@ impl Case {
         })
     }
 
+    fn tail_bounds(&self) -> Vec<TailBound> {
+        self.tails.iter().map(|tail| TailBound { over: tail.over, dispersion: tail.phi }).collect()
+    }
+
     fn dispersion(&self) -> Result<Dispersion, InputError> {
         match (self.phi, &self.errors_before) {
             (Some(_), Some(_)) => Err(InputError::at("phi", "give either phi or errors_before")),
@@ -179,6 +203,14 @@ impl Scrape {
                 let mut sample = Sample::counted(at, Counts::NONE, Counts::NONE);
                 sample.canary = side(&path, ["nc", "ec"], self.nc, self.ec)?;
                 sample.baseline = side(&path, ["nb", "eb"], self.nb, self.eb)?;
+                for (over, [canary, baseline]) in &self.slow {
+                    let path = format!("{path}.slow.{over}");
+                    let count = |requests: Option<u64>, slow| {
+                        Counts::new(requests.unwrap_or(0), slow)
+                            .map_err(|why| InputError::value(path.clone(), why))
+                    };
+                    sample = sample.with_tail(*over, count(self.nc, *canary)?, count(self.nb, *baseline)?);
+                }
                 sample
             }
         };

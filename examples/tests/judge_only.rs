@@ -93,6 +93,31 @@ fn a_healthy_ladder_is_promoted_step_by_step() {
 }
 
 #[test]
+fn slow_answers_roll_back_without_a_single_error() {
+    let slow = json!({ "nc": 75, "ec": 0, "nb": 675, "eb": 0, "slow": { "250ms": [30, 34], "1s": [12, 7] } });
+    let case =
+        |tails: Value| json!({ "kind": "sequential", "tails": tails, "scrapes": [slow, slow, slow, slow] });
+    let answer = judged(&case(json!([{ "over": "250ms" }, { "over": "1s", "phi": 1.5 }])));
+    assert_eq!(answer["decision"], "roll_back");
+    let text = answer["text"].as_str().unwrap();
+    let seen = "roll back: canary 0 errors in 225 requests against 0 in 2025, 36 of 225 over 1s against 21 of 2025 (";
+    assert!(text.starts_with(seen), "{text}");
+    // Without bounds chosen before the rollout nothing is compared.
+    assert_ne!(judged(&case(json!([])))["decision"], "roll_back");
+}
+
+#[test]
+fn a_threshold_rolls_back_beside_the_judge() {
+    let scrape = json!({ "nc": 75, "ec": 5, "nb": 675, "eb": 45 });
+    let case =
+        |thresholds: Value| json!({ "kind": "sequential", "thresholds": thresholds, "scrapes": [scrape] });
+    let answer = judged(&case(json!(["error rate over 5.0 % within 10 minutes"])));
+    assert_eq!(answer["decision"], "roll_back");
+    assert!(answer["text"].as_str().unwrap().contains("5 %"), "{answer}");
+    assert_eq!(judged(&case(json!([])))["decision"], "hold");
+}
+
+#[test]
 fn what_is_missing_is_neither_health_nor_harm() {
     let blind = json!({ "missing": "connection refused" });
     let answer = judged(&json!({ "kind": "sequential", "scrapes": vec![blind; 12] }));
