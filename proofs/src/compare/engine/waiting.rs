@@ -11,7 +11,7 @@ use hotfix_benches::Failure;
 use hotfix_benches::program::{program, run};
 use hotfix_benches::world::{Shop, brisk_policy, request};
 use hotfix_core::memory::MemoryStore;
-use hotfix_core::model::{IssueKey, Period, ServiceName};
+use hotfix_core::model::{Period, ServiceName};
 use hotfix_core::plan::Plan;
 use hotfix_core::port::{
     History, HistoryQuery, Latency, MetricsCapabilities, MetricsQuery, MetricsSource, Scrape,
@@ -104,11 +104,10 @@ fn service_name(number: usize) -> String {
     format!("shop-{letters}")
 }
 
-/// The plan of another service in the same repository.
+/// The plan of another service for the same issue: its commits are those of all, and take no memory of their own.
 fn plan_for(shop: &Shop, number: usize) -> Result<Plan, Failure> {
     let mut request = request()?;
     request.service = ServiceName::new(service_name(number))?;
-    request.issue = IssueKey::new(format!("PROD-{number}"))?;
     shop.plan(&request, &brisk_policy(LOOK)?)
 }
 
