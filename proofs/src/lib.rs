@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod prove;
+mod simulation;
 
 /// Prints a line of a result.
 #[expect(clippy::print_stdout, reason = "this is what the programs are for")]

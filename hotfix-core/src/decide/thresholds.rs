@@ -38,7 +38,7 @@ impl Thresholds {
 
     /// Begins the next gate. Rates at different weights are not compared with the baseline together: when both sides
     /// fail more at one time than at another, that would find or hide a difference that is none.
-    pub(super) fn next_gate(&mut self) {
+    pub fn next_gate(&mut self) {
         for watched in &mut self.0 {
             if matches!(watched.rule.measure, Measure::ErrorRateOverBaseline { .. }) {
                 watched.window.clear();
@@ -47,7 +47,7 @@ impl Thresholds {
     }
 
     /// Takes in a sample. One that says nothing changes nothing.
-    pub(super) fn count(&mut self, sample: &Sample, gate: Gate) {
+    pub fn count(&mut self, sample: &Sample, gate: Gate) {
         if let Some([canary, baseline]) = seen(sample, gate) {
             for watched in &mut self.0 {
                 watched.count(sample, Totals { canary, baseline }, gate);
@@ -56,12 +56,13 @@ impl Thresholds {
     }
 
     /// Returns which thresholds are exceeded.
-    pub(super) fn breaches(&self) -> impl Iterator<Item = Reason> {
+    pub fn breaches(&self) -> impl Iterator<Item = Reason> {
         self.0.iter().filter_map(Watched::reason)
     }
 
     /// Returns a threshold that nothing is known for, in so many scrapes in a row.
-    pub(super) fn untold(&self, limit: u32) -> Option<Reason> {
+    #[must_use]
+    pub fn untold(&self, limit: u32) -> Option<Reason> {
         let untold = self.0.iter().find(|watched| watched.untold >= limit)?;
         Some(Reason::ThresholdBlind { rule: untold.rule, scrapes: untold.untold })
     }

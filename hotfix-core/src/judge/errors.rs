@@ -15,13 +15,10 @@ pub(super) struct ErrorProcess {
 }
 
 impl ErrorProcess {
-    /// Bets that errors are more than `ratio` times as likely on the canary.
-    pub(super) fn new(settings: &JudgeSettings, ratio: f64, start: StartMass, phi: f64) -> Self {
-        Self {
-            start,
-            count: CountProcess::new(settings, ratio, phi),
-            share: ShareProcess::new(settings, ratio),
-        }
+    /// Bets that errors are more than `ratio` times as likely on the canary; no scrape adds more than `cap`.
+    pub(super) fn new(settings: &JudgeSettings, ratio: f64, cap: f64, start: StartMass, phi: f64) -> Self {
+        let count = CountProcess::new(settings, ratio, cap, phi);
+        Self { start, count, share: ShareProcess::new(settings, ratio) }
     }
 
     pub(super) fn update(&mut self, onset: Onset, scrape: &Totals) {
@@ -57,12 +54,12 @@ struct CountProcess {
 }
 
 impl CountProcess {
-    fn new(settings: &JudgeSettings, ratio: f64, phi: f64) -> Self {
+    fn new(settings: &JudgeSettings, ratio: f64, cap: f64, phi: f64) -> Self {
         let tilt = |x: &f64| ConditionalTilt::new(ratio, *x);
         Self {
             tilts: settings.harm_ratios.iter().map(tilt).collect(),
             phi,
-            cap: settings.cap(),
+            cap,
             wealth: Mixture::of(settings.harm_ratios.len()),
         }
     }

@@ -22,8 +22,9 @@ struct Beyond {
 impl LatencyProcess {
     pub(super) fn new(settings: &JudgeSettings, start: &StartMass, calibration: &Calibration) -> Self {
         let beyond = calibration.tails.iter().map(|tail| {
-            let (ratio, phi) = (settings.latency_ratio, tail.dispersion.get());
-            Beyond { over: tail.over, process: ErrorProcess::new(settings, ratio, start.clone(), phi) }
+            let (ratio, cap) = (settings.latency_ratio, settings.latency_cap());
+            let process = ErrorProcess::new(settings, ratio, cap, start.clone(), tail.dispersion.get());
+            Beyond { over: tail.over, process }
         });
         Self(beyond.collect())
     }

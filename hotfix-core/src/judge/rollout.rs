@@ -53,7 +53,7 @@ impl Judge {
             weights: settings.weights,
             comparison: Comparison::WithBaseline,
             onset: Onset::Rollout,
-            errors: ErrorProcess::new(settings, settings.tolerated_ratio, fresh.clone(), phi),
+            errors: ErrorProcess::new(settings, settings.tolerated_ratio, settings.cap(), fresh.clone(), phi),
             latency: LatencyProcess::new(settings, &fresh, &calibration),
             ceiling: CeilingProcess::new(settings, settings.ceiling, fresh.clone(), phi),
             floor: settings.floor.map(|floor| CeilingProcess::new(settings, floor, fresh.clone(), phi)),

@@ -161,6 +161,14 @@ impl JudgeSettings {
         self.log_cap.unwrap_or_else(|| f64::midpoint(self.log_rollback(), start_cost.ln()))
     }
 
+    /// Returns the same for latency: half of what a rollback takes when the evidence counts only as far as the share of
+    /// latency goes, 4.147. With the cap of errors a request that takes twice as long could not be found in two scrapes.
+    #[must_use]
+    pub fn latency_cap(&self) -> f64 {
+        let share_cost = (1.0 / self.weights.latency.clamp(LEAST_RATE, 1.0)).ln();
+        self.log_cap.unwrap_or_else(|| self.cap() + share_cost / 2.0)
+    }
+
     /// Returns the log evidence of harm from which on the canary is rolled back: `ln(1/α)`.
     #[must_use]
     pub fn log_rollback(&self) -> f64 {

@@ -1,7 +1,9 @@
 //! The reference sequences: integer inputs and the expected logarithm of every statistic.
 
 use hotfix_core::judge::{Judge, dispersion};
-use hotfix_core::model::{Calibration, Dispersion, JudgeSettings, Statistics, Tail, TailBound};
+use hotfix_core::model::{
+    Calibration, Dispersion, JudgeSettings, StatisticWeights, Statistics, Tail, TailBound,
+};
 use serde::Deserialize;
 
 use super::{bound, counts};
@@ -134,8 +136,14 @@ fn every_statistic_is_that_of_the_reference() {
 fn slow_requests_are_judged_as_errors_are() {
     for sequence in vectors().sequences {
         let Params { alpha, r0, phi, horizon, later_steps } = sequence.params;
-        let settings =
-            JudgeSettings { alpha, latency_ratio: r0, planned_scrapes: horizon, ..JudgeSettings::standard() };
+        let settings = JudgeSettings {
+            alpha,
+            latency_ratio: r0,
+            // With the whole share its cap is that of errors.
+            weights: StatisticWeights { errors: 0.0, latency: 1.0, ceiling: 0.0 },
+            planned_scrapes: horizon,
+            ..JudgeSettings::standard()
+        };
         let over = bound("250ms");
         let tails = vec![TailBound { over, dispersion: Dispersion::new(phi).expect("a dispersion") }];
         let calibration = Calibration { dispersion: Dispersion::NONE, tails };

@@ -28,6 +28,8 @@ Above 1 ours is better, 0.5 is half as good. `-` stands where there is no peer. 
 ours and the peer take turns. A goal such as >=4x is about R, one such as <=16KiB about ours, and <=peer+50ms about
 the difference.
 
+The area judge simulates most of its cases, the same each time; numbers in brackets are limits with 99 % confidence.
+
 HOTFIX_GIT_PEER names another git program than the one in PATH for the area git, HOTFIX_SCIPY_PYTHON a Python that has
 scipy for the area judge.
 
@@ -58,7 +60,7 @@ fn measure(area: &str) -> Result<(), Failure> {
         "git" => git::measure(print),
         "store" => store::measure(print),
         "local" => local::measure(print),
-        "judge" => judge::measure(print),
+        "judge" => judge::measure(|line| say(&format!("compare judge {line}"))),
         _ => {
             say(&format!("compare {area}: no case"));
             Ok(())

@@ -1,22 +1,17 @@
 //! `prove judge`: how often the production judge is wrong and how long it takes to be right, in simulated rollouts.
 //!
-//! Every rollout goes through [`Verification`](hotfix_core::decide::Verification), with a scrape every 15 seconds, 50
-//! requests a second in all and the dispersion measured from the 60 scrapes before. What is drawn depends on the cell
-//! and the number of the run only, so the figures are the same each time. Goals for latency are not among the checks:
-//! the judge does not look at latency.
-
-mod limit;
-mod rollout;
-mod sampling;
+//! Every rollout goes through [`Verification`](hotfix_core::decide::Verification); see [`simulation`](crate::simulation).
 
 use std::fmt;
 use std::process::ExitCode;
 
 use hotfix_core::model::{InvalidValue, VerificationRules};
 
-use self::rollout::{Cell, End, Truth};
-use self::sampling::Random;
 use super::{say, warn};
+use crate::simulation::ladder::{Climber, End};
+use crate::simulation::rollout::{Cell, PATIENCE};
+use crate::simulation::traffic::Truth;
+use crate::simulation::{Random, SCRAPES_A_MINUTE, each, limit};
 
 /// Runs of each cell of the whole proof.
 const RUNS: u32 = 20_000;
@@ -26,8 +21,6 @@ const MOST_FALSE_ROLLBACKS: f64 = 0.01;
 const MOST_WRONG_PROOFS: f64 = 0.05;
 /// How often a healthy ladder may end otherwise than promoted.
 const MOST_STOPPED: f64 = 0.002;
-/// A minute of scrapes.
-const SCRAPES_A_MINUTE: f64 = 4.0;
 
 /// What a check asks of a chance, when all there is is a number of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,11 +94,18 @@ impl Study {
         let mut checks = vec![];
         for rate in [0.001, 0.01, 0.05] {
             for burst in [1.0, 3.0, 5.0] {
-                let cell = Cell::ramp(&self.rules, Truth { baseline: rate, canary: rate, burst })?;
+                let cell = Cell::ramp(&self.rules, Truth::errors(rate, rate).in_bursts_of(burst))?;
                 let name = format!("false rollback, {} errors in bursts of {burst}", percent(rate));
                 let hits = self.count(&name, |random| cell.rolls_back(random))?;
                 checks.push(self.chance(name, hits, MOST_FALSE_ROLLBACKS));
             }
+        }
+        for pauses in [0.0, 0.05] {
+            let truth = Truth::errors(0.001, 0.001).slower(1.0).with_pauses(pauses);
+            let cell = Cell::ramp(&self.rules, truth)?;
+            let name = format!("false rollback, as slow as the baseline, pauses in {}", percent(pauses));
+            let hits = self.count(&name, |random| cell.rolls_back(random))?;
+            checks.push(self.chance(name, hits, MOST_FALSE_ROLLBACKS));
         }
         Ok(checks)
     }
@@ -115,26 +115,43 @@ impl Study {
     /// # Errors
     /// As [`Study::false_rollbacks`].
     pub fn detection(&self) -> Result<Vec<Check>, InvalidValue> {
-        let ten = self.delays(0.001, 0.01, 10)?;
-        let at = |share| ten.share(share);
-        let mut checks = vec![
-            ten.check("median", f64::from(at(0.5)), 12.0),
-            ten.check("95 of 100 within", f64::from(at(0.95)), 25.0),
-        ];
+        let mut checks = vec![self.cost()?];
+        for truth in [Truth::errors(0.001, 0.01), Truth::errors(0.001, 0.01).slower(1.0)] {
+            let ten = self.delays(truth, 10)?;
+            checks.push(ten.check("median", f64::from(ten.share(0.5)), 12.0));
+            checks.push(ten.check("95 of 100 within", f64::from(ten.share(0.95)), 25.0));
+        }
         for (baseline, canary, percent, most) in
             [(0.001, 0.01, 25, 8.0), (0.001, 0.01, 50, 7.0), (0.01, 0.1, 10, 3.0)]
         {
-            let delays = self.delays(baseline, canary, percent)?;
+            let delays = self.delays(Truth::errors(baseline, canary), percent)?;
             checks.push(delays.check("mean", delays.mean(), most));
         }
-        let outage = self.delays(0.001, 1.0, 10)?;
-        let (least, most) = (outage.share(0.0), outage.share(1.0));
-        checks.push(Check {
-            name: format!("scrapes until rollback, {}", outage.what),
-            figures: format!("from {least} to {most} (always 2)"),
-            held: (least, most) == (2, 2),
-        });
+        for (slower, most) in [(1.5, 6.0), (2.0, 3.0)] {
+            let delays = self.delays(Truth::errors(0.001, 0.001).slower(slower), 10)?;
+            // The first scrape tells nothing of the latency of instances that have just started.
+            checks.push(delays.check("mean after the first", delays.mean() - 1.0, most));
+        }
+        for timed in [Truth::errors(0.001, 1.0), Truth::errors(0.001, 1.0).slower(1.0)] {
+            let outage = self.delays(timed, 10)?;
+            let (least, most) = (outage.share(0.0), outage.share(1.0));
+            checks.push(Check {
+                name: format!("scrapes until rollback, {}", outage.what),
+                figures: format!("from {least} to {most} (always 2)"),
+                held: (least, most) == (2, 2),
+            });
+        }
         Ok(checks)
+    }
+
+    /// How many requests a fix costs that fails ten times as often.
+    fn cost(&self) -> Result<Check, InvalidValue> {
+        let traffic = Climber::traffic(Truth::errors(0.001, 0.01))?;
+        let climber = Climber::Judge(Box::new(self.rules.clone()));
+        let name = "failed requests of a ladder, 0.1 % to 1 % errors, mean".to_owned();
+        let climbs = each(&name, self.runs, |random| climber.climb(&traffic, random))?;
+        let mean = climbs.iter().map(|climb| climb.excess).sum::<f64>() / climbs.len() as f64;
+        Ok(Check { name, figures: format!("{} (at most 10)", rounded(mean)), held: mean <= 10.0 })
     }
 
     /// Whether, and how fast, a good fix climbs a ladder that follows the decisions.
@@ -142,17 +159,13 @@ impl Study {
     /// # Errors
     /// As [`Study::false_rollbacks`].
     pub fn healthy_ladder(&self) -> Result<Vec<Check>, InvalidValue> {
-        let cell = Cell::ramp(&self.rules, Truth { baseline: 0.001, canary: 0.001, burst: 1.0 })?;
+        let traffic = Climber::traffic(Truth::errors(0.001, 0.001))?;
+        let climber = Climber::Judge(Box::new(self.rules.clone()));
         let name = "healthy ladder, 0.1 % errors".to_owned();
-        let ends = self.each(&name, |random| cell.end(random))?;
-        let lengths: Vec<f64> = ends
-            .iter()
-            .filter_map(|end| match end {
-                End::Promoted(scrapes) => Some(f64::from(*scrapes)),
-                End::Stopped => None,
-            })
-            .collect();
-        let stopped = u32::try_from(ends.len() - lengths.len()).unwrap_or(u32::MAX);
+        let climbs = each(&name, self.runs, |random| climber.climb(&traffic, random))?;
+        let promoted = climbs.iter().filter(|climb| climb.end == End::Promoted);
+        let lengths: Vec<f64> = promoted.map(|climb| f64::from(climb.scrapes)).collect();
+        let stopped = u32::try_from(climbs.len() - lengths.len()).unwrap_or(u32::MAX);
         let minutes = lengths.iter().sum::<f64>() / lengths.len() as f64 / SCRAPES_A_MINUTE;
         Ok(vec![
             self.chance(format!("not promoted, {name}"), stopped, MOST_STOPPED),
@@ -176,7 +189,7 @@ impl Study {
             // The ratio is one of odds.
             let odds = canary / (1.0 - canary) / ratio;
             let baseline = odds / (1.0 + odds);
-            let cell = Cell::ramp(&self.rules, Truth { baseline, canary, burst: 1.0 })?;
+            let cell = Cell::ramp(&self.rules, Truth::errors(baseline, canary))?;
             let name = format!("wrong proof, {} errors, odds {ratio} times the baseline's", percent(canary));
             let hits = self.count(&name, |random| cell.is_proven(random))?;
             checks.push(self.chance(name, hits, MOST_WRONG_PROOFS));
@@ -184,10 +197,14 @@ impl Study {
         Ok(checks)
     }
 
-    fn delays(&self, baseline: f64, canary: f64, weight: u8) -> Result<Delays, InvalidValue> {
-        let cell = Cell::constant(&self.rules, Truth { baseline, canary, burst: 1.0 }, weight)?;
-        let what = format!("{} to {} errors at {weight} %", percent(baseline), percent(canary));
-        let mut sorted = self.each(&what, |random| cell.found_after(random))?;
+    fn delays(&self, truth: Truth, weight: u8) -> Result<Delays, InvalidValue> {
+        let cell = Cell::constant(&self.rules, truth, weight)?;
+        let mut what = format!("{} to {} errors", percent(truth.baseline), percent(truth.canary));
+        if let Some(slower) = truth.slower {
+            what.push_str(&format!(", {slower} times as slow,"));
+        }
+        what.push_str(&format!(" at {weight} %"));
+        let mut sorted = each(&what, self.runs, |random| cell.found_after(random))?;
         sorted.sort_unstable();
         Ok(Delays { what, sorted })
     }
@@ -197,27 +214,8 @@ impl Study {
         cell: &str,
         play: impl Fn(&mut Random) -> Result<bool, InvalidValue> + Sync,
     ) -> Result<u32, InvalidValue> {
-        let hits = self.each(cell, play)?.into_iter().filter(|hit| *hit).count();
+        let hits = each(cell, self.runs, play)?.into_iter().filter(|hit| *hit).count();
         Ok(u32::try_from(hits).unwrap_or(u32::MAX))
-    }
-
-    /// Plays all runs of a cell, on two threads, and returns them in their order.
-    fn each<R: Send>(
-        &self,
-        cell: &str,
-        play: impl Fn(&mut Random) -> Result<R, InvalidValue> + Sync,
-    ) -> Result<Vec<R>, InvalidValue> {
-        let seed = cell.bytes().fold(0, |seed: u64, byte| seed.wrapping_mul(257).wrapping_add(byte.into()));
-        let half = self.runs / 2;
-        let play_all = |runs: std::ops::Range<u32>| {
-            let played = runs.map(|run| play(&mut Random::new(seed, run.into())));
-            played.collect::<Result<Vec<_>, InvalidValue>>()
-        };
-        let (first, second) = std::thread::scope(|scope| {
-            let second = scope.spawn(|| play_all(half..self.runs));
-            (play_all(0..half), second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        });
-        Ok([first?, second?].into_iter().flatten().collect())
     }
 
     fn chance(&self, name: String, hits: u32, most: f64) -> Check {
@@ -246,7 +244,7 @@ impl Delays {
     /// The scrapes within which that share of the runs was rolled back.
     fn share(&self, share: f64) -> u32 {
         let place = (share * self.sorted.len() as f64).ceil() as usize;
-        self.sorted.get(place.saturating_sub(1)).copied().unwrap_or(rollout::PATIENCE)
+        self.sorted.get(place.saturating_sub(1)).copied().unwrap_or(PATIENCE)
     }
 
     fn check(&self, figure: &str, seen: f64, most: f64) -> Check {

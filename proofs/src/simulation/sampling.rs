@@ -3,15 +3,15 @@
 use hotfix_core::model::{Counts, InvalidValue};
 
 /// SplitMix64 (Steele, Lea & Flood 2014), with a stream of its own for every run of every cell.
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) const fn new(cell: u64, run: u64) -> Self {
+    pub(crate) const fn new(cell: u64, run: u64) -> Self {
         Self(mix(mix(cell).wrapping_add(run)))
     }
 
     /// Returns a number from 0 up to, and without, 1.
-    fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         (mix(self.0) >> 11) as f64 / (1_u64 << 53) as f64
     }
@@ -25,7 +25,7 @@ const fn mix(state: u64) -> u64 {
 }
 
 /// A Poisson distribution, drawn from by inverting its table.
-struct Poisson {
+pub(super) struct Poisson {
     first: u64,
     cumulative: Vec<f64>,
 }
@@ -34,7 +34,7 @@ struct Poisson {
 const NEGLIGIBLE: f64 = 1e-18;
 
 impl Poisson {
-    fn with_mean(mean: f64) -> Self {
+    pub(super) fn with_mean(mean: f64) -> Self {
         // From the likeliest value outwards, so that no factor leaves the numbers however large the mean is.
         let mode = mean.floor();
         let mut below = vec![];
@@ -60,7 +60,7 @@ impl Poisson {
         Self { first, cumulative: sums.collect() }
     }
 
-    fn draw(&self, random: &mut Random) -> u64 {
+    pub(super) fn draw(&self, random: &mut Random) -> u64 {
         let at = random.unit();
         let place = self.cumulative.partition_point(|sum| *sum <= at);
         self.first + place.min(self.cumulative.len() - 1) as u64
@@ -71,7 +71,7 @@ impl Poisson {
 ///
 /// Failures come in bursts of a geometric size, each of which falls on one side as a whole: a client that tries again
 /// and again. With bursts of 1 every request fails for itself.
-pub(super) struct Side {
+pub(crate) struct Side {
     successes: Poisson,
     bursts: Poisson,
     /// The logarithm of the chance that a burst goes on; none when it never does.
@@ -79,7 +79,7 @@ pub(super) struct Side {
 }
 
 impl Side {
-    pub(super) fn new(requests: f64, rate: f64, burst: f64) -> Self {
+    pub(crate) fn new(requests: f64, rate: f64, burst: f64) -> Self {
         Self {
             successes: Poisson::with_mean(requests * (1.0 - rate)),
             bursts: Poisson::with_mean(requests * rate / burst),
@@ -87,7 +87,7 @@ impl Side {
         }
     }
 
-    pub(super) fn scrape(&self, random: &mut Random) -> Result<Counts, InvalidValue> {
+    pub(crate) fn scrape(&self, random: &mut Random) -> Result<Counts, InvalidValue> {
         let bursts = self.bursts.draw(random);
         let errors = (0..bursts).map(|_| self.size(random)).sum();
         Counts::new(self.successes.draw(random) + errors, errors)

@@ -3,12 +3,12 @@
 const DOUBT: f64 = 0.01;
 
 /// Returns the largest chance under which `hits` or fewer of `runs` are not yet too few.
-pub(super) fn upper(hits: u32, runs: u32) -> f64 {
+pub(crate) fn upper(hits: u32, runs: u32) -> f64 {
     if hits >= runs { 1.0 } else { chance_at(DOUBT, hits, runs) }
 }
 
 /// Returns the smallest chance under which `hits` or more of `runs` are not yet too many.
-pub(super) fn lower(hits: u32, runs: u32) -> f64 {
+pub(crate) fn lower(hits: u32, runs: u32) -> f64 {
     hits.checked_sub(1).map_or(0.0, |fewer| chance_at(1.0 - DOUBT, fewer, runs))
 }
 

@@ -1,5 +1,8 @@
-//! The judge: one scrape taken in, alone and with everything that is said after it.
+//! The judge: what a scrape costs, and, simulated, how often it is wrong and how late it is right.
 
+mod simulated;
+
+use std::fmt::Display;
 use std::hint::black_box;
 
 use hotfix_benches::Failure;
@@ -18,16 +21,22 @@ const GOAL_MICROS: f64 = 2.0;
 /// What the whole of a look may cost: sample put down, statistics, decision with its reasons.
 const LOOK_GOAL_MICROS: f64 = 20.0;
 
-pub(super) fn measure(print: impl Fn(Case)) -> Result<(), Failure> {
+pub(super) fn measure(print: impl Fn(&dyn Display)) -> Result<(), Failure> {
+    cost(&print)?;
+    simulated::simulate(&print)?;
+    kayenta::measure(|case| print(&case))
+}
+
+fn cost(print: &impl Fn(&dyn Display)) -> Result<(), Failure> {
     let (canary, baseline) = (Counts::new(100, 1)?, Counts::new(900, 9)?);
     let mut judge = Judge::new(&JudgeSettings::standard(), 3, Dispersion::NONE)?;
     let update = micros_each(|| judge.update(black_box(canary), black_box(baseline)));
-    print(Case::alone("update", update, GOAL_MICROS));
+    print(&Case::alone("update", update, GOAL_MICROS));
 
     let rules = VerificationRules::default();
     let mut rollout = Verification::new(&rules, Gate::at(10)?, 3, Dispersion::NONE)?;
     let sample = Sample::counted(noon(), canary, baseline);
     let look = micros_each(|| drop(black_box(rollout.observe(black_box(&sample), &[]))));
-    print(Case::alone("look", look, LOOK_GOAL_MICROS));
-    kayenta::measure(print)
+    print(&Case::alone("look", look, LOOK_GOAL_MICROS));
+    Ok(())
 }
