@@ -81,6 +81,26 @@ async fn a_crash_under_traffic_is_answered_within_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slow_canary_goes_back_and_the_reason_says_how_slow() {
+    let world = World::new().await;
+    let engine = world.engine("w1");
+    let _traffic = world.slow_traffic();
+    // What is usual is measured before the plan is made.
+    tokio::time::sleep(Duration::from_secs(900)).await;
+    let plan = world.plan(&engine, &world.fix("version 2.1.1 with a slow query")).await;
+    let bounds: Vec<_> = plan.judging().bounds().iter().map(ToString::to_string).collect();
+    let baseline = plan.baselines()[0].snapshot.release.artifact.id();
+
+    let run = engine.start(plan).await.expect("a free target");
+    let summary = summary(run.outcome().await.expect("an end"));
+
+    assert_eq!(bounds, ["5ms"], "all of them tell the same here");
+    assert!(summary.starts_with("fail: canary 0 errors in "), "{summary}");
+    assert!(summary.contains(" over 5ms against "), "{summary}");
+    world.serves(&baseline).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_canary_without_traffic_is_never_promoted_and_a_human_is_asked() {
     let world = World::new().await;
     let engine = world.engine("w1");
