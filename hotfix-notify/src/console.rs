@@ -14,10 +14,10 @@ use hotfix_core::port::{
     ThreadKey,
 };
 use hotfix_core::{Error, ErrorKind, Result};
+use hotfix_http::{Clean, ConfigError};
 use tokio::sync::oneshot;
 
-use crate::clean::Clean;
-use crate::error::{ConfigError, destination};
+use crate::destination::destination;
 use crate::receipt::{nowhere, skipped};
 
 const PATIENCE: Period = Period::from_secs(2);

@@ -69,10 +69,10 @@ pub(crate) fn webhook(server: &ScriptedServer) -> SlackWebhook {
 
 /// A deadline that a loaded machine keeps when the server answers at once.
 fn brisk() -> HttpConfig {
-    HttpConfig { deadline: Period::from_secs(5), connect: Period::from_secs(2), proxy: None }
+    HttpConfig { deadline: Period::from_secs(5), connect: Period::from_secs(2), ..HttpConfig::default() }
 }
 
 /// A deadline for servers that never answer.
 pub(crate) fn impatient() -> HttpConfig {
-    HttpConfig { deadline: Period::from_secs(1), connect: Period::from_millis(500), proxy: None }
+    HttpConfig { deadline: Period::from_secs(1), connect: Period::from_millis(500), ..HttpConfig::default() }
 }

@@ -2,10 +2,10 @@
 
 use hotfix_core::model::{Fact, Message, Tone};
 use hotfix_core::port::{Posting, PostingKind, ThreadKey};
+use hotfix_http::Clean;
 
 use super::layout::{Block, FIELDS_LIMIT, HEADER_LIMIT, SECTION_LIMIT, Section, TextObject};
 use super::text::{SlackText, cost};
-use crate::clean::Clean;
 
 /// A message that grew above 4000 characters cannot be edited any more, and the root is.
 const EDITABLE_TOTAL: usize = 3900;

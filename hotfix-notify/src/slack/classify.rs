@@ -1,9 +1,9 @@
 //! What each answer of Slack means for a delivery. Pure tables.
 
 use hotfix_core::port::{Delivered, DeliveryOutcome, PostingKind};
+use hotfix_http::{Answer, Fault};
 
 use super::reply::{Envelope, code, wait};
-use crate::http::{Answer, Fault};
 use crate::receipt::nowhere;
 
 /// What an answer says.
@@ -61,8 +61,8 @@ pub(super) fn webhook(answer: &Answer) -> DeliveryOutcome {
 /// Judges an exchange that brought no answer.
 pub(super) fn fault(fault: Fault) -> DeliveryOutcome {
     match fault {
-        Fault::NotSent(cause) => DeliveryOutcome::Transient { cause },
-        Fault::Unanswered(cause) => DeliveryOutcome::Ambiguous { cause },
+        Fault::NotSent(cause) => DeliveryOutcome::Transient { cause: cause.text },
+        Fault::Unanswered(cause) => DeliveryOutcome::Ambiguous { cause: cause.text },
     }
 }
 
@@ -104,7 +104,7 @@ fn by_status(answer: &Answer) -> DeliveryOutcome {
         _ => {
             let seen = match &answer.body {
                 Ok(_) => "the body is not Slack's",
-                Err(cause) => cause,
+                Err(cause) => &cause.text,
             };
             ambiguous(&format!("HTTP {status}: {seen}"))
         }

@@ -1,11 +1,8 @@
 //! Configuration of the two Slack notifiers.
 
 use hotfix_core::model::Period;
+use hotfix_http::{ConfigError, HttpConfig, SecretSource};
 use serde::Deserialize;
-
-use crate::error::ConfigError;
-use crate::http::HttpConfig;
-use crate::secret::SecretSource;
 
 /// Where the Web API is.
 pub(super) const BASE_URL: &str = "https://slack.com/api/";

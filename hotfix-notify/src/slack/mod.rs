@@ -15,6 +15,9 @@
 //! `classify` holds the table of Slack's error codes. A code it does not know is tried twice: the first answer counts
 //! as transient, the second one for the same posting as permanent. After a restart one more try is made.
 
+/// How the notifiers call themselves.
+const USER_AGENT: &str = concat!("hotfix-notify/", env!("CARGO_PKG_VERSION"));
+
 mod card;
 mod classify;
 mod config;

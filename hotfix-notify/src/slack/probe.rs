@@ -2,12 +2,12 @@
 
 use hotfix_core::port::{Delivered, Posting, PostingKind, PostingProbe};
 use hotfix_core::{Error, ErrorKind, Result};
+use hotfix_http::Answer;
 use serde::Deserialize;
 
 use super::payload::EVENT_TYPE;
 use super::reply::code;
 use super::web_api::{SlackWebApi, root_of};
-use crate::http::{Answer, Fault};
 
 const OPERATION: &str = "notifier.find";
 const PAGE: &str = "200";
@@ -89,9 +89,7 @@ impl SlackWebApi {
         let request = self.read(place.method, &arguments);
         match self.send(request, PAGE_LIMIT).await {
             Ok(answer) => self.parse(&answer),
-            Err(Fault::NotSent(cause) | Fault::Unanswered(cause)) => {
-                Err(self.error(ErrorKind::Unavailable, cause))
-            }
+            Err(fault) => Err(self.error(ErrorKind::Unavailable, fault.into_cause().text)),
         }
     }
 

@@ -1,9 +1,8 @@
 //! Reads what the Web API answers. A refusal comes under HTTP 200, so that `ok` counts and the status does not.
 
 use hotfix_core::model::Period;
+use hotfix_http::{Answer, clamped};
 use serde::Deserialize;
-
-use crate::http::{Answer, clamped};
 
 const CODE_LIMIT: usize = 64;
 

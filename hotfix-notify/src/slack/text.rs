@@ -1,8 +1,7 @@
 //! Text escaped for Slack.
 
+use hotfix_http::Clean;
 use serde::Serialize;
-
-use crate::clean::Clean;
 
 /// Text in which Slack finds no markup of the angle-bracket kind. Made from [`Clean`] only, cut before it is escaped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -7,19 +7,19 @@ use hotfix_core::Result;
 use hotfix_core::port::{
     Delivered, DeliveryOutcome, Notifier, NotifierCapabilities, Offered, Posting, PostingKind, PostingProbe,
 };
+use hotfix_http::{Answer, ConfigError, Fault, Http, SecretSource, private_endpoint};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{RequestBuilder, Url};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::USER_AGENT;
 use super::card::Card;
 use super::classify::{self, Judged};
 use super::config::{SlackWebApiConfig, channel_id};
 use super::payload::{self, Reach};
 use super::strikes::{Strike, Strikes};
-use crate::error::{ConfigError, destination};
-use crate::http::{Answer, Fault, Http, endpoint};
+use crate::destination::destination;
 use crate::pace::Pace;
-use crate::secret::SecretSource;
 
 const TOKEN_FIELD: &str = "slack_web_api.token";
 const ANSWER_LIMIT: usize = 256 * 1024;
@@ -66,14 +66,17 @@ impl SlackWebApi {
         let name = name.as_deref().unwrap_or(&channel);
         Ok(Self {
             destination: destination("slack_web_api.name", "slack", name)?,
-            base: endpoint("slack_web_api.base_url", &format!("{}/", base_url.trim_end_matches('/')))?,
+            base: private_endpoint(
+                "slack_web_api.base_url",
+                &format!("{}/", base_url.trim_end_matches('/')),
+            )?,
             channel,
             token,
             posts: Pace::new(*pace, NonZeroU32::MIN),
             updates: Pace::new(*pace, NonZeroU32::MIN),
             reads: Pace::new(*pace, READ_BURST),
             strikes: Strikes::default(),
-            http: Http::new(http)?,
+            http: Http::new(http, USER_AGENT)?,
         })
     }
 
@@ -92,8 +95,7 @@ impl SlackWebApi {
     ) -> std::result::Result<Answer, Fault> {
         let token = self.token.fetch(TOKEN_FIELD, self.http.deadline()).await;
         let bearer = token.and_then(|token| bearer(&token));
-        let bearer = bearer.map_err(|error| Fault::NotSent(error.to_string()))?;
-        self.http.send(request.header(AUTHORIZATION, bearer), limit).await
+        self.http.send(request.header(AUTHORIZATION, bearer?), limit).await
     }
 
     fn method(&self, method: &str) -> Url {
@@ -126,7 +128,7 @@ impl SlackWebApi {
         if let Err(wait) = call.pace.admit() {
             return DeliveryOutcome::Throttled { wait: Some(wait) };
         }
-        let request = self.http.post(self.method(call.method), call.body);
+        let request = self.http.post_json(self.method(call.method), call.body);
         let outcome = match self.send(request, ANSWER_LIMIT).await {
             Ok(answer) => self.judge(posting, &answer),
             Err(fault) => classify::fault(fault),

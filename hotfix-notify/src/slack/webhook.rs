@@ -7,17 +7,16 @@ use hotfix_core::port::{
     DeliveryOutcome, Notifier, NotifierCapabilities, Offered, Posting, PostingKind, PostingProbe,
 };
 use hotfix_core::{Error, ErrorKind, Result};
+use hotfix_http::{ConfigError, Http, SecretSource, private_endpoint};
 use reqwest::Url;
 use secrecy::ExposeSecret;
 
 use super::card::Card;
 use super::config::SlackWebhookConfig;
-use super::{classify, payload};
-use crate::error::{ConfigError, destination};
-use crate::http::{Http, endpoint};
+use super::{USER_AGENT, classify, payload};
+use crate::destination::destination;
 use crate::pace::Pace;
 use crate::receipt::skipped;
-use crate::secret::SecretSource;
 
 const URL_FIELD: &str = "slack_webhook.url";
 const ANSWER_LIMIT: usize = 64 * 1024;
@@ -44,18 +43,18 @@ impl SlackWebhook {
         let mend = "set it to the URL of an incoming webhook of your Slack app";
         let missing = ConfigError::Missing { field: URL_FIELD, mend };
         let url = url.clone().ok_or(missing)?;
-        endpoint(URL_FIELD, url.read(URL_FIELD)?.expose_secret())?;
+        private_endpoint(URL_FIELD, url.read(URL_FIELD)?.expose_secret())?;
         Ok(Self {
             destination: destination("slack_webhook.name", "slack", name)?,
             url,
             pace: Pace::new(*pace, NonZeroU32::MIN),
-            http: Http::new(http)?,
+            http: Http::new(http, USER_AGENT)?,
         })
     }
 
     async fn url(&self) -> std::result::Result<Url, ConfigError> {
         let url = self.url.fetch(URL_FIELD, self.http.deadline()).await?;
-        endpoint(URL_FIELD, url.expose_secret())
+        private_endpoint(URL_FIELD, url.expose_secret())
     }
 
     async fn post(&self, posting: &Posting) -> DeliveryOutcome {
@@ -68,7 +67,7 @@ impl SlackWebhook {
         if let Err(wait) = self.pace.admit() {
             return DeliveryOutcome::Throttled { wait: Some(wait) };
         }
-        let request = self.http.post(url, payload::hook(&Card::of(posting)));
+        let request = self.http.post_json(url, payload::hook(&Card::of(posting)));
         match self.http.send(request, ANSWER_LIMIT).await {
             Ok(answer) => classify::webhook(&answer),
             Err(fault) => classify::fault(fault),

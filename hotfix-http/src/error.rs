@@ -1,10 +1,10 @@
-//! What can be wrong with the configuration of a notifier.
+//! What can be wrong with the configuration of a backend.
 
 use std::io;
 
 use crate::redact::redact;
 
-/// A configuration that no notifier can be built from. Names the field and the mend, never a value that may be a
+/// A configuration that no backend can be built from. Names the field and the mend, never a value that may be a
 /// secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -43,7 +43,7 @@ pub enum ConfigError {
         /// The variable.
         name: String,
     },
-    /// The system does not give what a notifier needs.
+    /// The system does not give what a backend needs.
     #[error("cannot set up {what}: {reason}")]
     Setup {
         /// What, such as `the HTTPS client`.
@@ -51,18 +51,4 @@ pub enum ConfigError {
         /// Why not.
         reason: String,
     },
-}
-
-#[cfg(any(feature = "console", feature = "slack"))]
-const NAMES: &str = "1 to 64 letters, digits and any of - _ .";
-
-/// Builds a destination's name in the outbox.
-#[cfg(any(feature = "console", feature = "slack"))]
-pub(crate) fn destination(field: &'static str, kind: &str, name: &str) -> Result<String, ConfigError> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if (1..=64).contains(&name.len()) && name.chars().all(allowed) && redact(name) == name {
-        return Ok(format!("{kind}:{name}"));
-    }
-    let allowed = format!("allowed are {NAMES}; it is shown to people and stored, so it holds no secret");
-    Err(ConfigError::Invalid { field, allowed })
 }

@@ -1,26 +1,26 @@
-//! One HTTP exchange with a deadline and a limit to the answer, and what is known when it fails.
+//! One HTTP exchange with a deadline and a limit to the answer.
 
-use std::error::Error;
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hotfix_core::model::Period;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Proxy, RequestBuilder, Response, Url};
+use reqwest::{Client, Method, Proxy, RequestBuilder, Response, Url};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
-use crate::clean::Clean;
 use crate::error::ConfigError;
+use crate::fault::{Cause, Fault};
 use crate::secret::SecretSource;
+use crate::tls::TlsConfig;
 
 const LONGEST_WAIT: Period = Period::from_mins(15);
 const SHORTEST_WAIT: Period = Period::from_secs(1);
-const CAUSE_LIMIT: usize = 240;
 
 /// How to reach a service over HTTPS.
 ///
-/// Redirects are never followed, and proxies named in the environment are ignored: a message goes where the
+/// Redirects are never followed, and proxies named in the environment are ignored: a request goes where the
 /// configuration says, or nowhere.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -31,47 +31,75 @@ pub struct HttpConfig {
     pub connect: Period,
     /// The URL of a proxy, if there is one. A secret, because it may hold a password.
     pub proxy: Option<SecretSource>,
+    /// Whom to trust and what to show.
+    pub tls: TlsConfig,
 }
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        Self { deadline: Period::from_secs(10), connect: Period::from_secs(3), proxy: None }
+        let (deadline, connect) = (Period::from_secs(10), Period::from_secs(3));
+        Self { deadline, connect, proxy: None, tls: TlsConfig::default() }
     }
 }
 
+/// How to get to a service when its name alone does not say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Route {
+    /// The address to connect to instead of what the name stands for.
+    pub address: Option<(String, SocketAddr)>,
+    /// What to speak.
+    pub protocol: Protocol,
+}
+
+/// What to speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2 without asking first, as gRPC does.
+    Http2,
+}
+
 /// A client for one service.
-pub(crate) struct Http {
+pub struct Http {
     client: Client,
     deadline: Duration,
 }
 
 /// What a service answered.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
+pub struct Answer {
+    /// The status.
+    pub status: u16,
     /// What `Retry-After` asks for, between a second and 15 minutes.
-    pub(crate) wait: Option<Period>,
+    pub wait: Option<Period>,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The body, or why it is not all there.
-    pub(crate) body: Result<Vec<u8>, String>,
-}
-
-/// Why there is no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// No byte of the request left: it surely had no effect.
-    NotSent(String),
-    /// The request left, or may have.
-    Unanswered(String),
+    pub body: Result<Vec<u8>, Cause>,
 }
 
 impl Http {
-    pub(crate) fn new(config: &HttpConfig) -> Result<Self, ConfigError> {
+    /// Builds a client that calls itself by the name.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the field that cannot work.
+    pub fn new(config: &HttpConfig, user_agent: &'static str) -> Result<Self, ConfigError> {
+        Self::by(config, user_agent, &Route::default())
+    }
+
+    /// As [`Http::new`], by another route.
+    ///
+    /// # Errors
+    /// As [`Http::new`].
+    pub fn by(config: &HttpConfig, user_agent: &'static str, route: &Route) -> Result<Self, ConfigError> {
         if config.connect >= config.deadline {
             let allowed = format!("must be shorter than http.deadline, which is {}", config.deadline);
             return Err(ConfigError::Invalid { field: "http.connect", allowed });
         }
         let builder = Client::builder()
-            .user_agent(concat!("hotfix-notify/", env!("CARGO_PKG_VERSION")))
+            .user_agent(user_agent)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
@@ -82,8 +110,16 @@ impl Http {
             Some(proxy) => builder.proxy(read_proxy(proxy)?),
             None => builder,
         };
-        let client = builder.build().map_err(|error| {
-            let (what, reason) = ("the HTTPS client", cause(error));
+        let builder = match &route.address {
+            Some((name, address)) => builder.resolve(name, *address),
+            None => builder,
+        };
+        let builder = match route.protocol {
+            Protocol::Http1 => builder.http1_only(),
+            Protocol::Http2 => builder.http2_prior_knowledge(),
+        };
+        let client = config.tls.apply(builder)?.build().map_err(|error| {
+            let (what, reason) = ("the HTTPS client", Cause::of(error).text);
             ConfigError::Setup { what, reason }
         })?;
         let deadline = config.deadline.to_duration();
@@ -91,54 +127,78 @@ impl Http {
     }
 
     /// Returns how long a whole exchange may take.
-    pub(crate) const fn deadline(&self) -> Duration {
+    #[must_use]
+    pub const fn deadline(&self) -> Duration {
         self.deadline
     }
 
     /// Begins a POST of JSON.
-    pub(crate) fn post(&self, url: Url, json: Vec<u8>) -> RequestBuilder {
+    pub fn post_json(&self, url: Url, json: Vec<u8>) -> RequestBuilder {
         let json_type = (reqwest::header::CONTENT_TYPE, "application/json; charset=utf-8");
         self.client.post(url).header(json_type.0, json_type.1).body(json)
     }
 
+    /// Begins a POST of a form.
+    pub fn post_form(&self, url: Url, fields: &[(&str, String)]) -> RequestBuilder {
+        self.client.post(url).form(fields)
+    }
+
+    /// Begins a request of another method, without a body.
+    pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.client.request(method, url)
+    }
+
     /// Begins a GET.
-    pub(crate) fn get(&self, url: Url) -> RequestBuilder {
+    pub fn get(&self, url: Url) -> RequestBuilder {
         self.client.get(url)
     }
 
     /// Sends the request and reads at most that many bytes of the answer's body.
-    pub(crate) async fn send(&self, request: RequestBuilder, limit: usize) -> Result<Answer, Fault> {
-        let response = request.timeout(self.deadline).send().await.map_err(fault)?;
+    ///
+    /// # Errors
+    /// [`Fault`] when there is no answer, saying whether a byte had left.
+    pub async fn send(&self, request: RequestBuilder, limit: usize) -> Result<Answer, Fault> {
+        self.send_within(request, limit, self.deadline).await
+    }
+
+    /// As [`Http::send`], with less time when that is asked for.
+    ///
+    /// # Errors
+    /// As [`Http::send`].
+    pub async fn send_within(
+        &self,
+        request: RequestBuilder,
+        limit: usize,
+        time: Duration,
+    ) -> Result<Answer, Fault> {
+        self.exchange(request, Limit::Refuse(limit), time).await
+    }
+
+    /// As [`Http::send_within`], but of a longer body it reads only the beginning.
+    ///
+    /// # Errors
+    /// As [`Http::send`].
+    pub async fn send_for_beginning(
+        &self,
+        request: RequestBuilder,
+        limit: usize,
+        time: Duration,
+    ) -> Result<Answer, Fault> {
+        self.exchange(request, Limit::Cut(limit), time).await
+    }
+
+    async fn exchange(&self, request: RequestBuilder, limit: Limit, time: Duration) -> Result<Answer, Fault> {
+        let mut response = request.timeout(time.min(self.deadline)).send().await.map_err(Fault::of)?;
         let status = response.status().as_u16();
-        let wait = retry_after(response.headers());
-        let body = read(response, limit).await;
-        Ok(Answer { status, wait, body })
+        let headers = std::mem::take(response.headers_mut());
+        let (wait, body) = (retry_after(&headers), read(response, limit).await);
+        Ok(Answer { status, wait, headers, body })
     }
 }
 
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Http").field("deadline", &self.deadline).finish_non_exhaustive()
-    }
-}
-
-/// Parses a URL that secrets are sent to: HTTPS, or plain HTTP to this host. Never shows the text.
-pub(crate) fn endpoint(field: &'static str, text: &str) -> Result<Url, ConfigError> {
-    let invalid = |allowed: &str| {
-        let allowed = allowed.to_owned();
-        ConfigError::Invalid { field, allowed }
-    };
-    let url = Url::parse(text).map_err(|error| invalid(&format!("must be a URL ({error})")))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid("must not hold a user name or a password"));
-    }
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-    let local = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if local => Ok(url),
-        _ => Err(invalid("must begin with https:// (http:// only to this host)")),
     }
 }
 
@@ -151,40 +211,26 @@ fn read_proxy(proxy: &SecretSource) -> Result<Proxy, ConfigError> {
     })
 }
 
-async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, String> {
+/// What to do about a body that is longer.
+#[derive(Clone, Copy)]
+enum Limit {
+    Refuse(usize),
+    Cut(usize),
+}
+
+async fn read(mut response: Response, limit: Limit) -> Result<Vec<u8>, Cause> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(cause)? {
-        if body.len() + chunk.len() > limit {
-            return Err(format!("the answer is longer than {limit} bytes"));
+    while let Some(chunk) = response.chunk().await.map_err(Cause::of)? {
+        match limit {
+            Limit::Refuse(limit) if body.len() + chunk.len() > limit => return Err(Cause::too_long(limit)),
+            Limit::Cut(limit) if body.len() + chunk.len() >= limit => {
+                body.extend_from_slice(&chunk[..limit - body.len()]);
+                return Ok(body);
+            }
+            _ => body.extend_from_slice(&chunk),
         }
-        body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-fn fault(error: reqwest::Error) -> Fault {
-    // A connection that was never made or a request that could not be built carried nothing.
-    if error.is_connect() || error.is_builder() {
-        Fault::NotSent(cause(error))
-    } else {
-        Fault::Unanswered(cause(error))
-    }
-}
-
-/// Returns the error and its causes on one line, without the URL.
-fn cause(error: reqwest::Error) -> String {
-    if error.is_timeout() {
-        let missing = if error.is_connect() { "no connection" } else { "no whole answer" };
-        return format!("{missing} in time");
-    }
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    Clean::line(&text).cut(CAUSE_LIMIT, str::len).as_str().to_owned()
 }
 
 /// Reads `Retry-After` as seconds or as a date, which is compared with the answer's own `Date`: the clocks of the two
@@ -204,7 +250,8 @@ fn retry_after(headers: &HeaderMap) -> Option<Period> {
 }
 
 /// Returns the wait, at least a second and at most 15 minutes.
-pub(crate) fn clamped(wait: Period) -> Period {
+#[must_use]
+pub fn clamped(wait: Period) -> Period {
     wait.clamp(SHORTEST_WAIT, LONGEST_WAIT)
 }
 
@@ -238,28 +285,11 @@ mod tests {
     }
 
     #[test]
-    fn secrets_travel_only_by_https_or_within_the_host() {
-        for good in
-            ["https://slack.com/api/", "http://127.0.0.1:8080/", "http://[::1]/", "http://localhost/x"]
-        {
-            assert!(endpoint("f", good).is_ok(), "{good}");
-        }
-        for (bad, message) in [
-            ("http://slack.com/", "f is not valid: must begin with https:// (http:// only to this host)"),
-            ("file:///etc/passwd", "f is not valid: must begin with https:// (http:// only to this host)"),
-            ("https://u:canary@h/", "f is not valid: must not hold a user name or a password"),
-            ("canary", "f is not valid: must be a URL (relative URL without a base)"),
-        ] {
-            assert_eq!(endpoint("f", bad).unwrap_err().to_string(), message);
-        }
-    }
-
-    #[test]
     fn the_connection_must_have_less_time_than_the_whole() {
         let connect = Period::from_secs(10);
         let config = HttpConfig { connect, ..HttpConfig::default() };
         assert_eq!(
-            Http::new(&config).unwrap_err().to_string(),
+            Http::new(&config, "test").unwrap_err().to_string(),
             "http.connect is not valid: must be shorter than http.deadline, which is 10s"
         );
     }

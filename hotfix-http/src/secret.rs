@@ -65,7 +65,10 @@ impl fmt::Debug for SecretSource {
 
 impl SecretSource {
     /// Reads the secret; blocks for as long as a file takes.
-    pub(crate) fn read(&self, field: &'static str) -> Result<SecretString, ConfigError> {
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the field and the place that holds no secret.
+    pub fn read(&self, field: &'static str) -> Result<SecretString, ConfigError> {
         let secret = match self {
             Self::File(path) => read_file(field, path)?,
             Self::Env(name) => read_env(field, name)?,
@@ -80,11 +83,10 @@ impl SecretSource {
     }
 
     /// Reads the secret without blocking the caller's thread, and no longer than that.
-    pub(crate) async fn fetch(
-        &self,
-        field: &'static str,
-        patience: Duration,
-    ) -> Result<SecretString, ConfigError> {
+    ///
+    /// # Errors
+    /// As [`SecretSource::read`], and when the file takes longer.
+    pub async fn fetch(&self, field: &'static str, patience: Duration) -> Result<SecretString, ConfigError> {
         let Self::File(path) = self else {
             return self.read(field);
         };
@@ -132,15 +134,15 @@ mod tests {
         assert_eq!(read(&parse(&json).unwrap()), "from-file");
         assert_eq!(read(&parse("\"literal\"").unwrap()), "literal");
         // Cargo sets this one for every test.
-        assert_eq!(read(&parse("{\"env\":\"CARGO_PKG_NAME\"}").unwrap()), "hotfix-notify");
+        assert_eq!(read(&parse("{\"env\":\"CARGO_PKG_NAME\"}").unwrap()), "hotfix-http");
     }
 
     #[test]
     fn what_cannot_be_read_names_the_field_and_the_place() {
         let message = |json: &str| parse(json).unwrap().read("slack.token").unwrap_err().to_string();
         assert_eq!(
-            message("{\"env\":\"HOTFIX_NOTIFY_UNSET\"}"),
-            "slack.token: the environment variable HOTFIX_NOTIFY_UNSET is not set or not UTF-8"
+            message("{\"env\":\"HOTFIX_HTTP_UNSET\"}"),
+            "slack.token: the environment variable HOTFIX_HTTP_UNSET is not set or not UTF-8"
         );
         assert_eq!(
             message("{\"file\":\"/nonexistent/secret\"}"),
