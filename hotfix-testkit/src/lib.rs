@@ -5,3 +5,5 @@ pub mod conformance;
 pub mod explore;
 pub mod fault;
 pub mod http;
+#[cfg(feature = "monitoring")]
+pub mod monitoring;

@@ -23,6 +23,18 @@ pub(crate) const CC: Tool = Tool {
     check: &["--version"],
     needed_for: "libgit2 and SQLite are built with it",
 };
+pub(crate) const PROMETHEUS: Tool = Tool {
+    program: "prometheus",
+    package: "prometheus",
+    check: &["--version"],
+    needed_for: "hotfix-metrics is tested with the real one, and its rules with its promtool",
+};
+pub(crate) const ALERTMANAGER: Tool = Tool {
+    program: "prometheus-alertmanager",
+    package: "prometheus-alertmanager",
+    check: &["--version"],
+    needed_for: "silences are tested with the real one",
+};
 pub(crate) const NGINX: Tool = Tool {
     program: "nginx",
     package: "nginx-light",

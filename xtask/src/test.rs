@@ -11,10 +11,12 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("custom_backend", &[]),
     ("hotfix", &["--help"]),
     ("quickstart", &[]),
+    ("alert_rules", &["istio"]),
+    ("prometheus_verify", &[]),
 ];
 
 pub(crate) fn run() -> Result<(), String> {
-    setup::need(&[setup::GIT, setup::CC])?;
+    setup::need(&[setup::GIT, setup::CC, setup::PROMETHEUS, setup::ALERTMANAGER])?;
     Run::cargo(&["fmt", "--all", "--check"]).go()?;
     Run::cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]).go()?;
     Run::cargo(&["doc", "--workspace", "--no-deps", "--all-features"])

@@ -1,0 +1,50 @@
+//! The real Alertmanager.
+
+use std::io;
+use std::net::SocketAddr;
+
+use super::program::Program;
+
+/// A running Alertmanager that notifies nobody. Dropping it ends it and removes everything it stored.
+#[derive(Debug)]
+pub struct RealAlertmanager {
+    program: Program,
+    address: SocketAddr,
+}
+
+const CONFIGURATION: &str = r#"{"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}"#;
+
+impl RealAlertmanager {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// When the program is not there, or does not start.
+    pub async fn start() -> io::Result<Self> {
+        let program = Program::start(
+            &["prometheus-alertmanager", "alertmanager"],
+            |folder| std::fs::write(folder.join("alertmanager.yml"), CONFIGURATION),
+            |folder| {
+                vec![
+                    format!("--config.file={}", folder.join("alertmanager.yml").display()),
+                    format!("--storage.path={}", folder.join("data").display()),
+                    "--web.listen-address=127.0.0.1:0".to_owned(),
+                    "--cluster.listen-address=".to_owned(),
+                ]
+            },
+        )?;
+        let address = program.address().await?;
+        Ok(Self { program, address })
+    }
+
+    /// Returns its URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Returns its log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.program.log()
+    }
+}
