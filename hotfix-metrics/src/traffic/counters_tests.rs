@@ -1,0 +1,178 @@
+//! Answers of all kinds, and what is counted of them.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::traffic::{LabelsConfig, TrafficConfig};
+
+/// One series: its labels, and its samples as seconds and value.
+type Written<'a> = (&'a str, &'a [(i64, f64)]);
+
+fn answer(series: &[Written<'_>]) -> Arc<Answer> {
+    let result = series.iter().map(|(labels, samples)| {
+        let labels = labels.split(',').map(|label| label.split_once('=').unwrap());
+        let metric: serde_json::Map<_, _> =
+            labels.map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+        let values: Vec<_> = samples.iter().map(|(at, value)| json!([at, value.to_string()])).collect();
+        json!({"metric": metric, "values": values})
+    });
+    parse(result.collect())
+}
+
+fn parse(result: Vec<Value>) -> Arc<Answer> {
+    let body = json!({"status": "success", "data": {"resultType": "matrix", "result": result}});
+    Arc::new(Answer::parse(body.to_string().as_bytes()).unwrap())
+}
+
+fn bound(millis: u64) -> LatencyBound {
+    LatencyBound::from_micros(millis * 1000).unwrap()
+}
+
+fn with<T>(config: &TrafficConfig, answer: Arc<Answer>, read: impl FnOnce(&Counters<'_>) -> T) -> T {
+    let reading = Reading::new(config).unwrap();
+    let slots = ["blue".parse().unwrap(), "green".parse().unwrap()];
+    let answers = [(&reading.parts[0].meaning, answer)];
+    read(&Counters::new(&reading, &"production/shop".parse().unwrap(), &slots, &answers))
+}
+
+/// Slot and name, seconds, requests, errors and slower requests.
+type Row = (String, i64, f64, Option<f64>, Vec<f64>);
+
+fn newest(answer: Arc<Answer>, bounds: &[LatencyBound]) -> Vec<Row> {
+    let series = with(&TrafficConfig::default(), answer, |counters| counters.newest(bounds));
+    let row = |series: CounterSeries| {
+        let name = format!("{}{}", series.slot, series.series);
+        let slow = series.slow.into_values().collect();
+        (name, series.at.timestamp(), series.requests, series.errors, slow)
+    };
+    series.into_iter().map(row).collect()
+}
+
+const OK: &str = "__name__=http_requests_total,code=200,pod=a,slot=blue";
+const BAD: &str = "__name__=http_requests_total,code=503,pod=a,slot=blue";
+
+fn name(slot: &str) -> String {
+    format!("{slot}{{pod=\"a\",slot=\"{slot}\"}}")
+}
+
+#[test]
+fn the_statuses_of_an_instance_are_one_counter() {
+    let found = newest(answer(&[(OK, &[(15, 5.0), (30, 7.0)]), (BAD, &[(30, 2.0)])]), &[]);
+    assert_eq!(found, [(name("blue"), 30, 9.0, Some(2.0), vec![])]);
+    assert_eq!(newest(answer(&[(OK, &[(15, 5.0)])]), &[]), [(name("blue"), 15, 5.0, None, vec![])]);
+}
+
+#[test]
+fn slots_that_were_not_asked_for_and_metrics_that_mean_nothing_are_left_out() {
+    let stray = "__name__=http_requests_total,code=200,pod=a,slot=red";
+    let other = "__name__=http_request_duration_seconds_sum,pod=a,slot=blue";
+    assert_eq!(newest(answer(&[(stray, &[(15, 5.0)]), (other, &[(15, 5.0)])]), &[]), []);
+}
+
+#[test]
+fn what_was_counted_before_a_restart_is_told_too() {
+    let series: [Written<'_>; 2] =
+        [(OK, &[(15, 50.0), (30, 60.0), (45, 4.0), (60, 9.0)]), (BAD, &[(30, 3.0), (60, 1.0)])];
+    let found = newest(answer(&series), &[]);
+    assert_eq!(
+        found,
+        [(name("blue"), 30, 63.0, Some(3.0), vec![]), (name("blue"), 60, 10.0, Some(1.0), vec![])]
+    );
+}
+
+#[test]
+fn a_restart_under_another_status_is_seen() {
+    let found = newest(answer(&[(BAD, &[(15, 5.0)]), (OK, &[(30, 6.0)])]), &[]);
+    assert_eq!(found, [(name("blue"), 15, 5.0, Some(5.0), vec![]), (name("blue"), 30, 6.0, None, vec![])]);
+}
+
+#[test]
+fn a_status_that_is_no_longer_told_takes_nothing_away() {
+    let found = newest(answer(&[(OK, &[(15, 50.0), (30, 60.0)]), (BAD, &[(15, 3.0)])]), &[]);
+    assert_eq!(found, [(name("blue"), 30, 63.0, Some(3.0), vec![])]);
+}
+
+#[test]
+fn slower_requests_are_counted_where_there_is_a_bucket() {
+    let bucket = |le: &str| format!("__name__=http_request_duration_seconds_bucket,le={le},pod=a,slot=blue");
+    let (quarter, one, all) = (bucket("0.25"), bucket("1.0"), bucket("+Inf"));
+    let found = newest(
+        answer(&[(OK, &[(30, 10.0)]), (&quarter, &[(30, 4.0)]), (&one, &[(30, 9.0)]), (&all, &[(30, 10.0)])]),
+        &[bound(250), bound(300), bound(1000)],
+    );
+    assert_eq!(found, [(name("blue"), 30, 10.0, None, vec![6.0, 1.0])]);
+}
+
+#[test]
+fn a_histogram_that_misses_the_bound_for_one_status_tells_nothing() {
+    let bucket = |le: &str, code: &str| {
+        format!("__name__=http_request_duration_seconds_bucket,code={code},le={le},pod=a,slot=blue")
+    };
+    let (known, all, other) = (bucket("0.25", "200"), bucket("+Inf", "200"), bucket("+Inf", "503"));
+    let found = newest(
+        answer(&[(OK, &[(30, 10.0)]), (&known, &[(30, 4.0)]), (&all, &[(30, 10.0)]), (&other, &[(30, 1.0)])]),
+        &[bound(250)],
+    );
+    assert_eq!(found, [(name("blue"), 30, 10.0, None, vec![])]);
+}
+
+#[test]
+fn a_native_histogram_counts_requests_and_slower_ones() {
+    let config = TrafficConfig { convention: crate::Convention::OpenTelemetry, ..TrafficConfig::default() };
+    let series = |code: &str, count: &str| {
+        let buckets = json!([[0, "0.125", "0.25", "3"], [0, "0.5", "1", "2"]]);
+        json!({"metric": {"__name__": "http_server_request_duration_seconds", "http_response_status_code": code, "slot": "blue"},
+            "histograms": [[30, {"count": count, "sum": "1", "buckets": buckets}]]})
+    };
+    let found = with(&config, parse(vec![series("200", "5"), series("500", "5")]), |counters| {
+        counters.newest(&[bound(250), bound(300)])
+    });
+    let [found] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((found.requests, found.errors), (10.0, Some(5.0)));
+    assert_eq!(found.slow, BTreeMap::from([(bound(250), 4.0)]));
+}
+
+#[test]
+fn a_histogram_beside_its_native_twin_counts_once() {
+    let config = TrafficConfig { convention: crate::Convention::OpenTelemetry, ..TrafficConfig::default() };
+    let name = "http_server_request_duration_seconds";
+    let found = with(
+        &config,
+        parse(vec![
+            json!({"metric": {"__name__": name, "slot": "blue"}, "histograms": [[30, {"count": "5", "sum": "1"}]]}),
+            json!({"metric": {"__name__": format!("{name}_count"), "slot": "blue"}, "values": [[30, "5"]]}),
+        ]),
+        |counters| counters.newest(&[]),
+    );
+    assert_eq!((found.len(), found[0].requests), (1, 5.0));
+}
+
+#[test]
+fn labels_that_only_the_counter_has_are_added_up() {
+    let labels = LabelsConfig { ignore: Some(vec!["route".to_owned()]), ..LabelsConfig::default() };
+    let config = TrafficConfig { labels, ..TrafficConfig::default() };
+    let route = |route: &str| format!("__name__=http_requests_total,code=200,pod=a,route={route},slot=blue");
+    let (cart, pay) = (route("cart"), route("pay"));
+    let found = with(&config, answer(&[(&cart, &[(30, 4.0)]), (&pay, &[(30, 5.0)])]), |c| c.newest(&[]));
+    assert_eq!((found.len(), found[0].requests), (1, 9.0));
+}
+
+#[test]
+fn the_history_is_what_happened_in_each_known_interval() {
+    let bucket = |le: &str| format!("__name__=http_request_duration_seconds_bucket,le={le},pod=a,slot=blue");
+    let (quarter, all) = (bucket("0.25"), bucket("+Inf"));
+    let times = |values: [f64; 5]| [0, 15, 30, 60, 75].into_iter().zip(values).collect::<Vec<_>>();
+    let history = with(
+        &TrafficConfig::default(),
+        answer(&[
+            (OK, &times([10.0, 20.0, 30.0, 40.0, 5.0])),
+            // Born in the second interval; the fourth one is not known; then the instance starts anew.
+            (BAD, &[(30, 2.0), (60, 9.0), (75, 1.0)]),
+            (&quarter, &times([8.0, 17.0, 26.0, 33.0, 2.0])),
+            (&all, &times([10.0, 20.0, 32.0, 49.0, 6.0])),
+        ]),
+        |counters| counters.history(15_000),
+    );
+    assert_eq!(history.errors, [0, 2, 1]);
+    assert_eq!(history.latency, [LatencyBucket { bound: bound(250), slower: vec![1, 3, 4], of: 28 }]);
+}

@@ -1,0 +1,8 @@
+//! The backends against real programs and scripted servers.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its fixtures too")]
+
+mod conformance;
+mod instance;
+mod refusals;
+mod scraped;
+mod stage;
