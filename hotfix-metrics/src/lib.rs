@@ -1,9 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod probe;
 mod prometheus;
 mod promql;
 mod traffic;
 
+pub use probe::{
+    Ask, Endpoint, EndpointEvidence, Health, HttpAsk, Probe, ProbeConfig, ProbeEvidence, ProbeFailure,
+    ProbeFailureKind, Redirects,
+};
 pub use prometheus::{
     Answer, Bucket, Histogram, Prometheus, PrometheusConfig, Quantile, Refusal, Sample, Series,
     TrafficReport, Unreadable,

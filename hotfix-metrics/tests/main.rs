@@ -3,6 +3,8 @@
 
 mod conformance;
 mod instance;
+mod probes;
 mod refusals;
 mod scraped;
 mod stage;
+mod tls;

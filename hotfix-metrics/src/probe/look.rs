@@ -1,0 +1,115 @@
+//! One look at one endpoint, timed and judged.
+
+use std::fmt;
+use std::time::Duration;
+
+use hotfix_core::model::{Period, Timestamp};
+use hotfix_http::{Cause, CauseKind, Clean, ConfigError};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::grpc::GrpcLook;
+use super::http::HttpLook;
+use super::{Ask, Endpoint, ProbeConfig, ProbeFailure, ProbeFailureKind};
+
+const BODY_SHOWN: usize = 2048;
+
+/// A look that can be taken.
+#[derive(Debug)]
+pub(super) struct Look {
+    way: Way,
+    timeout: Duration,
+    latency_limit: Option<Period>,
+}
+
+#[derive(Debug)]
+enum Way {
+    Http(HttpLook),
+    Tcp(String),
+    Grpc(GrpcLook),
+}
+
+/// Why a look failed, before it is known when and after how long.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) kind: ProbeFailureKind,
+    pub(super) cause: String,
+    pub(super) body: Option<Vec<u8>>,
+}
+
+impl Seen {
+    pub(super) fn new(kind: ProbeFailureKind, cause: impl Into<String>) -> Self {
+        Self { kind, cause: cause.into(), body: None }
+    }
+
+    pub(super) fn with_body(self, body: &[u8]) -> Self {
+        Self { body: (!body.is_empty()).then(|| body.to_vec()), ..self }
+    }
+}
+
+impl From<Cause> for Seen {
+    fn from(cause: Cause) -> Self {
+        let kind = match cause.kind {
+            CauseKind::Timeout => ProbeFailureKind::Timeout,
+            CauseKind::CertificateExpired => ProbeFailureKind::CertificateExpired,
+            CauseKind::CertificateInvalid => ProbeFailureKind::CertificateInvalid,
+            CauseKind::Configuration => ProbeFailureKind::Configuration,
+            _ => ProbeFailureKind::Connection,
+        };
+        Self::new(kind, cause.text)
+    }
+}
+
+impl Look {
+    pub(super) fn new(config: &ProbeConfig, endpoint: &Endpoint) -> Result<Self, ConfigError> {
+        let way = match &config.ask {
+            Ask::Http(ask) => Way::Http(HttpLook::new(config, ask, endpoint)?),
+            Ask::Tcp => Way::Tcp(
+                endpoint.instance.map_or_else(|| endpoint.at.clone(), |instance| instance.to_string()),
+            ),
+            Ask::Grpc { service } => Way::Grpc(GrpcLook::new(config, service, endpoint)?),
+        };
+        Ok(Self { way, timeout: config.timeout.to_duration(), latency_limit: config.latency_limit })
+    }
+
+    /// Looks, and returns how long it took if all was well.
+    pub(super) async fn at(&self, at: Timestamp) -> Result<Period, ProbeFailure> {
+        let began = Instant::now();
+        let seen = match tokio::time::timeout(self.timeout, self.seen()).await {
+            Ok(seen) => seen,
+            Err(_elapsed) => Err(Seen::new(ProbeFailureKind::Timeout, "no whole answer in time")),
+        };
+        let took = Period::from_millis(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let late = self.latency_limit.filter(|limit| took > *limit);
+        let seen = seen.and_then(|()| match late {
+            Some(limit) => {
+                Err(Seen::new(ProbeFailureKind::TooSlow, format!("took {took} instead of at most {limit}")))
+            }
+            None => Ok(()),
+        });
+        seen.map(|()| took).map_err(|Seen { kind, cause, body }| {
+            let body = body.map(|body| {
+                let text = Clean::lines(&String::from_utf8_lossy(&body));
+                text.cut(BODY_SHOWN, str::len).as_str().to_owned()
+            });
+            ProbeFailure { at, took, kind, cause, body }
+        })
+    }
+
+    async fn seen(&self) -> Result<(), Seen> {
+        match &self.way {
+            Way::Http(look) => look.seen(self.timeout).await,
+            Way::Grpc(look) => look.seen(self.timeout).await,
+            Way::Tcp(address) => match TcpStream::connect(address).await {
+                Ok(_connection) => Ok(()),
+                Err(error) => Err(Seen::new(ProbeFailureKind::Connection, error.to_string())),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.cause)
+    }
+}

@@ -1,0 +1,99 @@
+//! Health checks from outside: HTTP(S), TCP and gRPC, by the front door or of each instance.
+
+mod config;
+mod evidence;
+mod grpc;
+mod http;
+mod look;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use hotfix_core::port::Clock;
+use hotfix_http::ConfigError;
+use tokio::time::{Instant, MissedTickBehavior};
+
+pub use config::{Ask, Endpoint, HttpAsk, ProbeConfig, Redirects};
+pub use evidence::{EndpointEvidence, Health, ProbeEvidence, ProbeFailure, ProbeFailureKind};
+use look::Look;
+
+/// Looks at the endpoints of a service.
+///
+/// It is evidence and no more: what follows from it is for whoever asked.
+#[derive(Debug)]
+pub struct Probe {
+    name: String,
+    looks: Vec<(Endpoint, Look)>,
+    clock: Arc<dyn Clock>,
+    interval: Duration,
+    duration: Duration,
+    threshold: u32,
+}
+
+impl Probe {
+    /// Builds a probe. Nothing is sent yet, and secrets are read when they are.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the field that cannot work.
+    pub fn new(config: &ProbeConfig, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        let invalid = |field, allowed: &str| Err(ConfigError::Invalid { field, allowed: allowed.to_owned() });
+        if config.endpoints.is_empty() {
+            return Err(ConfigError::Missing { field: "probe.endpoints", mend: "name at least one" });
+        }
+        if config.failure_threshold == 0 {
+            return invalid("probe.failure_threshold", "must be at least 1");
+        }
+        if config.interval.as_millis() == 0 || config.timeout.as_millis() == 0 {
+            return invalid("probe.interval", "must be longer than 0s, and so must probe.timeout");
+        }
+        let look = |endpoint: &Endpoint| Ok((endpoint.clone(), Look::new(config, endpoint)?));
+        Ok(Self {
+            name: config.name.clone(),
+            looks: config.endpoints.iter().map(look).collect::<Result<_, ConfigError>>()?,
+            clock,
+            interval: config.interval.to_duration(),
+            duration: config.duration.to_duration(),
+            threshold: config.failure_threshold,
+        })
+    }
+
+    /// Looks once at each endpoint, at all of them at the same time.
+    ///
+    /// *Cancellation*: leaves nothing.
+    pub async fn look(&self) -> ProbeEvidence {
+        let mut evidence = self.nothing();
+        self.add_look(&mut evidence).await;
+        evidence
+    }
+
+    /// Looks again and again for the configured duration, or until an endpoint is unhealthy. A look that takes longer
+    /// than the interval delays the next one.
+    ///
+    /// *Cancellation*: leaves nothing, and loses what was seen.
+    pub async fn watch(&self) -> ProbeEvidence {
+        let mut evidence = self.nothing();
+        let end = Instant::now() + self.duration;
+        let mut tick = tokio::time::interval(self.interval);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            self.add_look(&mut evidence).await;
+            if evidence.health() == Health::Unhealthy || Instant::now() + self.interval > end {
+                return evidence;
+            }
+        }
+    }
+
+    fn nothing(&self) -> ProbeEvidence {
+        let endpoints = self.looks.iter().map(|(endpoint, _)| EndpointEvidence::new(endpoint.clone()));
+        ProbeEvidence { name: self.name.clone(), endpoints: endpoints.collect() }
+    }
+
+    async fn add_look(&self, evidence: &mut ProbeEvidence) {
+        let seen = join_all(self.looks.iter().map(|(_, look)| look.at(self.clock.now()))).await;
+        for (endpoint, seen) in evidence.endpoints.iter_mut().zip(seen) {
+            endpoint.add(seen, self.threshold);
+        }
+    }
+}
