@@ -1,10 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+mod alert;
 mod probe;
 mod prometheus;
 mod promql;
 mod traffic;
 
+pub use alert::{
+    AlertRule, Alerting, Alertmanager, AlertmanagerConfig, AlertsConfig, Matcher, ReleaseWatch, RuleGroup,
+    Silence, SilenceId,
+};
 pub use probe::{
     Ask, Endpoint, EndpointEvidence, Health, HttpAsk, Probe, ProbeConfig, ProbeEvidence, ProbeFailure,
     ProbeFailureKind, Redirects,

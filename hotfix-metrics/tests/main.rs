@@ -1,10 +1,12 @@
 //! The backends against real programs and scripted servers.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its fixtures too")]
 
+mod alerts;
 mod conformance;
 mod instance;
 mod probes;
 mod refusals;
 mod scraped;
+mod silences;
 mod stage;
 mod tls;
