@@ -1,6 +1,7 @@
-//! What the benchmarks and the comparisons run on: a generated repository, a small shop on the reference backends, and
+//! What the benchmarks and the comparisons run on: a generated repository, answers of Prometheus, a small shop on the reference backends, and
 //! how a run of it is driven without waiting.
 
+pub mod answer;
 mod failure;
 pub mod journal;
 pub mod program;

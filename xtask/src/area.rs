@@ -12,6 +12,7 @@ pub(crate) enum Area {
     Local,
     Notify,
     Judge,
+    Metrics,
 }
 
 /// What takes long.
@@ -22,13 +23,14 @@ pub(crate) enum Long {
 }
 
 impl Area {
-    const ALL: [(&'static str, Self); 6] = [
+    const ALL: [(&'static str, Self); 7] = [
         ("engine", Self::Engine),
         ("git", Self::Git),
         ("store", Self::Store),
         ("local", Self::Local),
         ("notify", Self::Notify),
         ("judge", Self::Judge),
+        ("metrics", Self::Metrics),
     ];
 
     pub(crate) fn names() -> String {
@@ -61,6 +63,7 @@ impl Area {
             Self::Store => Some("hotfix-store"),
             Self::Local => Some("hotfix-local"),
             Self::Notify => Some("hotfix-notify"),
+            Self::Metrics => Some("hotfix-metrics"),
         }
     }
 
@@ -68,6 +71,7 @@ impl Area {
         match (self, long) {
             (Self::Judge, Long::Compare) => &[setup::GIT, setup::CC, setup::PYTHON],
             (Self::Local, Long::Compare) => &[setup::GIT, setup::CC, setup::NGINX, setup::WRK],
+            (Self::Metrics, Long::Prove) => &[setup::CC, setup::PROMETHEUS, setup::ALERTMANAGER],
             _ => &[setup::GIT, setup::CC],
         }
     }

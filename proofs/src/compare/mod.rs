@@ -7,6 +7,8 @@ mod git;
 mod judge;
 mod kayenta;
 mod local;
+mod memory;
+mod metrics;
 pub mod part;
 mod store;
 
@@ -17,7 +19,7 @@ use case::Case;
 
 /// What `compare --help` says.
 pub const HELP: &str = "\
-compare [AREA]...    areas: engine, git, store, local, notify, judge; none named means all
+compare [AREA]...    areas: engine, git, store, local, notify, judge, metrics; none named means all
 
 Prints one line a case:
 
@@ -35,7 +37,7 @@ scipy for the area judge.
 
 Fails when something could not be measured or gave a wrong result. A missed goal is no failure.";
 
-const AREAS: [&str; 6] = ["engine", "git", "store", "local", "notify", "judge"];
+const AREAS: [&str; 7] = ["engine", "git", "store", "local", "notify", "judge", "metrics"];
 
 /// Measures the areas named, or all. Goes on after a failure.
 ///
@@ -61,6 +63,7 @@ fn measure(area: &str) -> Result<(), Failure> {
         "store" => store::measure(print),
         "local" => local::measure(print),
         "judge" => judge::measure(|line| say(&format!("compare judge {line}"))),
+        "metrics" => metrics::measure(print),
         _ => {
             say(&format!("compare {area}: no case"));
             Ok(())

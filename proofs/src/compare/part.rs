@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hotfix_benches::Failure;
 
-use super::{engine, local};
+use super::{engine, local, metrics};
 
 /// Runs a part to its end.
 ///
@@ -18,6 +18,7 @@ pub fn run(name: &str, arguments: &[&str]) -> Result<(), Failure> {
         }
         ("agent", [state, parent]) => local::agent::serve(Path::new(state), parent.parse()?),
         ("waiting-runs", [count, store]) => engine::waiting::hold(count.parse()?, store.parse()?),
+        ("answer-memory", [parser]) => metrics::hold(parser.parse()?),
         _ => Err(Failure::new(format!("no part {name} takes {arguments:?}"))),
     }
 }

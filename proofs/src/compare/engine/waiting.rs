@@ -22,6 +22,7 @@ use hotfix_store::SqliteStore;
 use super::willing::{WillingDeployer, WillingSource};
 use crate::compare::case::{Case, Figure};
 use crate::compare::clock::Stopwatch;
+use crate::compare::memory::resident;
 use crate::say;
 
 /// How many runs wait.
@@ -109,13 +110,6 @@ fn plan_for(shop: &Shop, number: usize) -> Result<Plan, Failure> {
     let mut request = request()?;
     request.service = ServiceName::new(service_name(number))?;
     shop.plan(&request, &brisk_policy(LOOK)?)
-}
-
-/// The memory of this process that is in use, in bytes.
-fn resident() -> Result<usize, Failure> {
-    let text = std::fs::read_to_string("/proc/self/statm")?;
-    let pages = text.split_whitespace().nth(1).ok_or_else(|| Failure::new("statm has no second number"))?;
-    Ok(pages.parse::<usize>()? * rustix::param::page_size())
 }
 
 impl Journals {
