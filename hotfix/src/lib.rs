@@ -12,6 +12,8 @@ pub use hotfix_engine::{
 pub use hotfix_git as git;
 #[cfg(feature = "local")]
 pub use hotfix_local as local;
+#[cfg(feature = "prometheus")]
+pub use hotfix_metrics as metrics;
 #[cfg(any(feature = "console", feature = "slack"))]
 pub use hotfix_notify as notify;
 #[cfg(feature = "sqlite")]
