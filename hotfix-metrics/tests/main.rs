@@ -4,6 +4,7 @@
 mod alerts;
 mod conformance;
 mod instance;
+mod native;
 mod probes;
 mod refusals;
 mod scraped;
