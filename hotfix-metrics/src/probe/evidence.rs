@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use hotfix_core::model::{Period, Timestamp};
+use hotfix_core::model::{Fault, Period, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Endpoint;
@@ -106,6 +106,24 @@ impl ProbeEvidence {
     }
 }
 
+impl ProbeEvidence {
+    /// Returns the unhealthy endpoints as what is wrong with instances, for a decision that rests on metrics too: see
+    /// [`Verification::observe`](hotfix_core::decide::Verification::observe).
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        let unhealthy = self.endpoints.iter().filter(|endpoint| endpoint.health == Health::Unhealthy);
+        let fault = |seen: &EndpointEvidence| Fault::ReadinessLost {
+            instance: seen.endpoint.instance.map_or_else(|| seen.endpoint.at.clone(), |at| at.to_string()),
+            reason: format!(
+                "{}: {}",
+                self.name,
+                seen.first_failure.as_ref().map_or("failed", |first| &first.cause)
+            ),
+        };
+        unhealthy.map(fault).collect()
+    }
+}
+
 impl EndpointEvidence {
     pub(super) const fn new(endpoint: Endpoint) -> Self {
         Self {
@@ -188,6 +206,28 @@ mod tests {
         );
         let text = serde_json::to_string(&evidence).unwrap();
         assert_eq!(serde_json::from_str::<ProbeEvidence>(&text).unwrap(), evidence);
+    }
+
+    #[test]
+    fn unhealthy_instances_and_metrics_meet_in_one_decision() {
+        use hotfix_core::decide::{Gate, Verification};
+        use hotfix_core::model::{Counts, Dispersion, Ruling, Sample, VerificationRules};
+
+        let instance = Some("10.1.2.3:8080".parse().unwrap());
+        let mut seen = EndpointEvidence::new(Endpoint { instance, ..Endpoint::new("http://shop/healthz") });
+        seen.add(Err(failure()), 1);
+        let evidence = ProbeEvidence { name: "smoke".into(), endpoints: vec![seen] };
+        let mut rollout =
+            Verification::new(&VerificationRules::default(), Gate::at(10).unwrap(), 0, Dispersion::NONE)
+                .unwrap();
+        let (canary, baseline) = (Counts::new(100, 0).unwrap(), Counts::new(900, 0).unwrap());
+        let sample = Sample::counted(Timestamp::UNIX_EPOCH, canary, baseline);
+        let (_, ruling) = rollout.observe(&sample, &evidence.faults());
+        assert!(matches!(ruling, Ruling::RollBack { .. }), "{ruling}");
+        assert_eq!(
+            ruling.to_string(),
+            "roll back: canary instance 10.1.2.3:8080 is no longer ready: smoke: status 503 instead of 200 to 299"
+        );
     }
 
     #[test]
