@@ -100,7 +100,7 @@ fn slow_answers_roll_back_without_a_single_error() {
     let answer = judged(&case(json!([{ "over": "250ms" }, { "over": "1s", "phi": 1.5 }])));
     assert_eq!(answer["decision"], "roll_back");
     let text = answer["text"].as_str().unwrap();
-    let seen = "roll back: canary 0 errors in 225 requests against 0 in 2025, 36 of 225 over 1s against 21 of 2025 (";
+    let seen = "roll back: canary 0 errors in 150 requests against 0 in 1350, 60 of 150 over 250ms against 68 of 1350 (";
     assert!(text.starts_with(seen), "{text}");
     // Without bounds chosen before the rollout nothing is compared.
     assert_ne!(judged(&case(json!([])))["decision"], "roll_back");
