@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     say("# rules.yml: add it to rule_files of Prometheus");
     say(&rules.to_rule_file());
-    say("# prometheus-rule.yml: kubectl apply -f it where the Prometheus operator runs");
+    say("---\n# prometheus-rule.yml: kubectl apply -f it where the Prometheus operator runs");
     say(&rules.to_prometheus_rule("monitoring", &[("release", "kube-prometheus-stack")]));
     Ok(())
 }
