@@ -75,6 +75,23 @@ fn a_run_that_was_left_keeps_others_out_and_is_resumed() {
 }
 
 #[test]
+fn a_production_branch_that_moves_meanwhile_is_left_to_a_human() {
+    let site = Site::installed("2s");
+    let fix = site.commit("one", "fix: the first");
+    let driver = {
+        let mut driver = site.start_deploy(&fix);
+        driver.says(" step 5: ");
+        driver
+    };
+    let moved = site.git(&["commit-tree", "v2.1.0^{tree}", "-p", "main", "-m", "somebody else's"]);
+    site.git(&["update-ref", "refs/heads/main", &moved]);
+    driver.finish().ends(6).says("a human must take over").says("refs/heads/main");
+    assert_eq!(site.git(&["rev-parse", "main"]), moved);
+    assert_eq!(site.git(&["tag", "--list", "v2.1.1"]), "");
+    assert_eq!(site.answer(), "one");
+}
+
+#[test]
 fn mistakes_are_named() {
     let site = Site::empty();
     site.hotfix(&["status", "--config", "nowhere.toml"]).ends(2).complains("nowhere.toml: No such file");

@@ -278,9 +278,13 @@ impl Driver {
     }
 
     /// Presses Ctrl-C.
-    pub(crate) fn interrupt(mut self) -> Done {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, Signal::INT).unwrap();
+    pub(crate) fn interrupt(self) -> Done {
+        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+        self.finish()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn finish(mut self) -> Done {
         self.out.read_to_string(&mut self.seen).unwrap();
         let code = self.child.wait().unwrap().code().unwrap();
         Done { what: "deploy".to_owned(), code, out: std::mem::take(&mut self.seen), err: String::new() }
