@@ -15,7 +15,10 @@ mod tests {
     #[test]
     fn credentials_are_taken_out_of_urls_and_messages() {
         let cases = [
-            ("unable to access 'https://u:p4ss@host/x.git/'", "unable to access 'https://[redacted]@host/x.git/'"),
+            (
+                "unable to access 'https://u:p4ss@host/x.git/'",
+                "unable to access 'https://[redacted]@host/x.git/'",
+            ),
             ("https://token@host https://a:b@c/d", "https://[redacted]@host https://[redacted]@c/d"),
             ("https://u:p@ss@host/x", "https://[redacted]@host/x"),
             ("see https://host/a@b and me@host", "see https://host/a@b and me@host"),
