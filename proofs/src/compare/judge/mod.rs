@@ -18,6 +18,10 @@ use super::kayenta;
 /// What one metric may cost at one scrape.
 const GOAL_MICROS: f64 = 2.0;
 
+/// Runs of one process that are judged at the same time, each by so many metrics.
+const RUNS: usize = 1_000;
+const METRICS: usize = 5;
+
 /// What the whole of a look may cost: sample put down, statistics, decision with its reasons.
 const LOOK_GOAL_MICROS: f64 = 20.0;
 
@@ -32,6 +36,13 @@ fn cost(print: &impl Fn(&dyn Display)) -> Result<(), Failure> {
     let mut judge = Judge::new(&JudgeSettings::standard(), 3, Dispersion::NONE)?;
     let update = micros_each(|| judge.update(black_box(canary), black_box(baseline)));
     print(&Case::alone("update", update, GOAL_MICROS));
+
+    let mut judges = vec![judge; RUNS * METRICS];
+    let scrape = micros_each(|| {
+        judges.iter_mut().for_each(|judge| judge.update(black_box(canary), black_box(baseline)));
+    });
+    let name = format!("scrape-of-{RUNS}-runs-with-{METRICS}-metrics");
+    print(&Case::alone(&name, scrape, GOAL_MICROS * (RUNS * METRICS) as f64));
 
     let rules = VerificationRules::default();
     let mut rollout = Verification::new(&rules, Gate::at(10)?, 3, Dispersion::NONE)?;
