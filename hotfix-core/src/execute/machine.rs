@@ -185,10 +185,10 @@ impl Machine {
                 self.doing = Doing::Backoff { until: *not_before };
                 return vec![Command::WakeAt(*not_before)];
             }
-            // Its turn is never put off beyond its time: an outage took that, and it gets it back.
             StepState::Waiting { intent, .. } if now < intent.deadline || !self.is_undo(step) => {
                 (intent.attempt.saturating_add(1), intent.deadline)
             }
+            // The turn of an undo is never put off beyond its time. So an outage took that, and it gets it back.
             StepState::Waiting { intent, .. } => (intent.attempt.saturating_add(1), now + self.budget(step)),
             _ => (1, now + self.budget(step)),
         };

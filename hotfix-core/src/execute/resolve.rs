@@ -26,13 +26,13 @@ pub(super) struct Unknown {
 }
 
 /// For how long a target could not be reached while an attempt was being found out about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Outage {
     /// It answered.
     None,
     /// For a while.
     Short,
-    /// Beyond the deadline of the step, and somebody was told.
+    /// Beyond the deadline of the step, of which somebody was told.
     Long,
 }
 
@@ -78,9 +78,6 @@ impl Machine {
                     return self.stop(Stop::Corrupt);
                 };
                 unknown.sealed = true;
-                if self.state.quarantined.is_some() {
-                    unknown.outage = Outage::Long;
-                }
                 let step = unknown.intent.step;
                 self.append(Record::Sealed { step, target, stamp })
             }
@@ -131,10 +128,11 @@ impl Machine {
             return self.stop(Stop::Corrupt);
         };
         unknown.tries = unknown.tries.saturating_add(1);
-        unknown.outage = Outage::Short;
+        let is_late = now >= unknown.intent.deadline;
+        unknown.outage = unknown.outage.max(if is_late { Outage::Long } else { Outage::Short });
         unknown.seen.clone_from(&cause);
         let step = unknown.intent.step;
-        if now >= unknown.intent.deadline && self.state.quarantined.is_none() {
+        if is_late && self.state.quarantined.is_none() {
             return self.append(Record::Quarantined { step, target, cause });
         }
         self.pause(now)
