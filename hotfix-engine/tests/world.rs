@@ -12,7 +12,7 @@ use hotfix_core::memory::{
 };
 use hotfix_core::model::{
     Artifact, ArtifactId, BranchName, IssueKey, ObjectId, Period, Phase, Release, ServiceName, Severity,
-    SlotName, TagName, Target, Version, WorkerName,
+    SlotName, TagName, Target, Version, WorkerName, Workload,
 };
 use hotfix_core::plan::{Plan, Planned};
 use hotfix_core::policy::{Policy, Settings};
@@ -205,45 +205,41 @@ impl World {
     /// Sends traffic for as long as the guard lives: by the weights of production, with `errors` of each thousand
     /// requests failing on instances of `bad`. The world's clock follows tokio's.
     pub(crate) fn traffic(&self, bad: Option<ArtifactId>, errors: u64) -> Traffic {
-        let world = self.clone();
-        Traffic(tokio::spawn(async move {
-            let mut owed = 0;
-            loop {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                world.clock.advance(Period::from_secs(1));
-                let Ok(workload) = world.deployer.observe(&production()).await else { continue };
-                let Some(weights) = &workload.weights else { continue };
-                for (slot, weight) in weights.iter() {
-                    let requests = RATE * u64::from(weight) / 100;
-                    let artifact = workload.slot(slot).map(|state| state.release.artifact.id());
-                    let is_bad = artifact.is_some() && artifact == bad;
-                    owed += if is_bad { requests * errors } else { 0 };
-                    world.metrics.count(&production(), slot, "instance", requests, owed / 1000);
-                    owed %= 1000;
-                }
-            }
-        }))
+        let mut owed = 0;
+        self.each_second(move |world, workload, slot, requests| {
+            let artifact = workload.slot(slot).map(|state| state.release.artifact.id());
+            let is_bad = artifact.is_some() && artifact == bad;
+            owed += if is_bad { requests * errors } else { 0 };
+            world.metrics.count(&production(), slot, "instance", requests, owed / 1000);
+            owed %= 1000;
+        })
     }
-}
 
-impl World {
     /// The same without errors; on the live slot some 5 of 100 requests take 400 ms, on any other some 40.
     pub(crate) fn slow_traffic(&self) -> Traffic {
+        let mut owed = 0;
+        self.each_second(move |world, workload, slot, requests| {
+            owed += requests * if Some(slot) == workload.live.as_ref() { 5 } else { 40 };
+            let slow = (owed / 100).min(requests);
+            owed -= slow * 100;
+            world.metrics.count_slow(&production(), slot, "instance", slow, Period::from_millis(400));
+            world.metrics.count(&production(), slot, "instance", requests - slow, 0);
+        })
+    }
+
+    /// Shares the requests of each second among the slots of production by their weights, and lets time pass.
+    fn each_second(
+        &self,
+        mut answer: impl FnMut(&Self, &Workload, &SlotName, u64) + Send + 'static,
+    ) -> Traffic {
         let world = self.clone();
         Traffic(tokio::spawn(async move {
-            let mut owed = 0;
             loop {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 world.clock.advance(Period::from_secs(1));
                 let Ok(workload) = world.deployer.observe(&production()).await else { continue };
                 for (slot, weight) in workload.weights.iter().flat_map(|weights| weights.iter()) {
-                    let requests = RATE * u64::from(weight) / 100;
-                    owed += requests * if Some(slot) == workload.live.as_ref() { 5 } else { 40 };
-                    let slow = (owed / 100).min(requests);
-                    owed -= slow * 100;
-                    let took = Period::from_millis(400);
-                    world.metrics.count_slow(&production(), slot, "instance", slow, took);
-                    world.metrics.count(&production(), slot, "instance", requests - slow, 0);
+                    answer(&world, &workload, slot, RATE * u64::from(weight) / 100);
                 }
             }
         }))
