@@ -1,0 +1,62 @@
+//! Where the split of traffic between the slots is written.
+//!
+//! A backend is one file that implements [`Route`]: a pure reader and writer of one kind of object. Fence, requests
+//! and retries are the deployer's.
+
+use std::fmt;
+
+use hotfix_core::model::Weights;
+use hotfix_core::port::TrafficSplit;
+use json_patch::PatchOperation;
+use serde_json::Value;
+
+use crate::object::ObjectRef;
+
+/// An object that says how traffic is split.
+pub(crate) trait Route: fmt::Debug + Send + Sync {
+    /// The object that is read and written.
+    fn object(&self) -> ObjectRef;
+
+    /// How finely it splits.
+    fn split(&self) -> TrafficSplit;
+
+    /// Reads the split between the slots.
+    fn read(&self, object: &Value) -> Result<Weights, NotUnderstood>;
+
+    /// Returns what makes the object say `weights`: for each field that is ours a `test` of the value that was read
+    /// and its replacement, and nothing else. Empty when it says so already.
+    fn write(&self, object: &Value, weights: &Weights) -> Result<Vec<PatchOperation>, NotUnderstood>;
+
+    /// Tells whether whoever serves the traffic has taken the object up, where its status says.
+    fn uptake(&self, object: &Value) -> Uptake;
+}
+
+/// Whether a route is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Uptake {
+    /// Its status says that this generation is in force, or it has no status to say so.
+    InForce,
+    /// Its status is of an earlier generation.
+    Pending,
+    /// Its status says that it is not accepted.
+    Refused {
+        /// What the status says.
+        reason: String,
+    },
+}
+
+/// An object has a shape that this crate does not understand, so nothing of it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NotUnderstood {
+    pub(crate) object: ObjectRef,
+    /// A JSON pointer into the object, such as `/spec/http/0/route`.
+    pub(crate) path: String,
+    /// What is there and what would be understood.
+    pub(crate) reason: String,
+}
+
+impl fmt::Display for NotUnderstood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}: {}", self.object, self.path, self.reason)
+    }
+}

@@ -1,0 +1,1 @@
+//! The tests of hotfix-k8s, on a real control plane.
