@@ -53,7 +53,9 @@ pub(crate) enum Command {
         #[arg(long)]
         reason: String,
     },
-    /// Go on with a run that was left, or with all of them
+    /// Agree to what a run asks for, such as the rollback of a release that turned bad
+    Approve { run: RunId },
+    /// Go on with a run that was left, or with all of them; watch a release that went live a short while ago
     Resume { run: Option<RunId> },
     /// Put the very first release live on every target where nothing is
     Install {

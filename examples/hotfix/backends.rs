@@ -8,7 +8,7 @@ use hotfix::local::{GitTreeSource, LocalConfig, LocalDeployer, LocalMetrics};
 use hotfix::model::{Target, WorkerName};
 use hotfix::notify::{Console, SlackWebApi, SlackWebhook};
 use hotfix::store::SqliteStore;
-use hotfix::{Engine, SystemClock};
+use hotfix::{Engine, FollowUps, SystemClock};
 
 use crate::config::Config;
 use crate::exit::Failure;
@@ -73,7 +73,9 @@ impl Session {
             .metrics(LocalMetrics::new(self.local(), Arc::new(SystemClock)))
             .store(self.store().await?)
             .policy(self.config.policy.clone())
-            .worker(self.worker()?);
+            .worker(self.worker()?)
+            // The program ends with its run; `resume` begins the watch and stays for it.
+            .follow_ups(FollowUps::Leave);
         let notifiers = &self.config.notifiers;
         if notifiers.console.is_some() {
             builder = builder.notifier(Console::new("stderr", std::io::stderr(), clock)?);

@@ -2,7 +2,8 @@
 
 use hotfix::EngineError;
 use hotfix::plan::{Baseline, Mermaid, Planned};
-use hotfix::port::IncidentStore as _;
+use hotfix::port::{Basis, IncidentStore as _, KnownGood};
+use hotfix::request::Goal;
 
 use crate::arguments::{Change, Format};
 use crate::backends::{Session, flush};
@@ -31,10 +32,15 @@ pub(crate) async fn run(session: &Session, what: &Change) -> Result<Exit, Failur
         }
     }
     let before = plan.release().and(plan.baselines().last()).cloned();
+    let is_watched = matches!(plan.request().goal, Goal::Deploy { .. });
     let run = engine.start(*plan).await?;
     let exit = follow::drive(session, &engine, run).await?;
     if let Some(before) = before.filter(|_| exit == Exit::Done) {
         show_way_back(session, &before).await?;
+        let lasting = session.config.policy.after_success.lasting;
+        if is_watched && lasting.as_millis() > 0 {
+            say::line(format_args!("to watch it for {lasting}: hotfix resume   (Ctrl-C leaves it)"));
+        }
     }
     Ok(exit)
 }
@@ -64,7 +70,9 @@ async fn show_way_back(session: &Session, before: &Baseline) -> Result<(), Failu
     let Baseline { target, snapshot } = before;
     let (release, artifact) = (&snapshot.release, snapshot.release.artifact.id());
     let proven = session.store().await?.known_good(target, usize::MAX >> 1).await?;
-    if proven.iter().any(|good| good.release.artifact.id() == artifact) {
+    let is_trusted =
+        |good: &KnownGood| good.basis != Basis::Withdrawn && good.release.artifact.id() == artifact;
+    if proven.iter().any(is_trusted) {
         let (version, environment) = (&release.version, &target.environment);
         say::line(format_args!(
             "to go back: hotfix rollback --to {version} --environment {environment} --reason '…'"

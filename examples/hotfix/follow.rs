@@ -65,25 +65,40 @@ pub(crate) async fn cancel(session: &Session, run: &RunId, reason: &str) -> Resu
     Ok(Exit::Done)
 }
 
+/// `approve`.
+pub(crate) async fn approve(session: &Session, run: &RunId) -> Result<Exit, Failure> {
+    let engine = session.engine().await?;
+    if find(&engine, run).await?.state == RunState::Ended {
+        return Err(EngineError::Ended { run: run.clone() }.into());
+    }
+    engine.approve(run, &session.person()).await?;
+    say::line(format_args!("{} agrees to run {run}; whoever drives it goes on at once", session.person()));
+    say::line(format_args!("  drive it here  hotfix resume {run}   (when nobody does)"));
+    Ok(Exit::Done)
+}
+
 /// `resume`.
 pub(crate) async fn resume(session: &Session, run: Option<&RunId>) -> Result<Exit, Failure> {
     let engine = session.engine().await?;
-    let runs = match run {
-        Some(run) => {
-            find(&engine, run).await?;
-            vec![engine.resume(run).await?]
-        }
-        None => engine.resume_all().await?,
-    };
+    if let Some(run) = run {
+        find(&engine, run).await?;
+        let run = engine.resume(run).await?;
+        return drive(session, &engine, run).await;
+    }
+    let mut runs = engine.resume_all().await?;
     if runs.is_empty() {
         return nothing_to_resume(&engine).await;
     }
     let mut worst = Exit::Done;
-    for run in runs {
-        worst = worst.max(drive(session, &engine, run).await?);
-        if worst == Exit::Detached {
-            break;
+    // What follows a run is begun when it has ended: the watch of a release, the rollback of one that turned bad.
+    while !runs.is_empty() {
+        for run in runs {
+            worst = worst.max(drive(session, &engine, run).await?);
+            if worst == Exit::Detached {
+                return Ok(worst);
+            }
         }
+        runs = engine.resume_all().await?;
     }
     Ok(worst)
 }

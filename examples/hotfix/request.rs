@@ -65,7 +65,7 @@ impl Rollback {
         let environment =
             environment.unwrap_or_else(|| session.config.policy.environments.production.clone());
         let service = session.config.service.clone();
-        let goal = Goal::Rollback { target: Target::new(environment, service.clone()), to: self.to.clone() };
+        let goal = Goal::rollback(Target::new(environment, service.clone()), self.to.clone());
         let (issue, reason) = (self.issue.clone(), self.reason.as_str());
         Request::new(issue, reason, self.severity, service, session.person(), goal)
     }

@@ -165,6 +165,8 @@ fn policy() -> Result<Policy, Failure> {
     settings.judging.judge = JudgeSettings::fast();
     settings.judging.pace.max_dwell = 12;
     settings.judging.pace.alone_dwell = 12;
+    // Nobody stays for the watch of two hours.
+    settings.after_success.lasting = Period::default();
     Ok(Policy::new(settings)?)
 }
 

@@ -57,6 +57,32 @@ fn a_fix_is_created_planned_deployed_and_taken_back() {
 }
 
 #[test]
+fn a_release_that_turns_bad_late_is_taken_back_when_somebody_agrees() {
+    let site = Site::watching("1h");
+    let flag = site.path("broken");
+    let fix = site.commit(&format!("late {}", flag.display()), "fix: works for a while");
+    site.deploy("deploy", &fix, &["--yes"]).ends(0).says("to watch it for 1h: hotfix resume");
+
+    let mut watch = site.start(&["resume"]);
+    watch.says(" 0 errors in ");
+    std::fs::write(&flag, "").unwrap();
+    let rollback = watch.says("wait until somebody agrees");
+    assert!(rollback.ends_with("-watch-rollback"), "{rollback}");
+    assert_eq!(site.answer(), format!("late {}", flag.display()), "nothing is changed before");
+    site.hotfix(&["approve", &rollback, "--by=grace"]).ends(0).says("grace agrees to run run-");
+    watch
+        .finish()
+        .ends(6)
+        .says("error rate over 5 % within 10m: canary")
+        .says("grace says: go on")
+        .says("2.1.0 (v2.1.0) is live");
+    assert_eq!(site.answer(), "zero");
+    site.hotfix(&["approve", &rollback]).ends(1).complains("has ended");
+    let again = ["rollback", "--to", "last-known-good", "--reason", "once more", "--yes"];
+    site.hotfix(&again).ends(3).complains("was never proven healthy on production/shop; proven are: v2.1.0");
+}
+
+#[test]
 fn a_run_that_was_left_keeps_others_out_and_is_resumed() {
     let site = Site::installed("5m");
     let fix = site.commit("one", "fix: the first");

@@ -4,6 +4,7 @@ pub mod communicate;
 pub mod decide;
 mod error;
 pub mod execute;
+pub mod follow;
 pub mod judge;
 pub mod memory;
 #[cfg(feature = "mock")]

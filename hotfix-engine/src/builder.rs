@@ -22,6 +22,19 @@ pub struct EngineBuilder {
     ids: Option<Arc<dyn IdSource>>,
     policy: Policy,
     worker: Option<WorkerName>,
+    follow_ups: FollowUps,
+}
+
+/// Whether what follows a run (see [`hotfix_core::follow`]) is begun when the run ends.
+///
+/// [`Engine::resume_all`] begins in any case what was not begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FollowUps {
+    /// It is, and driven for as long as the process lives.
+    #[default]
+    Begin,
+    /// It is left to whoever calls [`Engine::resume_all`] next: for a program that ends with its run.
+    Leave,
 }
 
 impl EngineBuilder {
@@ -67,6 +80,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Whether what follows a run is begun when it ends; [`FollowUps::Begin`] if not given.
+    pub fn follow_ups(mut self, follow_ups: FollowUps) -> Self {
+        self.follow_ups = follow_ups;
+        self
+    }
+
     /// Another clock than the machine's.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Some(Arc::new(clock));
@@ -98,6 +117,6 @@ impl EngineBuilder {
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             ids,
         };
-        Ok(Engine::new(backends, self.policy, worker))
+        Ok(Engine::new(backends, self.policy, worker, self.follow_ups))
     }
 }

@@ -22,23 +22,24 @@ use crate::handle::Driving;
 use crate::outbox::Outbox;
 use crate::progress::{self, ProgressStream};
 use crate::writer::{Writer, addressed};
-use crate::{EngineBuilder, EngineError, RunHandle, journal, observe};
+use crate::{EngineBuilder, EngineError, FollowUps, RunHandle, follow, journal, observe};
 
 /// Plans hotfixes and drives them to an end, whatever happens to the process meanwhile.
 ///
 /// Cheap to clone; clones share everything.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    ports: Arc<Backends>,
-    policy: Policy,
+pub(crate) struct Shared {
+    pub(crate) ports: Arc<Backends>,
+    pub(crate) policy: Policy,
     worker: WorkerName,
     outbox: Outbox,
     driven: DrivenRuns,
+    pub(crate) follow_ups: FollowUps,
 }
 
 impl Engine {
@@ -47,10 +48,19 @@ impl Engine {
         EngineBuilder::default()
     }
 
-    pub(crate) fn new(backends: Backends, policy: Policy, worker: WorkerName) -> Self {
+    pub(crate) fn new(backends: Backends, policy: Policy, worker: WorkerName, follow_ups: FollowUps) -> Self {
         let ports = Arc::new(backends);
         let outbox = Outbox::start(&ports);
-        Self { shared: Arc::new(Shared { ports, policy, worker, outbox, driven: DrivenRuns::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                ports,
+                policy,
+                worker,
+                outbox,
+                driven: DrivenRuns::default(),
+                follow_ups,
+            }),
+        }
     }
 
     /// Observes and plans. Changes nothing that anybody can see.
@@ -73,17 +83,18 @@ impl Engine {
     /// [`EngineError::Busy`] when another run is active on a target; [`EngineError::Unsafe`] when the plan breaks a
     /// safety rule; [`EngineError::Port`] when the store cannot commit it.
     pub async fn start(&self, plan: Plan) -> Result<RunHandle, EngineError> {
+        let run = RunId::new(self.shared.ports.ids.fresh("run"))?;
+        self.start_as(run, plan).await
+    }
+
+    /// Starts a plan under a name that is given.
+    pub(crate) async fn start_as(&self, run: RunId, plan: Plan) -> Result<RunHandle, EngineError> {
         plan::check(&plan).map_err(EngineError::Unsafe)?;
         let Shared { ports, worker, .. } = &*self.shared;
         let now = ports.clock.now();
         let request = plan.request().clone();
         let (claims, ttl) = (plan.claims(), plan.execution().lease);
-        let planned = execute::Planned {
-            run: RunId::new(ports.ids.fresh("run"))?,
-            plan,
-            worker: worker.clone(),
-            at: now,
-        };
+        let planned = execute::Planned { run, plan, worker: worker.clone(), at: now };
         let run = Run::begin(&planned, 0);
         let incident = NewIncident {
             id: IncidentId::new(ports.ids.fresh("incident"))?,
@@ -153,13 +164,15 @@ impl Engine {
     }
 
     /// Takes up every run that an earlier process left, those that need a human first. Runs that another worker drives
-    /// are left alone.
+    /// are left alone. Begins what should follow runs that ended a short while ago, if nobody has yet.
     ///
     /// # Errors
     /// [`EngineError::Port`] when the store cannot be read. A single run that cannot be resumed is logged and left.
     pub async fn resume_all(&self) -> Result<Vec<RunHandle>, EngineError> {
-        let mut open = self.runs(RunFilter::Open).await?;
-        open.retain(|run| self.shared.driven.get(&run.run).is_none());
+        let all = self.runs(RunFilter::All).await?;
+        let followed = self.follow_those_that_ended(&all).await;
+        let mut open = all;
+        open.retain(|run| run.state != RunState::Ended && self.shared.driven.get(&run.run).is_none());
         open.sort_by_key(|run| run.state != RunState::Quarantined);
         let mut handles = Vec::new();
         for RunSummary { run, incident, .. } in open {
@@ -169,6 +182,7 @@ impl Engine {
                 Err(error) => tracing::error!(%run, %error, "the run cannot be resumed"),
             }
         }
+        handles.extend(followed);
         Ok(handles)
     }
 
@@ -178,13 +192,21 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Port`] when the run is not known or has ended.
     pub async fn cancel(&self, run: &RunId, by: &str, reason: &str) -> Result<(), EngineError> {
+        self.say(run, by, Signal::Cancel { reason: reason.to_owned() }).await
+    }
+
+    /// Agrees to what a run asks for before it changes anything. A run that does not ask takes no notice.
+    ///
+    /// # Errors
+    /// [`EngineError::Port`] when the run is not known or has ended.
+    pub async fn approve(&self, run: &RunId, by: &str) -> Result<(), EngineError> {
+        self.say(run, by, Signal::Approve).await
+    }
+
+    async fn say(&self, run: &RunId, by: &str, signal: Signal) -> Result<(), EngineError> {
         let ports = &self.shared.ports;
-        let entry = SignalEntry {
-            id: ports.ids.fresh("signal"),
-            signal: Signal::Cancel { reason: reason.to_owned() },
-            by: by.to_owned(),
-            at: ports.clock.now(),
-        };
+        let entry =
+            SignalEntry { id: ports.ids.fresh("signal"), signal, by: by.to_owned(), at: ports.clock.now() };
         ports.store.signal(run, entry).await?;
         if let Some(driven) = self.shared.driven.get(run) {
             driven.nudge.notify_one();
@@ -265,7 +287,8 @@ impl Engine {
         epoch: u64,
         samples: Vec<(plan::StepId, hotfix_core::model::Sample)>,
     ) -> RunHandle {
-        let Shared { ports, worker, outbox, driven, .. } = &*self.shared;
+        let Shared { ports, worker, outbox, driven, follow_ups, .. } = &*self.shared;
+        let follow_ups = *follow_ups;
         let (id, nudge) = (run.run().clone(), Arc::new(Notify::new()));
         let writer = Writer::new(Arc::clone(ports), run.entries(), incident.clone(), outbox.bell());
         outbox.bell().ring();
@@ -274,10 +297,14 @@ impl Engine {
         let forget = driven.add(&id, Driven { grown, nudge: Arc::clone(&nudge) });
         let driver =
             Driver::new(Arc::clone(ports), worker.clone(), run, epoch, Parts { writer, nudge, samples });
-        let ended = forget.clone();
+        let (ended, shared, of) = (forget.clone(), Arc::downgrade(&self.shared), id.clone());
         let driver = tokio::spawn(async move {
             let end = driver.drive().await;
             drop(ended);
+            if end.is_ok() && follow_ups == FollowUps::Begin {
+                // Whoever waits for the end does not wait for what follows.
+                tokio::spawn(follow::follow(shared, of));
+            }
             end
         });
         RunHandle::new(id, incident, progress, Driving { task: driver, forget })

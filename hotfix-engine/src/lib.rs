@@ -10,6 +10,7 @@ mod driven;
 mod driver;
 mod engine;
 mod error;
+mod follow;
 mod gate;
 mod handle;
 mod journal;
@@ -23,7 +24,7 @@ mod steady;
 mod system;
 mod writer;
 
-pub use builder::EngineBuilder;
+pub use builder::{EngineBuilder, FollowUps};
 pub use engine::Engine;
 pub use error::EngineError;
 pub use handle::RunHandle;

@@ -10,6 +10,9 @@ use hotfix_core::port::{Ambiguity, Call, Probe, Reply, Seal};
 
 use crate::backends::Backends;
 
+/// No effect is on a watch.
+const NOTHING_THERE: &str = "a watch takes no effects";
+
 /// Sends one effect. Never answers later than the call's deadline allows: an answer that is late is no answer.
 pub(crate) async fn perform(ports: &Backends, effect: &Effect, call: Call, patience: Duration) -> Event {
     let stamp = call.stamp;
@@ -32,6 +35,7 @@ pub(crate) async fn seal(ports: &Backends, target: &Fenced, stamp: Stamp, patien
         match target {
             Fenced::Source(service) => ports.source.seal(service, stamp).await,
             Fenced::Workload(target) => ports.deployer.seal(target, stamp).await,
+            Fenced::Watch(_) => Seal::Unreachable { cause: NOTHING_THERE.to_owned() },
         }
     };
     let timeout = || Seal::Unreachable { cause: format!("no answer within {} s", patience.as_secs_f32()) };
@@ -52,6 +56,7 @@ pub(crate) async fn probe(
         match target {
             Fenced::Source(service) => ports.source.probe(service, key).await,
             Fenced::Workload(target) => ports.deployer.probe(target, key).await,
+            Fenced::Watch(_) => Probe::Unreadable { cause: NOTHING_THERE.to_owned() },
         }
     };
     let timeout = || Probe::Unreadable { cause: format!("no answer within {} s", patience.as_secs_f32()) };

@@ -8,6 +8,7 @@ use hotfix_core::execute::{Outcome, Record, Run};
 use hotfix_core::model::{IncidentId, Target, Timestamp};
 use hotfix_core::plan::{Baseline, Finding, Plan};
 use hotfix_core::port::{Append, Appended, Basis, KnownGood, Posting, RunState};
+use hotfix_core::request::Goal;
 use hotfix_core::{ErrorKind, RetryClass};
 use tokio::sync::watch;
 
@@ -110,6 +111,7 @@ fn state_of(record: &Record, after: &Run) -> RunState {
 
 /// A release is known to be good when the run that deployed it succeeded, on every workload that the run changed. So is
 /// what it replaced, if that came from nowhere and was well: without it there would be no way back from the first run.
+/// What a run went back from is known not to be.
 fn known_good(record: &Record, run: &Run, at: Timestamp) -> Vec<KnownGood> {
     let Record::Terminal(Outcome::Succeeded { release: Some(release) }) = record else { return Vec::new() };
     let plan = run.plan();
@@ -128,7 +130,18 @@ fn known_good(record: &Record, run: &Run, at: Timestamp) -> Vec<KnownGood> {
         at,
         basis: Basis::Proven,
     });
-    served.chain(proven).collect()
+    let goes_back = matches!(plan.request().goal, Goal::Rollback { .. });
+    let left = plan
+        .baselines()
+        .iter()
+        .filter(|baseline| goes_back && baseline.snapshot.release.artifact != release.artifact);
+    let withdrawn = left.map(|baseline| KnownGood {
+        target: baseline.target.clone(),
+        release: baseline.snapshot.release.clone(),
+        at,
+        basis: Basis::Withdrawn,
+    });
+    served.chain(withdrawn).chain(proven).collect()
 }
 
 /// Returns whether the planner found that a baseline was well and that no run had proven it.

@@ -1,5 +1,6 @@
 //! The engine on the reference backends, in simulated time.
 
+mod after_success;
 mod cancel;
 mod faulty_store;
 mod gates;

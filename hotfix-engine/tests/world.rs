@@ -249,16 +249,29 @@ impl World {
 /// Traffic that ends with this guard.
 pub(crate) struct Traffic(tokio::task::JoinHandle<()>);
 
+impl Traffic {
+    pub(crate) fn of(traffic: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(traffic))
+    }
+}
+
 impl Drop for Traffic {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
+/// Nothing is watched after a success, unless a test is about that.
 fn policy() -> Policy {
+    let settings = settings();
+    Policy::new(settings).expect("a policy that makes sense")
+}
+
+pub(crate) fn settings() -> Settings {
     let mut settings = Settings::default();
     settings.source.develop = Some(branch("develop"));
-    Policy::new(settings).expect("a policy that makes sense")
+    settings.after_success.lasting = Period::default();
+    settings
 }
 
 pub(crate) fn request(fix: &ObjectId) -> Request {

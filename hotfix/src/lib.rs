@@ -5,7 +5,7 @@ pub use hotfix_core::{
 };
 pub use hotfix_core::{memory, postmortem, request};
 pub use hotfix_engine::{
-    Engine, EngineBuilder, EngineError, ProgressStream, RunHandle, SystemClock, SystemIds,
+    Engine, EngineBuilder, EngineError, FollowUps, ProgressStream, RunHandle, SystemClock, SystemIds,
 };
 
 #[cfg(feature = "git")]

@@ -17,7 +17,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// A lease lasts for two seconds, and one try takes several milliseconds.
 const MOST_TRIES: usize = 5_000;
 
-/// Is the service when the manifest says so: answers every request with the content of the file `answer`.
+/// Is the service when the manifest says so: answers every request with the content of the file `answer`. What begins
+/// with `late` fails, but for its health, as soon as there is a file with the name that follows.
 #[expect(clippy::disallowed_methods, reason = "the service is set up by its environment")]
 pub(crate) fn serve() {
     let (Ok(_), Ok(port)) = (std::env::var(SERVES), std::env::var("PORT")) else { return };
@@ -31,9 +32,15 @@ pub(crate) fn serve() {
 
 fn respond(stream: TcpStream, answer: &str) {
     let (mut lines, mut out) = (BufReader::new(stream.try_clone().unwrap()).lines(), stream);
+    let mut asks_for_health = false;
     while let Some(Ok(line)) = lines.next() {
+        asks_for_health |= line.starts_with("GET /health ");
         if line.is_empty() {
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", answer.len());
+            let flag = answer.strip_prefix("late ").filter(|_| !asks_for_health);
+            let is_broken = flag.is_some_and(|flag| Path::new(flag.trim()).exists());
+            asks_for_health = false;
+            let status = if is_broken { "500 Internal Server Error" } else { "200 OK" };
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", answer.len());
             if out.write_all(format!("{head}{answer}").as_bytes()).is_err() {
                 return;
             }
@@ -77,10 +84,19 @@ impl Site {
         site
     }
 
-    /// The same with v2.1.0 live and steady customers.
+    /// The same with v2.1.0 live and steady customers, where nothing is watched after a success.
     pub(crate) fn installed(staging_soak: &str) -> Self {
+        Self::configured(staging_soak, "0s")
+    }
+
+    /// The same where a release is watched for that long.
+    pub(crate) fn watching(lasting: &str) -> Self {
+        Self::configured("100ms", lasting)
+    }
+
+    fn configured(staging_soak: &str, lasting: &str) -> Self {
         let mut site = Self::empty();
-        site.write_config(&CONFIG.replace("STAGING_SOAK", staging_soak));
+        site.write_config(&CONFIG.replace("STAGING_SOAK", staging_soak).replace("AFTER_SUCCESS", lasting));
         let mut agent = site.command(&["agent"]).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let read = BufReader::new(agent.stdout.take().unwrap()).read_line(&mut line);
@@ -103,7 +119,7 @@ impl Site {
         site
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -154,7 +170,12 @@ impl Site {
     pub(crate) fn start_deploy(&self, fix: &str) -> Driver {
         let mut arguments = vec!["deploy", "--yes"];
         arguments.extend(deployed(fix));
-        let child = self.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        self.start(&arguments)
+    }
+
+    /// Starts the program.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Driver {
+        let child = self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut child = child.unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         Driver { child, out, seen: String::new() }
@@ -207,6 +228,10 @@ verify_deadline = "60s"
 look = "200ms"
 lease = "2s"
 backoff = "100ms"
+
+[policy.after_success]
+lasting = "AFTER_SUCCESS"
+rules = { every = "200ms" }
 
 [policy.judging.pace]
 max_dwell = 6
@@ -273,7 +298,7 @@ impl Driver {
         while !self.seen.contains(text) {
             assert_ne!(self.out.read_line(&mut self.seen).unwrap(), 0, "it ended: {}", self.seen);
         }
-        let (_, rest) = self.seen.split_once("\nrun run-").unwrap();
+        let (_, rest) = self.seen.rsplit_once("run run-").unwrap();
         format!("run-{}", rest.split(',').next().unwrap())
     }
 

@@ -1,10 +1,11 @@
 //! From a committed record to a timeline entry and a message.
 
-use crate::execute::{Cause, Outcome, Record, Run, StepResult, StepState};
+use crate::execute::{Cause, Outcome, Planned, Record, Run, StepResult, StepState};
 use crate::model::{
     Fact, IncidentStatus, Message, Part, Phase, TimelineEvent, TimelineKind, Timestamp, Tone, VerdictOutcome,
 };
 use crate::plan::{Plan, StepId};
+use crate::request::Goal;
 
 use super::Progress;
 
@@ -31,7 +32,9 @@ pub fn narrate(record: &Record, run: &Run, at: Timestamp) -> Narration {
 /// Decides whether a record belongs on the timeline, and how it moves the incident.
 fn weight(record: &Record, run: &Run) -> Option<(TimelineKind, Option<IncidentStatus>)> {
     Some(match record {
-        Record::Planned(_) => (TimelineKind::Started, Some(IncidentStatus::Mitigating)),
+        Record::Planned(_) => {
+            (TimelineKind::Started, changes_something(run.plan()).then_some(IncidentStatus::Mitigating))
+        }
         Record::Takeover { .. } => (TimelineKind::Takeover, None),
         Record::Intent(_) | Record::Opened { .. } | Record::Sealed { .. } | Record::Sampled { .. } => {
             return None;
@@ -47,13 +50,15 @@ fn weight(record: &Record, run: &Run) -> Option<(TimelineKind, Option<IncidentSt
 fn status_after(outcome: &Outcome, plan: &Plan) -> Option<IncidentStatus> {
     match outcome {
         Outcome::Succeeded { .. } if plan.release().is_some() => Some(IncidentStatus::Mitigated),
+        // What is live stays as it is, unless the watch found something.
+        Outcome::Succeeded { .. } | Outcome::Cancelled { .. } if !changes_something(plan) => None,
         _ => Some(IncidentStatus::Declared),
     }
 }
 
 fn message(record: &Record, run: &Run) -> Option<Message> {
     match record {
-        Record::Planned(planned) => Some(opening(&planned.plan)),
+        Record::Planned(planned) => Some(opening(planned)),
         Record::Takeover { worker, .. } => Some(plain(
             Tone::Warning,
             run.phase(),
@@ -85,10 +90,17 @@ fn message(record: &Record, run: &Run) -> Option<Message> {
     }
 }
 
-fn opening(plan: &Plan) -> Message {
+fn opening(planned: &Planned) -> Message {
+    let plan = &planned.plan;
     let request = plan.request();
+    let what = match &request.goal {
+        Goal::Create { .. } | Goal::Deploy { .. } => "Hotfix",
+        Goal::Rollback { ask: None, .. } => "Rollback",
+        Goal::Rollback { ask: Some(_), .. } => "Rollback waits for approval",
+        Goal::Watch { .. } => "Watch",
+    };
     let title = vec![
-        Part::Ours(format!("[{}] Hotfix ", request.severity)),
+        Part::Ours(format!("[{}] {what} ", request.severity)),
         Part::Foreign(request.issue.to_string()),
         Part::Ours(": ".into()),
         Part::Foreign(request.title.clone()),
@@ -99,11 +111,22 @@ fn opening(plan: &Plan) -> Message {
         fact("Steps", &plan.steps().len()),
     ];
     facts.extend(plan.release().map(|release| fact("Release", release)));
-    facts.extend(
-        plan.baselines()
-            .iter()
-            .map(|base| fact(&format!("Rollback of {}", base.target), &base.snapshot.release)),
-    );
+    match &request.goal {
+        Goal::Watch { target, lasting } => facts.push(fact("Watched", &format!("{target} for {lasting}"))),
+        Goal::Rollback { because, ask, .. } => {
+            facts.extend(because.iter().map(|because| fact("Because", because)));
+            facts.extend(
+                ask.iter().map(|within| fact("Approve", &format!("run {} within {within}", planned.run))),
+            );
+        }
+        Goal::Create { .. } | Goal::Deploy { .. } => {}
+    }
+    if changes_something(plan) {
+        let goes_back = plan.baselines().iter();
+        facts.extend(
+            goes_back.map(|base| fact(&format!("Rollback of {}", base.target), &base.snapshot.release)),
+        );
+    }
     Message { tone: Tone::Warning, phase: Phase::Started, title, body: Vec::new(), facts }
 }
 
@@ -130,6 +153,9 @@ fn ending(outcome: &Outcome, run: &Run) -> Message {
             ],
             None,
         ),
+        Outcome::Succeeded { release: None } if !changes_something(run.plan()) => {
+            (Tone::Neutral, vec![Part::Ours("The watch is over".into())], None)
+        }
         Outcome::Succeeded { release: None } => (Tone::Good, vec![Part::Ours("Done".into())], None),
         Outcome::RolledBack { cause, .. } => {
             (Tone::Bad, vec![Part::Ours("Rolled back".into())], Some(cause.clone()))
@@ -138,18 +164,28 @@ fn ending(outcome: &Outcome, run: &Run) -> Message {
             let cause = Cause::Cancelled { by: by.clone(), reason: reason.clone() };
             (Tone::Warning, vec![Part::Ours("Cancelled before anything was deployed".into())], Some(cause))
         }
+        Outcome::Escalated { cause, .. } if !changes_something(run.plan()) => {
+            (Tone::Bad, vec![Part::Ours("It turned bad after it was proven".into())], Some(cause.clone()))
+        }
         Outcome::Escalated { cause, .. } => {
             (Tone::Bad, vec![Part::Ours("A human must take over now".into())], Some(cause.clone()))
         }
     };
     let mut body: Vec<_> = cause.map(|cause| Part::Foreign(cause.to_string())).into_iter().collect();
-    if matches!(outcome, Outcome::Escalated { .. }) {
+    if let (Outcome::Escalated { .. }, Goal::Watch { target, .. }) = (outcome, &run.plan().request().goal) {
+        body.push(Part::Ours(format!("\nA rollback of {target} to the last known good release comes next.")));
+    } else if matches!(outcome, Outcome::Escalated { .. }) {
         body.push(Part::Ours("\nWhat runs now is left alone. To be done by hand: ".into()));
         body.push(Part::Foreign(left_to_do(run).join("; ")));
     }
     let plan = run.plan();
     let facts = vec![fact("Issue", &plan.request().issue), fact("Service", &plan.request().service)];
     Message { tone, phase: Phase::Ended, title, body, facts }
+}
+
+/// A watch changes nothing.
+fn changes_something(plan: &Plan) -> bool {
+    !matches!(plan.request().goal, Goal::Watch { .. })
 }
 
 /// Returns what a human has to finish: the rest of the way forward once there is no way back, else the way back.

@@ -29,7 +29,9 @@ mod health;
 mod progress;
 mod rules;
 mod thresholds;
+mod transcript;
 mod verification;
+mod watch;
 
 pub use gate::Gate;
 pub use health::Health;
@@ -37,3 +39,4 @@ pub use progress::Progress;
 pub use rules::{Situation, decide};
 pub use thresholds::Thresholds;
 pub use verification::Verification;
+pub use watch::Watch;

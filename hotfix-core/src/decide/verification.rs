@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest as _, Sha256};
-
 use super::progress::seen;
+use super::transcript::Transcript;
 use super::{Gate, Progress, Situation, Thresholds, decide};
 use crate::judge::Judge;
 use crate::model::{
@@ -16,7 +15,7 @@ use crate::model::{
 ///
 /// The state is a fold over the samples: the same rules, gates, calibration and samples give the same state again, bit
 /// for bit, so it is never stored. Faults decide at once and leave no trace in it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Verification {
     rules: VerificationRules,
     gate: Gate,
@@ -27,8 +26,7 @@ pub struct Verification {
     at_gate: Totals,
     slow: BTreeMap<LatencyBound, Totals>,
     last_baseline: Counts,
-    samples: u64,
-    transcript: Sha256,
+    transcript: Transcript,
 }
 
 impl Verification {
@@ -58,8 +56,7 @@ impl Verification {
             at_gate: Totals::default(),
             slow: BTreeMap::new(),
             last_baseline: Counts::NONE,
-            samples: 0,
-            transcript: Sha256::new(),
+            transcript: Transcript::default(),
         })
     }
 
@@ -80,7 +77,7 @@ impl Verification {
     ///
     /// The first `Promote`, `RollBack` or `Freeze` ends the gate. Looking on after a freeze is allowed and may end it.
     pub fn observe(&mut self, sample: &Sample, faults: &[Fault]) -> (Evidence, Ruling) {
-        self.record(sample);
+        self.transcript.record(sample);
         self.progress.count(sample, self.gate, &self.rules.pace);
         self.thresholds.count(sample, self.gate);
         if let Some([canary, baseline]) = seen(sample, self.gate) {
@@ -128,7 +125,7 @@ impl Verification {
             outcome: ruling.outcome(),
             reasons: ruling.reasons().to_vec(),
             evidence: self.digest(),
-            samples: self.samples,
+            samples: self.transcript.samples(),
             totals: self.rollout,
         }
     }
@@ -136,7 +133,7 @@ impl Verification {
     /// Returns the digest of the samples so far.
     #[must_use]
     pub fn digest(&self) -> EvidenceDigest {
-        EvidenceDigest::of_bytes(self.transcript.clone().finalize().into())
+        self.transcript.digest()
     }
 
     fn count(&mut self, canary: Counts, baseline: Counts, tails: &BTreeMap<LatencyBound, Tail>) {
@@ -157,41 +154,5 @@ impl Verification {
     fn slowest(&self) -> Option<Slow> {
         let over = self.judge.worst_bound()?;
         Some(Slow { over, totals: self.slow.get(&over).copied().unwrap_or_default() })
-    }
-
-    fn record(&mut self, sample: &Sample) {
-        let line = serde_json::to_vec(sample).expect("a sample holds only numbers, text and a time");
-        self.transcript.update(&line);
-        self.transcript.update(b"\n");
-        self.samples += 1;
-    }
-}
-
-impl PartialEq for Verification {
-    fn eq(&self, other: &Self) -> bool {
-        let Self {
-            rules,
-            gate,
-            judge,
-            progress,
-            thresholds,
-            rollout,
-            at_gate,
-            slow,
-            last_baseline,
-            samples,
-            transcript: _,
-        } = self;
-        *rules == other.rules
-            && *gate == other.gate
-            && *judge == other.judge
-            && *progress == other.progress
-            && *thresholds == other.thresholds
-            && *rollout == other.rollout
-            && *at_gate == other.at_gate
-            && *slow == other.slow
-            && *last_baseline == other.last_baseline
-            && *samples == other.samples
-            && self.digest() == other.digest()
     }
 }

@@ -9,6 +9,7 @@
 //! longer be reached keeps it open and loud.
 
 mod codec;
+mod decision;
 mod machine;
 mod outcome;
 mod record;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Cause, Intent, Outcome, Planned, Record, StepResult};
-use crate::model::{Effect, Fenced, Phase, RunId, Stamp, Timestamp, VerdictOutcome};
+use crate::model::{Effect, Fenced, Phase, RunId, Stamp, Timestamp};
 use crate::plan::{Action, OnFailure, Plan, Step, StepId};
 
 /// What the journal says of a run.
@@ -173,12 +173,7 @@ impl Run {
                 if !matches!(self.steps.get(usize::from(step.0)), Some(StepState::Open { .. })) {
                     return Err(self.contradiction(record, "the gate is not open"));
                 }
-                if verdict.outcome == VerdictOutcome::Pass {
-                    self.steps[usize::from(step.0)] = StepState::Passed;
-                } else {
-                    self.steps[usize::from(step.0)] = StepState::Refused;
-                    self.fail(*step, Cause::Verdict { step: *step, summary: verdict.to_string() });
-                }
+                self.decide(*step, verdict);
             }
             Record::Signal { index, entry } => {
                 self.signals = index + 1;
@@ -234,7 +229,7 @@ impl Run {
 
     /// A forward step failed: the plan says which way it goes from here. An undo step failed: a workload that cannot
     /// be put back needs a human, a reference that cannot be tidied up is only reported.
-    fn fail(&mut self, step: StepId, cause: Cause) {
+    pub(super) fn fail(&mut self, step: StepId, cause: Cause) {
         match self.plan.step(step).map(|step| step.on_failure) {
             Some(_) if self.course != Course::Forward => {}
             Some(OnFailure::RollBack) => self.course = Course::Back(cause),
@@ -259,17 +254,9 @@ impl Run {
         matches!(self.plan.effect(step), Some(Effect::Workload { .. }))
     }
 
-    fn accept(&mut self, entry: &crate::port::SignalEntry) {
-        let crate::port::Signal::Cancel { reason } = &entry.signal;
-        if self.course == Course::Forward && !self.is_past_return() {
-            self.course = Course::Back(Cause::Cancelled { by: entry.by.clone(), reason: reason.clone() });
-            self.doubt_refusals();
-        }
-    }
-
     /// Only a higher stamp keeps a late copy of a refused request out. When no further attempt will bring one, the
     /// outcome of the last is unknown again, so that a seal does.
-    fn doubt_refusals(&mut self) {
+    pub(super) fn doubt_refusals(&mut self) {
         for step in &mut self.steps {
             if let StepState::Waiting { intent, .. } = step {
                 *step = StepState::Intended(intent.clone());

@@ -27,6 +27,7 @@ mod threshold;
 mod threshold_text;
 mod verdict;
 mod verification_rules;
+mod watch_rules;
 mod weights;
 mod workload;
 
@@ -59,6 +60,7 @@ pub use target::{Fenced, Target};
 pub use threshold::{Measure, Span, Threshold};
 pub use verdict::{EvidenceDigest, Proof, Ruling, Verdict, VerdictOutcome};
 pub use verification_rules::VerificationRules;
+pub use watch_rules::{Burn, WatchRules};
 pub use weights::Weights;
 pub use workload::{Rollout, SlotState, Workload, WorkloadSnapshot};
 

@@ -21,6 +21,11 @@ impl Percent {
     /// 50 %.
     pub const HALF: Self = Self(WHOLE / 2);
 
+    /// A share in thousandths of a percent, cut at a thousand times the whole.
+    pub(super) const fn thousandths(thousandths: u32) -> Self {
+        Self(if thousandths > MOST { MOST } else { thousandths })
+    }
+
     /// Returns whether `part` of `whole` is more than this share.
     #[must_use]
     pub fn is_exceeded_by(self, part: u64, whole: u64) -> bool {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::InvalidValue;
 
 /// A length of time with millisecond resolution, at most one year.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Period(u64);
 

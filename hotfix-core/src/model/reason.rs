@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, Fault, Missing, Period, Slow, Threshold, Timestamp, Totals};
+use super::{ArtifactId, Burn, Counts, Fault, Missing, Percent, Period, Slow, Threshold, Timestamp, Totals};
 
 /// One ground of a ruling.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -137,6 +137,32 @@ pub enum Reason {
         /// For how long.
         lasting: Period,
     },
+    /// The error budget of a release that is live is spent too fast.
+    BudgetBurnt {
+        /// The rule.
+        burn: Burn,
+        /// The share of requests that shall succeed.
+        objective: Percent,
+        /// What was answered in the long window.
+        seen: Counts,
+    },
+    /// A release that is live was watched to the end.
+    Watched {
+        /// For how long.
+        lasting: Period,
+        /// What was answered.
+        seen: Counts,
+    },
+    /// Nothing could be counted while a release was watched.
+    NothingCounted {
+        /// For how long.
+        lasting: Period,
+    },
+    /// Something else is live than what was to be watched.
+    Superseded {
+        /// What is live; `None`: nothing.
+        live: Option<ArtifactId>,
+    },
     /// The time was up before anything was shown.
     Expired {
         /// When.
@@ -190,6 +216,15 @@ impl fmt::Display for Reason {
                 write!(f, "{instances} of {instances} instances ready, nothing wrong with any")
             }
             Self::StayedReady { lasting } => write!(f, "ready and faultless for {lasting}"),
+            Self::BudgetBurnt { burn, objective, seen } => {
+                write!(f, "{burn} is spent, objective {objective}: {seen}")
+            }
+            Self::Watched { lasting, seen } => write!(f, "{seen} in {lasting}, within all limits"),
+            Self::NothingCounted { lasting } => {
+                write!(f, "nothing was counted in {lasting}; check that the metrics tell of this slot")
+            }
+            Self::Superseded { live: Some(live) } => write!(f, "{live} is live now"),
+            Self::Superseded { live: None } => f.write_str("nothing is live now"),
             Self::Expired { deadline } => {
                 write!(f, "nothing was shown until the deadline at {}", deadline.format("%H:%M:%S UTC"))
             }

@@ -63,16 +63,22 @@ pub enum Fenced {
     Source(ServiceName),
     /// A workload.
     Workload(Target),
+    /// The watch of a workload after a rollout, printed `watch:production/shop`. Nothing is ever sent to it.
+    Watch(Target),
 }
 
 /// The environment part that [`Fenced::Source`] prints as; a workload cannot be in an environment of that name.
 const SOURCE: &str = "source";
+
+/// What [`Fenced::Watch`] prints before its workload; no environment has a colon in its name.
+const WATCH: &str = "watch:";
 
 impl fmt::Display for Fenced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Source(service) => write!(f, "{SOURCE}/{service}"),
             Self::Workload(target) => target.fmt(f),
+            Self::Watch(target) => write!(f, "{WATCH}{target}"),
         }
     }
 }
@@ -81,6 +87,9 @@ impl FromStr for Fenced {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        if let Some(target) = text.strip_prefix(WATCH) {
+            return target.parse().map(Self::Watch);
+        }
         let target: Target = text.parse()?;
         Ok(if target.environment.as_str() == SOURCE {
             Self::Source(target.service)
@@ -109,7 +118,7 @@ mod tests {
 
     #[test]
     fn targets_print_as_they_parse() {
-        for text in ["production/shop", "source/shop"] {
+        for text in ["production/shop", "source/shop", "watch:production/shop"] {
             assert_eq!(text.parse::<Fenced>().unwrap().to_string(), text);
         }
         assert_eq!(

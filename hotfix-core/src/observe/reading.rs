@@ -95,7 +95,7 @@ fn source_reading(request: &Request, policy: &Policy, snapshot: &Snapshot) -> Op
 fn targets(request: &Request, policy: &Policy) -> Vec<Target> {
     match &request.goal {
         Goal::Create { .. } => Vec::new(),
-        Goal::Rollback { target, .. } => vec![target.clone()],
+        Goal::Rollback { target, .. } | Goal::Watch { target, .. } => vec![target.clone()],
         Goal::Deploy { .. } => {
             staging(request, policy).into_iter().chain([production(request, policy)]).collect()
         }

@@ -57,7 +57,7 @@ pub(super) fn query(request: &Request, policy: &Policy, known: Option<&SourceFac
     let mut refs = vec![RefName::branch(&policy.source.production)];
     refs.extend(policy.source.develop.as_ref().map(RefName::branch));
     let revisions = match &request.goal {
-        Goal::Rollback { .. } => return None,
+        Goal::Rollback { .. } | Goal::Watch { .. } => return None,
         Goal::Deploy { fix: Fix::Commits(commits), .. } => {
             commits.iter().map(|revision| revision.as_str().to_owned()).collect()
         }
@@ -101,7 +101,7 @@ pub(crate) fn resolve(
     let develop = develop.map(|branch| keep(policy_branch(facts, branch, "develop"), &mut faults));
     let fix = match &request.goal {
         Goal::Deploy { fix, .. } => fix_source(fix, policy, facts, &mut faults).map(Some),
-        Goal::Create { .. } | Goal::Rollback { .. } => Some(None),
+        Goal::Create { .. } | Goal::Rollback { .. } | Goal::Watch { .. } => Some(None),
     };
     let names = start.as_ref().and_then(|(_, _, base)| {
         let choice = tags.next_patch(base);
@@ -149,7 +149,7 @@ fn start(
     let prefix = || policy.source.tag_prefix.clone();
     let named = match &request.goal {
         Goal::Create { from } | Goal::Deploy { from, .. } => from.as_ref(),
-        Goal::Rollback { .. } => None,
+        Goal::Rollback { .. } | Goal::Watch { .. } => None,
     };
     let Some(tag) = named else {
         let (version, tag, fact) =

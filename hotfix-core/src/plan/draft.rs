@@ -1,14 +1,14 @@
 //! How a plan is put together: steps get their numbers, deadlines and meaning of failure as they are added.
 
 use super::rollback::Undoing;
-use super::safety::Facts;
+use super::safety::{Facts, Site};
 use super::{
     Action, Baseline, Budget, Finding, Gate, Judging, OnFailure, Plan, PlanDraft, Planned, Report, Step,
     StepId,
 };
 use crate::model::{
     ArtifactId, Effect, Period, Phase, Precondition, RefBatch, RefUpdate, Release, ServiceName, SlotName,
-    Target, Verb,
+    Target, Verb, WatchRules,
 };
 use crate::observe::Fact;
 use crate::policy::RolloutPolicy;
@@ -87,6 +87,24 @@ impl<'a> Steps<'a> {
     /// Waits for a verdict.
     pub(super) fn verify(&mut self, gate: Gate) {
         self.add(Action::Gate(gate), self.rollout.verify_deadline);
+    }
+
+    /// Waits until somebody agrees.
+    pub(super) fn approval(&mut self, site: &Site<'_>, within: Period) {
+        let (target, slot, artifact) =
+            (site.target.clone(), site.live.clone(), site.state.release.artifact.id());
+        self.add(Action::Gate(Gate::Approval { target, slot, artifact }), within);
+    }
+
+    /// Watches what is live.
+    pub(super) fn watch(&mut self, site: &Site<'_>, lasting: Period, rules: &WatchRules) {
+        let (target, slot, artifact) =
+            (site.target.clone(), site.live.clone(), site.state.release.artifact.id());
+        // The last look may come a while after the end.
+        let millis = [lasting, rules.every, self.rollout.ready_deadline].map(Period::as_millis);
+        let deadline = Period::from_millis(millis.into_iter().fold(0, u64::saturating_add));
+        let rules = Box::new(rules.clone());
+        self.add(Action::Gate(Gate::Watch { target, slot, artifact, lasting, rules }), deadline);
     }
 
     fn add(&mut self, action: Action, deadline: Period) {

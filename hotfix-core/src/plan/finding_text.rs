@@ -80,6 +80,9 @@ impl Finding {
             Self::Destination { target, release, proven_at, basis: Basis::Served } => {
                 write!(f, "{target} goes to {release}, which was live and well at {proven_at}; no run judged it")
             }
+            Self::Destination { target, release, proven_at, basis: Basis::Withdrawn } => {
+                write!(f, "{target} goes to {release} because the request names it; a run went back from it at {proven_at}")
+            }
             Self::Warm { slot, ready } => {
                 write!(f, "{slot} still holds it with {}; nothing is started", count(u64::from(*ready), "ready instance"))
             }

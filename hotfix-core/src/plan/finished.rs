@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Execution, OnFailure, Report, Step, StepId, Undo};
+use super::{Execution, Gate, OnFailure, Report, Step, StepId, Undo};
 use crate::model::{
     Calibration, Effect, Fenced, LatencyBound, Period, Release, Target, Threshold, Timestamp,
     VerificationRules, WorkloadSnapshot,
@@ -251,8 +251,12 @@ impl Plan {
     pub fn claims(&self) -> Vec<Fenced> {
         let count = self.0.steps.len() + self.0.rollback.len();
         let ids = (0..count).filter_map(|id| u16::try_from(id).ok()).map(StepId);
-        let all: BTreeSet<_> = ids.filter_map(|id| self.effect(id)).map(Effect::fenced).collect();
-        all.into_iter().collect()
+        let effects = ids.filter_map(|id| self.effect(id)).map(Effect::fenced);
+        let watched = self.0.steps.iter().filter_map(|step| match &step.action {
+            super::Action::Gate(Gate::Watch { target, .. }) => Some(Fenced::Watch(target.clone())),
+            super::Action::Gate(_) | super::Action::Effect(_) => None,
+        });
+        effects.chain(watched).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Returns a digest of the whole plan: two plans with the same digest do the same.

@@ -23,6 +23,7 @@ mod rollback;
 mod safety;
 mod step;
 mod strategy;
+mod watch;
 mod wording;
 
 use serde::{Deserialize, Serialize};
@@ -51,7 +52,8 @@ pub fn plan(request: &Request, snapshot: &Snapshot, policy: &Policy) -> Result<P
     match &request.goal {
         Goal::Create { .. } => create::plan(facts),
         Goal::Deploy { .. } => deploy::plan(facts),
-        Goal::Rollback { target, to } => revert::plan(facts, target, to),
+        Goal::Rollback { target, to, ask, .. } => revert::plan(facts, target, to, *ask),
+        Goal::Watch { target, lasting } => watch::plan(facts, target, *lasting),
     }
 }
 

@@ -23,8 +23,12 @@ fn write_head(plan: &Plan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     line(f, "issue", &format!("{} {}: {:?}", request.severity, request.issue, request.title))?;
     line(f, "asked by", &request.requested_by.escape_debug().to_string())?;
     line(f, "facts of", &plan.made_at().to_string())?;
-    if let Goal::Deploy { fix, .. } = &request.goal {
-        line(f, "fix", &fix_text(fix))?;
+    match &request.goal {
+        Goal::Deploy { fix, .. } => line(f, "fix", &fix_text(fix))?,
+        Goal::Rollback { because: Some(because), .. } => {
+            line(f, "because", &because.escape_debug().to_string())?
+        }
+        Goal::Create { .. } | Goal::Rollback { .. } | Goal::Watch { .. } => {}
     }
     if let Some(release) = plan.release() {
         let version = &release.version;
@@ -58,7 +62,8 @@ pub(super) fn title(plan: &Plan) -> String {
     let service = &plan.request().service;
     match (&plan.request().goal, plan.release()) {
         (Goal::Deploy { .. }, Some(release)) => format!("deploy hotfix {} of {service}", release.version),
-        (Goal::Rollback { target, to }, Some(release)) => {
+        (Goal::Watch { target, lasting }, _) => format!("watch {target} for {lasting}"),
+        (Goal::Rollback { target, to, .. }, Some(release)) => {
             let asked = match to {
                 RollbackTo::LastKnownGood => "the last known good release",
                 RollbackTo::Version(_) => "the version asked for",
@@ -87,8 +92,9 @@ fn write_steps(plan: &Plan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut table = Table::default();
     let mut phase: Option<Phase> = None;
     let no_return = plan.point_of_no_return();
+    let changes_something = plan.steps().iter().any(|step| matches!(step.action, Action::Effect(_)));
     for step in plan.steps() {
-        if Some(step.id) == no_return {
+        if Some(step.id) == no_return && changes_something {
             table.rule(NO_RETURN);
         }
         if phase.replace(step.phase) != Some(step.phase) {

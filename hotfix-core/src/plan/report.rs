@@ -263,7 +263,7 @@ impl Finding {
             | Self::ProofUnread { .. }
             | Self::BaselineShort { .. }
             | Self::SlotReplaced { .. }
-            | Self::Destination { basis: Basis::Served, .. }
+            | Self::Destination { basis: Basis::Served | Basis::Withdrawn, .. }
             | Self::PerReference
             | Self::SplitEnded { .. }
             | Self::Unfenced => Level::Warning,

@@ -8,12 +8,17 @@ use super::rollback::Undoing;
 use super::safety::{Facts, Refusals, Site};
 use super::strategy::Rollout;
 use super::{Baseline, Finding, NothingToDo, Planned, Refusal, Refused, Subject};
-use crate::model::{Fenced, Phase, SlotName, SlotState, Target, Verb, Weights};
-use crate::port::{Fence, KnownGood};
+use crate::model::{Fenced, Period, Phase, SlotName, SlotState, Target, Verb, Weights};
+use crate::port::{Basis, Fence, KnownGood};
 use crate::request::RollbackTo;
 
 /// Makes the plan of going back.
-pub(super) fn plan(facts: Facts<'_>, target: &Target, to: &RollbackTo) -> Result<Planned, Refused> {
+pub(super) fn plan(
+    facts: Facts<'_>,
+    target: &Target,
+    to: &RollbackTo,
+    ask: Option<Period>,
+) -> Result<Planned, Refused> {
     let mut refusals = Refusals::default();
     facts.deployable(&mut refusals);
     facts.unclaimed(&[Fenced::Workload(target.clone())], &mut refusals);
@@ -22,7 +27,8 @@ pub(super) fn plan(facts: Facts<'_>, target: &Target, to: &RollbackTo) -> Result
     let destination = site.as_ref().zip(proven).and_then(|(site, proven)| {
         let found = destination(site, to, proven);
         if found.is_none() {
-            let proven = proven.iter().map(|good| good.release.clone()).collect();
+            let trusted = proven.iter().filter(|good| good.basis != Basis::Withdrawn);
+            let proven = trusted.map(|good| good.release.clone()).collect();
             refusals.add(Refusal::UnknownRelease { target: target.clone(), to: to.clone(), proven });
         }
         found
@@ -31,14 +37,14 @@ pub(super) fn plan(facts: Facts<'_>, target: &Target, to: &RollbackTo) -> Result
         return refusals.settle(None);
     };
     if good.release.artifact == site.state.release.artifact {
-        return stay(facts, &site, good, refusals);
+        return stay(facts, &site, good, ask, refusals);
     }
     let slot = match warm(&site, good) {
         Some(slot) => Some(slot),
         None => empty(&site, &mut refusals),
     };
     let slot = refusals.settle(slot)?;
-    Ok(go_back(facts, &site, good, &slot))
+    Ok(go_back(facts, &site, good, &slot, ask))
 }
 
 /// Returns a slot to start the release in. One that bears traffic can be emptied only when the live side is able to
@@ -52,9 +58,12 @@ fn empty(site: &Site<'_>, refusals: &mut Refusals) -> Option<SlotName> {
     Some(slot)
 }
 
+/// What a run went back from is not gone back to, unless it is named: of two rollbacks the second would undo the first.
 fn destination<'a>(site: &Site<'_>, to: &RollbackTo, proven: &'a [KnownGood]) -> Option<&'a KnownGood> {
     proven.iter().find(|good| match to {
-        RollbackTo::LastKnownGood => good.release.artifact != site.state.release.artifact,
+        RollbackTo::LastKnownGood => {
+            good.basis != Basis::Withdrawn && good.release.artifact != site.state.release.artifact
+        }
         RollbackTo::Version(version) => good.release.version == *version,
         RollbackTo::Artifact(artifact) => good.release.artifact.id() == *artifact,
     })
@@ -69,14 +78,19 @@ fn warm(site: &Site<'_>, good: &KnownGood) -> Option<SlotName> {
     Some(slot.clone())
 }
 
-fn go_back(facts: Facts<'_>, site: &Site<'_>, good: &KnownGood, slot: &SlotName) -> Planned {
+fn go_back(
+    facts: Facts<'_>,
+    site: &Site<'_>,
+    good: &KnownGood,
+    slot: &SlotName,
+    ask: Option<Period>,
+) -> Planned {
     let artifact = good.release.artifact.id();
     let live_artifact = site.state.release.artifact.id();
     let held = site.workload.slot(slot);
     let warm = held.filter(|state| state.release.artifact == good.release.artifact && state.ready > 0);
     let mut findings = findings(facts, site, good);
-    let mut steps = Steps::new(facts);
-    steps.phase(Phase::Production);
+    let mut steps = begin(facts, site, ask);
     if warm.is_none() && has_traffic(site, slot) {
         gather(site, &mut steps);
     }
@@ -106,15 +120,20 @@ fn go_back(facts: Facts<'_>, site: &Site<'_>, good: &KnownGood, slot: &SlotName)
 }
 
 /// The release to go back to is the live one: at the most, traffic is brought back to it.
-fn stay(facts: Facts<'_>, site: &Site<'_>, good: &KnownGood, refusals: Refusals) -> Result<Planned, Refused> {
+fn stay(
+    facts: Facts<'_>,
+    site: &Site<'_>,
+    good: &KnownGood,
+    ask: Option<Period>,
+    refusals: Refusals,
+) -> Result<Planned, Refused> {
     refusals.settle(Some(()))?;
     if site.split().is_none() {
         let (target, release) = (site.target.clone(), site.state.release.clone());
         return Ok(Planned::NothingToDo(NothingToDo::ReleaseIsLive { target, release }));
     }
     let artifact = good.release.artifact.id();
-    let mut steps = Steps::new(facts);
-    steps.phase(Phase::Production);
+    let mut steps = begin(facts, site, ask);
     let is_down = site.state.ready == 0;
     if is_down {
         let snapshot = site.baseline.clone();
@@ -134,6 +153,15 @@ fn stay(facts: Facts<'_>, site: &Site<'_>, good: &KnownGood, refusals: Refusals)
         steps.verb(&site.target, Verb::Retire { slot: slot.clone() }, expect);
     }
     Ok(finish(facts, site, good, findings(facts, site, good), steps))
+}
+
+fn begin<'a>(facts: Facts<'a>, site: &Site<'_>, ask: Option<Period>) -> Steps<'a> {
+    let mut steps = Steps::new(facts);
+    steps.phase(Phase::Production);
+    if let Some(within) = ask {
+        steps.approval(site, within);
+    }
+    steps
 }
 
 /// Returns whether a slot has to give its traffic away before it can be used.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ArtifactId, Effect, Period, Phase, SlotName, Target};
+use crate::model::{ArtifactId, Effect, Period, Phase, SlotName, Target, WatchRules};
 
 /// Position of a step in its plan. Forward steps come first, undo steps follow; stable for the run's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,6 +81,28 @@ pub enum Gate {
         /// How many verified steps of this rollout follow.
         later: u8,
     },
+    /// Somebody agrees to what follows.
+    Approval {
+        /// The workload that is about to be changed.
+        target: Target,
+        /// The slot that is live.
+        slot: SlotName,
+        /// What it holds.
+        artifact: ArtifactId,
+    },
+    /// What is live is watched for a while. It also ends, and passes, when something else is live.
+    Watch {
+        /// The workload.
+        target: Target,
+        /// The slot that is live.
+        slot: SlotName,
+        /// What it holds.
+        artifact: ArtifactId,
+        /// For how long.
+        lasting: Period,
+        /// What is looked out for.
+        rules: Box<WatchRules>,
+    },
 }
 
 impl Gate {
@@ -88,7 +110,11 @@ impl Gate {
     #[must_use]
     pub const fn target(&self) -> &Target {
         match self {
-            Self::Ready { target, .. } | Self::Soak { target, .. } | Self::Verify { target, .. } => target,
+            Self::Ready { target, .. }
+            | Self::Soak { target, .. }
+            | Self::Verify { target, .. }
+            | Self::Approval { target, .. }
+            | Self::Watch { target, .. } => target,
         }
     }
 
@@ -96,7 +122,11 @@ impl Gate {
     #[must_use]
     pub const fn slot(&self) -> &SlotName {
         match self {
-            Self::Ready { slot, .. } | Self::Soak { slot, .. } | Self::Verify { canary: slot, .. } => slot,
+            Self::Ready { slot, .. }
+            | Self::Soak { slot, .. }
+            | Self::Verify { canary: slot, .. }
+            | Self::Approval { slot, .. }
+            | Self::Watch { slot, .. } => slot,
         }
     }
 
@@ -104,9 +134,11 @@ impl Gate {
     #[must_use]
     pub const fn artifact(&self) -> &ArtifactId {
         match self {
-            Self::Ready { artifact, .. } | Self::Soak { artifact, .. } | Self::Verify { artifact, .. } => {
-                artifact
-            }
+            Self::Ready { artifact, .. }
+            | Self::Soak { artifact, .. }
+            | Self::Verify { artifact, .. }
+            | Self::Approval { artifact, .. }
+            | Self::Watch { artifact, .. } => artifact,
         }
     }
 }
@@ -124,6 +156,8 @@ impl fmt::Display for Gate {
             Self::Verify { target, canary, baseline: None, weight, .. } => {
                 write!(f, "{target}: judge {canary} at {weight} %")
             }
+            Self::Approval { target, .. } => write!(f, "{target}: wait until somebody agrees"),
+            Self::Watch { target, slot, lasting, .. } => write!(f, "{target}: watch {slot} for {lasting}"),
         }
     }
 }

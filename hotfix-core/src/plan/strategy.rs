@@ -24,7 +24,7 @@ pub(super) fn choose(
     let can = |strategy| split == TrafficSplit::Percent || !shares(strategy);
     let requested = match &facts.request.goal {
         Goal::Deploy { strategy, .. } => *strategy,
-        Goal::Create { .. } | Goal::Rollback { .. } => None,
+        Goal::Create { .. } | Goal::Rollback { .. } | Goal::Watch { .. } => None,
     };
     let severity = facts.request.severity;
     let preferred = facts.policy.severities.of(severity).strategy;

@@ -106,6 +106,8 @@ fn gate(gate: &Gate) -> String {
         Gate::Verify { canary, baseline: None, weight, .. } => {
             format!("GATE verdict on {canary} at {weight} %")
         }
+        Gate::Approval { .. } => "GATE somebody agrees".to_owned(),
+        Gate::Watch { slot, lasting, .. } => format!("GATE {slot} within all limits for {lasting}"),
     }
 }
 

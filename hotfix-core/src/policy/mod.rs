@@ -3,6 +3,7 @@
 //! [`Settings`] is the open form that people write down (TOML, JSON, code); [`Policy`] is the same after every value
 //! was looked at. A policy that makes no sense cannot be built, so nothing later has to check it again.
 
+mod after_success;
 mod environments;
 mod execution;
 mod freeze;
@@ -19,6 +20,7 @@ use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
+pub use after_success::{AfterSuccess, LateBreach};
 pub use environments::EnvironmentPolicy;
 pub use execution::Execution;
 pub use freeze::FreezeWindow;
@@ -56,6 +58,8 @@ pub struct Settings {
     pub execution: Execution,
     /// What is harm, what is health, and how long to look.
     pub judging: VerificationRules,
+    /// How a release is watched when it is live.
+    pub after_success: AfterSuccess,
 }
 
 impl Default for Settings {
@@ -71,6 +75,7 @@ impl Default for Settings {
             facts_last: Period::from_mins(5),
             execution: Execution::default(),
             judging: VerificationRules::default(),
+            after_success: AfterSuccess::default(),
         }
     }
 }
@@ -99,6 +104,7 @@ impl Policy {
         if let Err(error) = settings.judging.check() {
             faults.add_invalid("judging", &error);
         }
+        settings.after_success.check(&mut faults);
         faults.into_result().map(|()| Self(settings))
     }
 

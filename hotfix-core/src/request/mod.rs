@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    ArtifactId, BranchName, ImageReference, InvalidValue, IssueKey, ServiceName, Severity, TagName, Target,
-    Timestamp, Version,
+    ArtifactId, BranchName, ImageReference, InvalidValue, IssueKey, Period, ServiceName, Severity, TagName,
+    Target, Timestamp, Version,
 };
 
 /// One request, for one service.
@@ -33,6 +33,14 @@ pub struct Request {
     /// Whether a backend is used that cannot keep stale requests out by itself.
     #[serde(default)]
     pub unfenced: Unfenced,
+}
+
+impl Goal {
+    /// Puts an earlier release back, at once.
+    #[must_use]
+    pub const fn rollback(target: Target, to: RollbackTo) -> Self {
+        Self::Rollback { target, to, because: None, ask: None }
+    }
 }
 
 impl Request {
@@ -100,6 +108,19 @@ pub enum Goal {
         target: Target,
         /// What to.
         to: RollbackTo,
+        /// Why, in one line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
+        /// Waits at most so long for somebody's agreement before anything is changed; `None`: does not ask.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ask: Option<Period>,
+    },
+    /// Watch what is live for a while, by the rules of the policy, and change nothing.
+    Watch {
+        /// Where.
+        target: Target,
+        /// For how long.
+        lasting: Period,
     },
 }
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The stages, in the order in which they may import each other.
-const STAGES: [&str; 8] =
-    ["request", "observe", "plan", "execute", "judge", "decide", "communicate", "postmortem"];
+const STAGES: [&str; 9] =
+    ["request", "observe", "plan", "execute", "judge", "decide", "communicate", "postmortem", "follow"];
 
 /// What every stage may import besides earlier stages.
 const SHARED: [&str; 4] = ["model", "policy", "port", "error"];

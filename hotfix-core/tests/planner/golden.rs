@@ -5,9 +5,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hotfix_core::model::Severity;
+use hotfix_core::model::{Period, Severity};
 use hotfix_core::plan::{Mermaid, Plan};
-use hotfix_core::request::{Goal, RollbackTo, Staging, Strategy};
+use hotfix_core::request::{Goal, Request, RollbackTo, Staging, Strategy};
 
 use super::world::{
     World, branch, deploy, policy, policy_with, production, request, rollback, slot, staging,
@@ -34,7 +34,24 @@ fn plans() -> Vec<(&'static str, Plan)> {
         .push(("create", World::shop().plan(&request(Severity::P1, Goal::Create { from: None }), &policy())));
     plans.push(("rollback-cold", World::shop().plan(&rollback(RollbackTo::LastKnownGood), &policy())));
     plans.push(("rollback-warm", warm()));
+    plans.push(("rollback-asks", World::shop().plan(&asking(), &policy())));
+    plans.push(("watch", World::shop().plan(&watch(), &policy())));
     plans
+}
+
+/// The rollback that a watch prepares.
+fn asking() -> Request {
+    let goal = Goal::Rollback {
+        target: production(),
+        to: RollbackTo::LastKnownGood,
+        because: Some("fail: error rate over 5 % within 10m: canary 61 errors in 1000 requests".to_owned()),
+        ask: Some(Period::from_hours(1)),
+    };
+    request(Severity::P1, goal)
+}
+
+fn watch() -> Request {
+    request(Severity::P1, Goal::Watch { target: production(), lasting: Period::from_hours(2) })
 }
 
 /// P0 at night: nobody to approve, no time for staging.

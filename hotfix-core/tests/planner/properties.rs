@@ -96,7 +96,7 @@ fn goals() -> impl Strategy<Value = Goal> {
     prop_oneof![
         6 => deploy,
         1 => from.prop_map(|from| Goal::Create { from }),
-        2 => to.prop_map(|to| Goal::Rollback { target: production(), to }),
+        2 => to.prop_map(|to| Goal::rollback(production(), to)),
     ]
 }
 

@@ -101,7 +101,7 @@ pub(super) fn deploy(strategy: Option<Strategy>) -> Request {
 }
 
 pub(super) fn rollback(to: RollbackTo) -> Request {
-    request(Severity::P1, Goal::Rollback { target: production(), to })
+    request(Severity::P1, Goal::rollback(production(), to))
 }
 
 pub(super) fn approval(by: &str, when: &str) -> Approval {

@@ -25,7 +25,7 @@ pub(super) async fn watch(mut context: Context, gate: Gate) {
             Gate::Soak { lasting, .. } => {
                 (follower.health.soaked(context.opened, now, *lasting), context.opened + lasting.to_delta())
             }
-            Gate::Ready { .. } | Gate::Verify { .. } => {
+            Gate::Ready { .. } | Gate::Verify { .. } | Gate::Approval { .. } | Gate::Watch { .. } => {
                 (follower.health.ready(), now + chrono::TimeDelta::hours(1))
             }
         };

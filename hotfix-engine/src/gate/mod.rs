@@ -4,6 +4,7 @@
 //! state is the fold of the journal at every moment, and another process can go on from the journal alone.
 
 mod health;
+mod live;
 mod verify;
 
 use std::sync::Arc;
@@ -117,7 +118,16 @@ impl GateWatch {
                 let samples = self.samples.clone();
                 tokio::spawn(verify::watch(context, samples).instrument(span))
             }
-            gate => tokio::spawn(health::watch(context, gate).instrument(span)),
+            Gate::Watch { target, slot, artifact, lasting, rules } => {
+                let watched = live::Watched { target, slot, artifact, lasting, rules };
+                let samples = self.samples.clone();
+                tokio::spawn(live::watch(context, watched, samples).instrument(span))
+            }
+            // Only a word from outside opens it.
+            Gate::Approval { .. } => return None,
+            gate @ (Gate::Ready { .. } | Gate::Soak { .. }) => {
+                tokio::spawn(health::watch(context, gate).instrument(span))
+            }
         };
         Some(OpenGate { step, nudge, task })
     }

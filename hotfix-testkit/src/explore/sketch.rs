@@ -232,7 +232,7 @@ fn slot() -> SlotName {
 }
 
 fn request() -> Request {
-    let goal = Goal::Rollback { target: target(0), to: RollbackTo::LastKnownGood };
+    let goal = Goal::rollback(target(0), RollbackTo::LastKnownGood);
     Request::new(parsed::<IssueKey>("EXPLORE-1"), "explored", Severity::P0, service(0), "explorer", goal)
 }
 

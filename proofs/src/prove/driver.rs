@@ -126,6 +126,7 @@ fn policy() -> Result<Policy, String> {
         ..Settings::default()
     };
     settings.source.develop = Some(BranchName::new("develop").map_err(|error| error.to_string())?);
+    settings.after_success.lasting = Period::default();
     settings.judging.judge = JudgeSettings::fast();
     settings.judging.pace = Pace {
         min_dwell: 1,

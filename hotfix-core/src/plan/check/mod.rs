@@ -80,7 +80,7 @@ fn replay(plan: &Plan, violations: &mut Vec<Violation>) -> Vec<World> {
 fn main_target(plan: &Plan) -> Option<&Target> {
     match &plan.request().goal {
         Goal::Rollback { target, .. } => return Some(target),
-        Goal::Create { .. } => return None,
+        Goal::Create { .. } | Goal::Watch { .. } => return None,
         Goal::Deploy { .. } => {}
     }
     let reversible = plan.steps().iter().filter(|step| step.on_failure == OnFailure::RollBack);

@@ -89,7 +89,7 @@ impl Workloads {
             plan.baselines().iter().map(|baseline| (baseline.target.clone(), Side::new(&baseline.snapshot)));
         let proof = match plan.request().goal {
             Goal::Deploy { .. } => Proof::Verdict,
-            Goal::Create { .. } | Goal::Rollback { .. } => Proof::Instances,
+            Goal::Create { .. } | Goal::Rollback { .. } | Goal::Watch { .. } => Proof::Instances,
         };
         let skipped = |finding: &Finding| matches!(finding, Finding::StagingSkipped { .. });
         Self {
@@ -283,6 +283,7 @@ impl Side {
                     self.proven.insert((slot.clone(), artifact.clone(), weight));
                 }
             }
+            Gate::Approval { .. } | Gate::Watch { .. } => {}
             Gate::Ready { .. } | Gate::Soak { .. } => {
                 if instances_prove && weight > 0 {
                     self.proven.insert((slot.clone(), artifact.clone(), weight));

@@ -98,7 +98,7 @@ pub trait IncidentStore: Debug + Send + Sync {
     /// *Errors*: `NotFound`.
     async fn timeline(&self, id: &IncidentId) -> Result<Vec<TimelineEvent>>;
 
-    /// Reads the releases that are known to be good on a target, the newest first, each artifact once.
+    /// Reads what is known of releases on a target, the newest first, each artifact once: with what was written last.
     async fn known_good(&self, target: &Target, limit: usize) -> Result<Vec<KnownGood>>;
 }
 

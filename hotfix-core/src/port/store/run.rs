@@ -102,11 +102,11 @@ pub struct Append {
     pub timeline: Vec<TimelineEvent>,
     /// What to tell, by destination.
     pub postings: Vec<(String, Posting)>,
-    /// Releases known to be good with this entry, the newest last.
+    /// What is known of releases with this entry, the newest last; it replaces what was known of the same artifact.
     pub known_good: Vec<KnownGood>,
 }
 
-/// A release that can be gone back to on a target.
+/// What is known of a release on a target: whether it can be gone back to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownGood {
     /// The target.
@@ -129,6 +129,8 @@ pub enum Basis {
     Proven,
     /// No run deployed it: it was live, and all of its instances were well, when a run that succeeded replaced it.
     Served,
+    /// A run went back from it: whatever was known before, it is no longer good.
+    Withdrawn,
 }
 
 impl Basis {
@@ -254,12 +256,15 @@ pub enum Signal {
         /// Why.
         reason: String,
     },
+    /// Go on: whoever says so agrees to what the run asks for.
+    Approve,
 }
 
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cancel { reason } => write!(f, "cancel: {reason}"),
+            Self::Approve => f.write_str("go on"),
         }
     }
 }
