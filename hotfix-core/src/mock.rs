@@ -13,6 +13,6 @@
 //! ```
 
 pub use crate::port::mocks::{
-    MockClock, MockDeployer, MockIdSource, MockIncidentStore, MockMetricsSource, MockNotifier,
+    MockCheck, MockClock, MockDeployer, MockIdSource, MockIncidentStore, MockMetricsSource, MockNotifier,
     MockVersionControl,
 };

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use hotfix_core::port::{Clock, Deployer, IdSource, IncidentStore, MetricsSource, Notifier, VersionControl};
+use hotfix_core::port::{
+    Check, Clock, Deployer, IdSource, IncidentStore, MetricsSource, Notifier, VersionControl,
+};
 
 /// The ports of one engine.
 #[derive(Debug, Clone)]
@@ -10,6 +12,7 @@ pub(crate) struct Backends {
     pub(crate) source: Arc<dyn VersionControl>,
     pub(crate) deployer: Arc<dyn Deployer>,
     pub(crate) metrics: Arc<dyn MetricsSource>,
+    pub(crate) checks: Vec<Arc<dyn Check>>,
     pub(crate) notifiers: Vec<Arc<dyn Notifier>>,
     pub(crate) store: Arc<dyn IncidentStore>,
     pub(crate) clock: Arc<dyn Clock>,

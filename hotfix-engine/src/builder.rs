@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use hotfix_core::model::WorkerName;
 use hotfix_core::policy::Policy;
-use hotfix_core::port::{Clock, Deployer, IdSource, IncidentStore, MetricsSource, Notifier, VersionControl};
+use hotfix_core::port::{
+    Check, Clock, Deployer, IdSource, IncidentStore, MetricsSource, Notifier, VersionControl,
+};
 
 use crate::backends::Backends;
 use crate::{Engine, EngineError, SystemClock, SystemIds};
@@ -16,6 +18,7 @@ pub struct EngineBuilder {
     source: Option<Arc<dyn VersionControl>>,
     deployer: Option<Arc<dyn Deployer>>,
     metrics: Option<Arc<dyn MetricsSource>>,
+    checks: Vec<Arc<dyn Check>>,
     notifiers: Vec<Arc<dyn Notifier>>,
     store: Option<Arc<dyn IncidentStore>>,
     clock: Option<Arc<dyn Clock>>,
@@ -53,6 +56,12 @@ impl EngineBuilder {
     /// Where traffic is counted.
     pub fn metrics(mut self, metrics: impl MetricsSource + 'static) -> Self {
         self.metrics = Some(Arc::new(metrics));
+        self
+    }
+
+    /// What looks at a release from outside while it is judged. May be given several times; none at all is fine.
+    pub fn check(mut self, check: impl Check + 'static) -> Self {
+        self.checks.push(Arc::new(check));
         self
     }
 
@@ -101,8 +110,12 @@ impl EngineBuilder {
     /// Builds the engine and starts its outbox. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// [`EngineError::Incomplete`] naming the missing backend.
+    /// [`EngineError::Incomplete`] naming the missing backend; [`EngineError::SameName`] when two checks have one name.
     pub fn build(self) -> Result<Engine, EngineError> {
+        let mut names = std::collections::BTreeSet::new();
+        if let Some(twice) = self.checks.iter().find(|check| !names.insert(check.name())) {
+            return Err(EngineError::SameName { check: twice.name().to_owned() });
+        }
         let ids = self.ids.unwrap_or_else(|| Arc::new(SystemIds));
         let worker = match self.worker {
             Some(worker) => worker,
@@ -112,6 +125,7 @@ impl EngineBuilder {
             source: self.source.ok_or(EngineError::Incomplete("version control"))?,
             deployer: self.deployer.ok_or(EngineError::Incomplete("deployer"))?,
             metrics: self.metrics.ok_or(EngineError::Incomplete("metrics source"))?,
+            checks: self.checks,
             notifiers: self.notifiers,
             store: self.store.ok_or(EngineError::Incomplete("incident store"))?,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),

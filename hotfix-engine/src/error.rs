@@ -12,6 +12,12 @@ pub enum EngineError {
     /// A backend is missing.
     #[error("the engine has no {0}; give it one with the builder")]
     Incomplete(&'static str),
+    /// Two checks have the same name.
+    #[error("two checks are called {check:?}; give each a name of its own")]
+    SameName {
+        /// The name.
+        check: String,
+    },
     /// A value that came from a backend or the embedder cannot exist.
     #[error(transparent)]
     Invalid(#[from] InvalidValue),

@@ -2,6 +2,7 @@
 
 mod after_success;
 mod cancel;
+mod checks;
 mod faulty_store;
 mod gates;
 mod journal;

@@ -11,8 +11,8 @@ pub use alert::{
     Silence, SilenceId,
 };
 pub use probe::{
-    Ask, Endpoint, EndpointEvidence, Health, HttpAsk, Probe, ProbeConfig, ProbeEvidence, ProbeFailure,
-    ProbeFailureKind, Redirects,
+    Ask, Endpoint, EndpointEvidence, Health, HealthCheck, HealthCheckConfig, HttpAsk, Probe, ProbeConfig,
+    ProbeEvidence, ProbeFailure, ProbeFailureKind, Redirects,
 };
 pub use prometheus::{
     Answer, Bucket, Histogram, Prometheus, PrometheusConfig, Quantile, Refusal, Sample, Series,

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its fixtures too")]
 
 mod alerts;
+mod checks;
 mod conformance;
 mod instance;
 mod native;

@@ -4,6 +4,7 @@
 //! whether and when the request arrives, and whether the caller hears the answer. Put it outermost: a wrapper that
 //! retries outside of it sees every fault, one inside of it sees none.
 
+mod check;
 mod deployer;
 mod metrics_source;
 mod notifier;
@@ -20,6 +21,7 @@ use hotfix_core::port::{Ambiguity, Probe, Rejection, Reply, Seal};
 use hotfix_core::{Error, ErrorKind, Result};
 use tokio::sync::oneshot;
 
+pub use self::check::FaultyCheck;
 pub use self::deployer::FaultyDeployer;
 pub use self::metrics_source::FaultyMetricsSource;
 pub use self::notifier::FaultyNotifier;

@@ -1,6 +1,7 @@
 //! The one test binary of the crate.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod check;
 mod defects;
 mod deployer;
 mod explore;

@@ -24,6 +24,7 @@
 //! # }
 //! ```
 
+mod checks;
 mod gate;
 mod health;
 mod progress;
@@ -33,6 +34,7 @@ mod transcript;
 mod verification;
 mod watch;
 
+pub use checks::Checks;
 pub use gate::Gate;
 pub use health::Health;
 pub use progress::Progress;

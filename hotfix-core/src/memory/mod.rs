@@ -4,6 +4,7 @@
 //! tested against them meets no surprise later. Clones share their state: a clone is another client of the same
 //! system. Nothing survives the process.
 
+mod check;
 mod clock;
 mod deployer;
 mod feed;
@@ -16,6 +17,7 @@ mod version_control;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use check::MemoryCheck;
 pub use clock::{ManualClock, SequentialIds};
 pub use deployer::{AcceptedVerb, Behaviour, MemoryDeployer, VerbEffect};
 pub use metrics::MemoryMetrics;

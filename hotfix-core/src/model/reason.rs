@@ -137,6 +137,13 @@ pub enum Reason {
         /// For how long.
         lasting: Period,
     },
+    /// A check from outside passed.
+    CheckPassed {
+        /// Its name.
+        check: String,
+        /// How often.
+        looks: u32,
+    },
     /// The error budget of a release that is live is spent too fast.
     BudgetBurnt {
         /// The rule.
@@ -216,6 +223,8 @@ impl fmt::Display for Reason {
                 write!(f, "{instances} of {instances} instances ready, nothing wrong with any")
             }
             Self::StayedReady { lasting } => write!(f, "ready and faultless for {lasting}"),
+            Self::CheckPassed { check, looks: 1 } => write!(f, "check {check} passed"),
+            Self::CheckPassed { check, looks } => write!(f, "check {check} passed {looks} times"),
             Self::BudgetBurnt { burn, objective, seen } => {
                 write!(f, "{burn} is spent, objective {objective}: {seen}")
             }

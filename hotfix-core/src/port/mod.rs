@@ -14,6 +14,7 @@
 //! - **Cancellation**: dropping the future of a mutation leaves its outcome unknown, like a crash.
 
 mod call;
+mod check;
 mod clock;
 mod deployer;
 mod metrics;
@@ -22,6 +23,7 @@ mod store;
 mod version_control;
 
 pub use call::{Ambiguity, Call, Conflict, Probe, Receipt, Rejection, Reply, Seal, Sealed};
+pub use check::{Check, CheckReport, CheckScope, CheckSubject};
 pub use clock::{Clock, IdSource};
 pub use deployer::{Deployer, DeployerCapabilities, Fence, TrafficSplit, WorkloadChange, WorkloadWatch};
 pub use metrics::{
@@ -48,6 +50,7 @@ pub type BoxStream<T> = std::pin::Pin<Box<dyn futures_core::Stream<Item = T> + S
 /// The mocks that are made of the traits, gathered for [`crate::mock`].
 #[cfg(feature = "mock")]
 pub(crate) mod mocks {
+    pub use super::check::MockCheck;
     pub use super::clock::{MockClock, MockIdSource};
     pub use super::deployer::MockDeployer;
     pub use super::metrics::MockMetricsSource;

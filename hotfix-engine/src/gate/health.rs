@@ -9,6 +9,7 @@ use hotfix_core::model::{SlotName, Target, Verdict};
 use hotfix_core::plan::Gate;
 use hotfix_core::port::{WorkloadChange, WorkloadWatch};
 
+use super::outside::Outside;
 use super::{Context, Nudge};
 use crate::backends::Backends;
 
@@ -18,6 +19,11 @@ const REOPEN: Duration = Duration::from_millis(200);
 /// Watches a gate to its decision.
 pub(super) async fn watch(mut context: Context, gate: Gate) {
     let mut follower = Follower::new(gate.target().clone(), gate.slot().clone());
+    // What is not ready yet is not looked at from outside.
+    let mut outside = match gate {
+        Gate::Soak { .. } => Some(Outside::start(&context, &gate).await),
+        _ => None,
+    };
     let mut listening = false;
     loop {
         let now = context.steady.now();
@@ -29,12 +35,17 @@ pub(super) async fn watch(mut context: Context, gate: Gate) {
                 (follower.health.ready(), now + chrono::TimeDelta::hours(1))
             }
         };
+        let verdict = match &outside {
+            Some(outside) => outside.checks.temper(verdict),
+            None => verdict,
+        };
         if let Some(verdict) = verdict.filter(|_| listening) {
             listening = false;
             tell(&context, verdict).await;
         }
         tokio::select! {
             () = follower.changed(&context.ports) => {}
+            () = seen(&mut outside) => {}
             nudge = context.nudges.recv() => match nudge {
                 Some(Nudge::Listening) => listening = true,
                 Some(Nudge::Committed(_)) => {}
@@ -42,6 +53,13 @@ pub(super) async fn watch(mut context: Context, gate: Gate) {
             },
             () = tokio::time::sleep_until(context.steady.instant(wake)), if wake > now => {}
         }
+    }
+}
+
+async fn seen(outside: &mut Option<Outside>) {
+    match outside {
+        Some(outside) => outside.changed().await,
+        None => std::future::pending().await,
     }
 }
 

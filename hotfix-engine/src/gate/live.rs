@@ -3,18 +3,17 @@
 use hotfix_core::decide::Watch;
 use hotfix_core::execute::Event;
 use hotfix_core::judge::Increments;
-use hotfix_core::model::{ArtifactId, Missing, Period, Sample, SlotName, Target, Verdict, WatchRules};
-use hotfix_core::plan::StepId;
+use hotfix_core::model::{Missing, Period, Sample, SlotName, Verdict, WatchRules};
+use hotfix_core::plan::{Gate, StepId};
 use hotfix_core::port::MetricsQuery;
 use tokio::time::MissedTickBehavior;
 
+use super::outside::Outside;
 use super::{Context, Nudge};
 
 /// What is to be watched.
 pub(super) struct Watched {
-    pub(super) target: Target,
-    pub(super) slot: SlotName,
-    pub(super) artifact: ArtifactId,
+    pub(super) gate: Gate,
     pub(super) lasting: Period,
     pub(super) rules: Box<WatchRules>,
 }
@@ -34,19 +33,37 @@ pub(super) async fn watch(context: Context, watched: Watched, samples: Vec<(Step
     let of_step = samples.iter().filter(|(of, _)| *of == step);
     let verdict = of_step.fold(None, |verdict, (_, sample)| watch.observe(sample).or(verdict));
     drop(samples);
-    let live = Live { context, watched, watch, counters: None, pending: None, verdict, listening: false };
+    let outside = Outside::start(&context, &watched.gate).await;
+    let slot = watched.gate.slot().clone();
+    let live = Live {
+        context,
+        watched,
+        slot,
+        watch,
+        outside,
+        counters: None,
+        pending: None,
+        verdict,
+        superseded: false,
+        listening: false,
+    };
     Box::new(live).run().await;
 }
 
 struct Live {
     context: Context,
     watched: Watched,
+    /// Where it is live; it can move.
+    slot: SlotName,
     watch: Watch,
+    outside: Outside,
     /// `None` until the counters were read once: only what rises from then on is counted.
     counters: Option<Increments>,
     /// A sample that was proposed and is not committed yet.
     pending: Option<Sample>,
     verdict: Option<Verdict>,
+    /// Something else is live, and what is seen from outside is about that.
+    superseded: bool,
     listening: bool,
 }
 
@@ -65,6 +82,7 @@ impl Live {
                     }
                     None => return,
                 },
+                () = self.outside.changed() => {}
                 _ = looks.tick(), if self.pending.is_none() && self.verdict.is_none() => {
                     Box::pin(self.look()).await;
                 }
@@ -78,8 +96,12 @@ impl Live {
             return;
         }
         let step = self.context.step;
-        let event = match (&self.verdict, &self.pending, self.watch.blind()) {
-            (Some(verdict), _, _) => Event::Decided { step, verdict: verdict.clone() },
+        let verdict = match &self.verdict {
+            Some(verdict) if self.superseded => Some(verdict.clone()),
+            verdict => self.outside.checks.temper(verdict.clone()),
+        };
+        let event = match (verdict, &self.pending, self.watch.blind()) {
+            (Some(verdict), _, _) => Event::Decided { step, verdict },
             (None, Some(sample), _) => Event::Sampled { step, sample: sample.clone() },
             (None, None, Some(reason)) => Event::Stuck { step, reason: reason.to_string() },
             (None, None, None) => return,
@@ -98,13 +120,13 @@ impl Live {
             self.verdict = Some(self.watch.over(self.watched.lasting));
             return;
         }
-        let slots = vec![self.watched.slot.clone()];
-        let query = MetricsQuery { target: self.watched.target.clone(), slots, bounds: Vec::new() };
+        let (target, slots) = (self.watched.gate.target().clone(), vec![self.slot.clone()]);
+        let query = MetricsQuery { target, slots, bounds: Vec::new() };
         let scraped = self.context.ports.metrics.scrape(&query).await;
         self.pending = match (scraped, &mut self.counters) {
             (Ok(scrape), Some(counters)) => Some(counters.take(at, &scrape)),
             (Ok(scrape), unread) => {
-                let mut fresh = Increments::new(self.watched.slot.clone(), None, self.context.opened);
+                let mut fresh = Increments::new(self.slot.clone(), None, self.context.opened);
                 fresh.prime(&scrape);
                 *unread = Some(fresh);
                 None
@@ -116,20 +138,21 @@ impl Live {
     /// Returns whether what is watched is live. It may have moved to another slot; another release ends the watch. A
     /// workload that cannot be read is watched on.
     async fn is_still_live(&mut self) -> bool {
-        let workload = match self.context.ports.deployer.observe(&self.watched.target).await {
+        let workload = match self.context.ports.deployer.observe(self.watched.gate.target()).await {
             Ok(workload) => workload,
             Err(error) => {
-                tracing::warn!(target = %self.watched.target, %error, "the watched workload cannot be read");
+                tracing::warn!(target = %self.watched.gate.target(), %error, "the watched workload cannot be read");
                 return true;
             }
         };
         let artifact = workload.live_artifact();
-        if artifact.as_ref() != Some(&self.watched.artifact) {
+        if artifact.as_ref() != Some(self.watched.gate.artifact()) {
+            self.superseded = true;
             self.verdict = Some(self.watch.superseded(artifact));
             return false;
         }
-        if let Some(slot) = workload.live.filter(|slot| *slot != self.watched.slot) {
-            self.watched.slot = slot;
+        if let Some(slot) = workload.live.filter(|slot| *slot != self.slot) {
+            self.slot = slot;
             self.counters = None;
         }
         true

@@ -5,6 +5,7 @@
 
 mod health;
 mod live;
+mod outside;
 mod verify;
 
 use std::sync::Arc;
@@ -114,12 +115,12 @@ impl GateWatch {
         };
         let span = tracing::info_span!("gate", run = %run.run(), %step, target = %gate.target());
         let task = match gate.clone() {
-            Gate::Verify { .. } => {
+            gate @ Gate::Verify { .. } => {
                 let samples = self.samples.clone();
-                tokio::spawn(verify::watch(context, samples).instrument(span))
+                tokio::spawn(verify::watch(context, gate, samples).instrument(span))
             }
-            Gate::Watch { target, slot, artifact, lasting, rules } => {
-                let watched = live::Watched { target, slot, artifact, lasting, rules };
+            Gate::Watch { ref rules, lasting, .. } => {
+                let watched = live::Watched { rules: rules.clone(), lasting, gate: gate.clone() };
                 let samples = self.samples.clone();
                 tokio::spawn(live::watch(context, watched, samples).instrument(span))
             }

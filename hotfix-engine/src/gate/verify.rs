@@ -3,16 +3,17 @@
 use hotfix_core::decide::{self, Verification};
 use hotfix_core::execute::Event;
 use hotfix_core::judge::Increments;
-use hotfix_core::model::{LatencyBound, Missing, Reason, Ruling, Sample, SlotName, Target};
+use hotfix_core::model::{Fault, LatencyBound, Missing, Reason, Ruling, Sample, SlotName, Target};
 use hotfix_core::plan::{Action, Gate, Plan, StepId};
 use hotfix_core::port::{MetricsQuery, Scrape};
 use tokio::time::MissedTickBehavior;
 
 use super::health::Follower;
+use super::outside::Outside;
 use super::{Context, Nudge};
 
 /// Watches a gate to its decision. `samples` are all that were committed so far in this run.
-pub(super) async fn watch(context: Context, samples: Vec<(StepId, Sample)>) {
+pub(super) async fn watch(context: Context, gate: Gate, samples: Vec<(StepId, Sample)>) {
     let Some(rollout) = Rollout::of(&context.plan, context.step) else { return };
     let verification = match rollout.rebuild(&context.plan, context.step, &samples) {
         Ok(verification) => verification,
@@ -26,12 +27,14 @@ pub(super) async fn watch(context: Context, samples: Vec<(StepId, Sample)>) {
     let resumed = samples.iter().any(|(step, _)| rollout.gates.iter().any(|(gate, _)| gate == step));
     let follower = Follower::new(rollout.target.clone(), rollout.canary.clone());
     drop(samples);
+    let outside = Outside::start(&context, &gate).await;
     // A gate waits most of its life: boxed, its task holds neither two of this nor what it takes to look.
     let watch = Box::new(Watch {
         context,
         rollout,
         verification,
         follower,
+        outside,
         pending: None,
         ruling: None,
         listening: false,
@@ -111,6 +114,7 @@ struct Watch {
     rollout: Rollout,
     verification: Verification,
     follower: Follower,
+    outside: Outside,
     /// A sample that was proposed and is not committed yet.
     pending: Option<Sample>,
     /// What the committed samples say.
@@ -128,6 +132,7 @@ impl Watch {
             self.state().await;
             tokio::select! {
                 () = self.follower.changed(&self.context.ports) => {}
+                () = self.outside.changed() => {}
                 nudge = self.context.nudges.recv() => match nudge {
                     Some(Nudge::Listening) => self.listening = true,
                     Some(Nudge::Committed(sample)) => self.committed(&sample),
@@ -144,11 +149,16 @@ impl Watch {
             return;
         }
         let step = self.context.step;
-        let faults = self.follower.health.faults();
-        let condemned = (!faults.is_empty()).then(|| Ruling::condemned_by(faults));
+        let faults = self.faults();
+        let condemned = (!faults.is_empty()).then(|| Ruling::condemned_by(&faults));
         let event = match (condemned.as_ref().or(self.ruling.as_ref()), &self.pending) {
-            (Some(ruling @ (Ruling::Promote { .. } | Ruling::RollBack { .. })), _) => {
+            (Some(ruling @ Ruling::RollBack { .. }), _) => {
                 Event::Decided { step, verdict: self.verification.verdict(ruling) }
+            }
+            (Some(ruling @ Ruling::Promote { .. }), _) if self.outside.checks.have_passed() => {
+                let mut verdict = self.verification.verdict(ruling);
+                verdict.reasons.extend(self.outside.checks.reasons());
+                Event::Decided { step, verdict }
             }
             (_, Some(sample)) => Event::Sampled { step, sample: sample.clone() },
             (Some(ruling), None) if asks_a_human(ruling) => Event::Stuck { step, reason: ruling.to_string() },
@@ -162,9 +172,15 @@ impl Watch {
         let _ = self.context.told.send(Box::new(event)).await;
     }
 
+    /// What is wrong with the canary, seen by whoever runs it and from outside.
+    fn faults(&self) -> Vec<Fault> {
+        [self.follower.health.faults(), self.outside.checks.faults()].concat()
+    }
+
     fn committed(&mut self, sample: &Sample) {
         self.pending = None;
-        let (evidence, ruling) = self.verification.observe(sample, self.follower.health.faults());
+        let faults = self.faults();
+        let (evidence, ruling) = self.verification.observe(sample, &faults);
         tracing::debug!(?evidence, %ruling, "looked");
         self.ruling = Some(ruling);
     }

@@ -1,5 +1,6 @@
 //! Health checks from outside: HTTP(S), TCP and gRPC, by the front door or of each instance.
 
+mod check;
 mod config;
 mod evidence;
 mod grpc;
@@ -14,6 +15,7 @@ use hotfix_core::port::Clock;
 use hotfix_http::ConfigError;
 use tokio::time::{Instant, MissedTickBehavior};
 
+pub use check::{HealthCheck, HealthCheckConfig};
 pub use config::{Ask, Endpoint, HttpAsk, ProbeConfig, Redirects};
 pub use evidence::{EndpointEvidence, Health, ProbeEvidence, ProbeFailure, ProbeFailureKind};
 use look::Look;
@@ -65,6 +67,24 @@ impl Probe {
         let mut evidence = self.nothing();
         self.add_look(&mut evidence).await;
         evidence
+    }
+
+    /// Looks until it is known of each endpoint whether it is well: once at one that is, as often as the threshold at one
+    /// that is not.
+    ///
+    /// *Cancellation*: leaves nothing, and loses what was seen.
+    pub async fn settle(&self) -> ProbeEvidence {
+        let mut evidence = self.nothing();
+        let mut tick = tokio::time::interval(self.interval);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            self.add_look(&mut evidence).await;
+            let unsure = |seen: &EndpointEvidence| seen.health == Health::Healthy && seen.in_a_row > 0;
+            if evidence.health() == Health::Unhealthy || !evidence.endpoints.iter().any(unsure) {
+                return evidence;
+            }
+        }
     }
 
     /// Looks again and again for the configured duration, or until an endpoint is unhealthy. A look that takes longer

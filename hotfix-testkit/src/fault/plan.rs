@@ -36,6 +36,7 @@ pub enum Operation {
     Probe,
     Scrape,
     History,
+    Look,
     Deliver,
     Find,
     OpenRun,
