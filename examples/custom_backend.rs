@@ -217,6 +217,7 @@ impl Fixture {
             weights: Some(Weights::all(blue)),
             rollout: Rollout::Active,
             stamp: Stamp::ZERO,
+            home: None,
         };
         let site = Site { workload, applied: BTreeMap::new() };
         self.sites.0.lock().unwrap_or_else(PoisonError::into_inner).insert(target.clone(), site);

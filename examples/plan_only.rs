@@ -180,5 +180,6 @@ fn workload() -> Result<Workload> {
         weights: Some(Weights::all(blue)),
         rollout: Rollout::Active,
         stamp: Stamp::ZERO,
+        home: None,
     })
 }

@@ -44,6 +44,10 @@ pub struct Workload {
     pub rollout: Rollout,
     /// The highest stamp accepted so far.
     pub stamp: Stamp,
+    /// The slot that others deploy to as well, outside of any hotfix: what is live comes back to it in the end. `None`:
+    /// all slots are alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<SlotName>,
 }
 
 impl Workload {

@@ -3,7 +3,7 @@
 use super::draft::{self, Expect, Frame, Steps};
 use super::rollback::Undoing;
 use super::safety::{Facts, Site};
-use super::strategy::Rollout;
+use super::strategy::{Homecoming, Rollout};
 use super::{Baseline, Finding, Gate, Planned};
 use crate::model::{ArtifactId, Phase, RefName, RefUpdate, Release, SlotName, Verb};
 use crate::observe::{BranchState, Composed, DevelopMerge, SourceGoal};
@@ -42,8 +42,10 @@ pub(super) fn plan(deploy: &Deploy<'_>, mut findings: Vec<Finding>) -> Planned {
     steps.phase(Phase::Publishing);
     steps.point_of_no_return();
     publish(deploy, &mut steps);
-    for stage in [Some(&deploy.production), deploy.staging.as_ref()].into_iter().flatten() {
-        stage.retire(&artifact, &mut steps);
+    deploy.production.settle(deploy, &artifact, Homecoming::Judged, &mut steps);
+    if let Some(staging) = &deploy.staging {
+        let soak = Homecoming::Soaked(deploy.facts.policy.rollout.staging_soak);
+        staging.settle(deploy, &artifact, soak, &mut steps);
     }
     steps.references(vec![RefUpdate::delete(deploy.goal.branch.clone(), deploy.composed.fix.clone())]);
 
@@ -144,13 +146,16 @@ impl Stage<'_> {
         Rollout { target, release, artifact, live, live_artifact, slot, replicas }
     }
 
-    /// Stops what was live before.
-    fn retire(&self, artifact: &ArtifactId, steps: &mut Steps<'_>) {
-        if self.spare.is_some() {
-            let Site { target, live, state, .. } = &self.site;
-            let old = state.release.artifact.id();
-            let expect = Expect { live: artifact, holds: Some((live, &old)) };
-            steps.verb(target, Verb::Retire { slot: live.clone() }, expect);
+    /// Stops what was live before, or puts the release in its place where others deploy to that slot.
+    fn settle(&self, deploy: &Deploy<'_>, artifact: &ArtifactId, proof: Homecoming, steps: &mut Steps<'_>) {
+        let Some(spare) = &self.spare else { return };
+        let Site { target, live, state, workload, .. } = &self.site;
+        if workload.home.as_ref() == Some(live) {
+            let home = Rollout { live: spare, slot: live, ..self.rollout(deploy, artifact, artifact, spare) };
+            return home.come_home(proof, steps);
         }
+        let old = state.release.artifact.id();
+        let expect = Expect { live: artifact, holds: Some((live, &old)) };
+        steps.verb(target, Verb::Retire { slot: live.clone() }, expect);
     }
 }

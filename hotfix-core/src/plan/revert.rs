@@ -6,7 +6,7 @@
 use super::draft::{self, Expect, Frame, Steps};
 use super::rollback::Undoing;
 use super::safety::{Facts, Refusals, Site};
-use super::strategy::Rollout;
+use super::strategy::{Homecoming, Rollout};
 use super::{Baseline, Finding, NothingToDo, Planned, Refusal, Refused, Subject};
 use crate::model::{Fenced, Period, Phase, SlotName, SlotState, Target, Verb, Weights};
 use crate::port::{Basis, Fence, KnownGood};
@@ -114,8 +114,13 @@ fn go_back(
     steps.point_of_no_return();
     steps.soak(&site.target, slot, &artifact, facts.policy.rollout.rollback_soak);
     rollout.promote(&mut steps);
-    let expect = Expect { live: &artifact, holds: Some((&site.live, &live_artifact)) };
-    steps.verb(&site.target, Verb::Retire { slot: site.live.clone() }, expect);
+    if site.workload.home.as_ref() == Some(&site.live) {
+        let home = Rollout { live: slot, live_artifact: &artifact, slot: &site.live, ..rollout };
+        home.come_home(Homecoming::Soaked(facts.policy.rollout.rollback_soak), &mut steps);
+    } else {
+        let expect = Expect { live: &artifact, holds: Some((&site.live, &live_artifact)) };
+        steps.verb(&site.target, Verb::Retire { slot: site.live.clone() }, expect);
+    }
     finish(facts, site, good, findings, steps)
 }
 

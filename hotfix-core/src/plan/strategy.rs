@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use super::draft::{Expect, Steps};
 use super::safety::{Facts, Refusals, Site};
 use super::{Finding, Gate, Refusal, StrategyChoice};
-use crate::model::{ArtifactId, Release, SlotName, Target, Verb, Weights};
+use crate::model::{ArtifactId, Period, Release, SlotName, Target, Verb, Weights};
 use crate::policy::RolloutPolicy;
 use crate::port::TrafficSplit;
 use crate::request::{Goal, Strategy};
@@ -43,6 +43,15 @@ pub(super) fn choose(
     Some((strategy, Finding::Strategy { strategy, because }))
 }
 
+/// How a release is proven once more in the slot that others deploy to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Homecoming {
+    /// By a verdict on all the traffic.
+    Judged,
+    /// By staying ready and faultless for so long.
+    Soaked(Period),
+}
+
 /// Where a release goes and what it meets there.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rollout<'a> {
@@ -78,11 +87,26 @@ impl Rollout<'_> {
     }
 
     /// Makes the release live where nobody judges it: ready is enough.
-    pub(super) fn run_unjudged(&self, soak: crate::model::Period, steps: &mut Steps<'_>) {
+    pub(super) fn run_unjudged(&self, soak: Period, steps: &mut Steps<'_>) {
         self.stage(self.replicas, steps);
         steps.soak(self.target, self.slot, self.artifact, soak);
         self.shift(100, steps);
         self.promote(steps);
+    }
+
+    /// Takes what was just promoted elsewhere home, and empties where it was. `proof` is what proves it there.
+    pub(super) fn come_home(&self, proof: Homecoming, steps: &mut Steps<'_>) {
+        self.stage(self.replicas, steps);
+        match proof {
+            Homecoming::Judged => self.take_over(steps),
+            Homecoming::Soaked(soak) => {
+                self.shift(100, steps);
+                steps.soak(self.target, self.slot, self.artifact, soak);
+            }
+        }
+        self.promote(steps);
+        let expect = Expect { live: self.artifact, holds: Some((self.live, self.artifact)) };
+        steps.verb(self.target, Verb::Retire { slot: self.live.clone() }, expect);
     }
 
     pub(super) fn stage(&self, replicas: NonZeroU16, steps: &mut Steps<'_>) {

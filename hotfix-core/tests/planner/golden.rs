@@ -34,6 +34,10 @@ fn plans() -> Vec<(&'static str, Plan)> {
         .push(("create", World::shop().plan(&request(Severity::P1, Goal::Create { from: None }), &policy())));
     plans.push(("rollback-cold", World::shop().plan(&rollback(RollbackTo::LastKnownGood), &policy())));
     plans.push(("rollback-warm", warm()));
+    let home = World::shop();
+    home.come_home_to("blue");
+    plans.push(("deploy-home", home.plan(&deploy(Some(Strategy::BlueGreen)), &policy())));
+    plans.push(("rollback-home", home.plan(&rollback(RollbackTo::LastKnownGood), &policy())));
     plans.push(("rollback-asks", World::shop().plan(&asking(), &policy())));
     plans.push(("watch", World::shop().plan(&watch(), &policy())));
     plans

@@ -26,6 +26,15 @@ struct Setting {
     batch: u16,
     by_issue: bool,
     soak: u64,
+    home: Home,
+}
+
+/// Which slot others deploy to.
+#[derive(Debug, Clone, Copy)]
+enum Home {
+    Nowhere,
+    Live,
+    Spare,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -46,8 +55,9 @@ fn settings() -> impl Strategy<Value = Setting> {
     let steps =
         prop::collection::btree_set(1_u8..100, 0..6).prop_map(|set| set.into_iter().chain([100]).collect());
     let flags = any::<[bool; 7]>();
-    (1_u16..12, 0_u16..12, develop, steps, 1_u16..5, 0_u64..3, flags).prop_map(
-        |(replicas, ready, develop, steps, batch, soak, flags)| {
+    let home = prop_oneof![Just(Home::Nowhere), Just(Home::Live), Just(Home::Spare)];
+    (1_u16..12, 0_u16..12, develop, steps, 1_u16..5, 0_u64..3, flags, home).prop_map(
+        |(replicas, ready, develop, steps, batch, soak, flags, home)| {
             let [spare, leftover, switch, taken, proven, staged, by_issue] = flags;
             Setting {
                 replicas,
@@ -63,6 +73,7 @@ fn settings() -> impl Strategy<Value = Setting> {
                 batch,
                 by_issue,
                 soak,
+                home,
             }
         },
     )
@@ -88,6 +99,10 @@ fn goals() -> impl Strategy<Value = Goal> {
         strategy,
         staging,
     });
+    let watch = (1_u64..9).prop_map(|hours| Goal::Watch {
+        target: production(),
+        lasting: hotfix_core::model::Period::from_hours(hours),
+    });
     let to = prop_oneof![
         Just(RollbackTo::LastKnownGood),
         Just(RollbackTo::Version("2.0.9".parse().unwrap())),
@@ -96,7 +111,13 @@ fn goals() -> impl Strategy<Value = Goal> {
     prop_oneof![
         6 => deploy,
         1 => from.prop_map(|from| Goal::Create { from }),
-        2 => to.prop_map(|to| Goal::rollback(production(), to)),
+        2 => (to, any::<bool>()).prop_map(|(to, asks)| Goal::Rollback {
+            target: production(),
+            to,
+            because: None,
+            ask: asks.then(|| hotfix_core::model::Period::from_hours(1)),
+        }),
+        1 => watch,
     ]
 }
 
@@ -159,6 +180,11 @@ fn world(setting: &Setting) -> World {
     if setting.taken {
         world.git.set_tag(&tag("v2.1.1-rc.3"), &world.first);
     }
+    match setting.home {
+        Home::Nowhere => {}
+        Home::Live => world.come_home_to("blue"),
+        Home::Spare => world.come_home_to("green"),
+    }
     develop(setting.develop, &world);
     if setting.staged {
         let fix = hotfix_core::model::Release {
@@ -207,6 +233,9 @@ fn live_through(setting: &Setting, request: &Request, plan: &Plan, policy: &Poli
 
     let mut whole = observed();
     whole.finish(plan);
+    if let (Home::Live, Some(release)) = (setting.home, plan.release()) {
+        assert_eq!(whole.live(&production()), (slot("blue"), release.tag.clone()), "{plan}");
+    }
     let again = whole.try_plan(request, policy);
     match (&request.goal, again) {
         (Goal::Deploy { fix: Fix::Commits(_), .. }, Ok(Planned::NothingToDo(NothingToDo::FixIsLive { .. })))
@@ -217,7 +246,8 @@ fn live_through(setting: &Setting, request: &Request, plan: &Plan, policy: &Poli
         )
         // The branch of the fix is gone, and the last good release is another one now.
         | (Goal::Deploy { fix: Fix::Branch(_), .. }, Err(_))
-        | (Goal::Rollback { to: RollbackTo::LastKnownGood, .. }, _) => {}
+        | (Goal::Rollback { to: RollbackTo::LastKnownGood, .. }, _)
+        | (Goal::Watch { .. }, Ok(Planned::Plan(_))) => {}
         (goal, again) => panic!("planned again after success, {goal:?} gave {again:?}"),
     }
 }

@@ -94,6 +94,14 @@ impl MemoryDeployer {
         self.with(target, |site| site.install(slot, release, replicas));
     }
 
+    /// Says which slot others deploy to as well.
+    ///
+    /// # Panics
+    /// If the target was not added.
+    pub fn set_home(&self, target: &Target, slot: &SlotName) {
+        self.with(target, |site| site.set_home(slot));
+    }
+
     /// Says how instances of an artifact behave from now on, on every target.
     pub fn behave(&self, artifact: ArtifactId, behaviour: Behaviour) {
         lock(&self.world).behaviours.set(artifact, behaviour);

@@ -67,6 +67,7 @@ type Outline = (Option<SlotName>, Option<Weights>, BTreeMap<SlotName, ArtifactId
 
 pub(super) struct Site {
     layout: Layout,
+    home: Option<SlotName>,
     fence: FenceBook,
     /// The outline after the last accepted mutation.
     known: Outline,
@@ -142,6 +143,7 @@ impl Site {
         Self {
             known: layout.outline(),
             layout,
+            home: None,
             fence: FenceBook::default(),
             accepted: Vec::new(),
             behaviours,
@@ -149,9 +151,13 @@ impl Site {
         }
     }
 
+    pub(super) fn set_home(&mut self, slot: &SlotName) {
+        self.home = Some(slot.clone());
+    }
+
     pub(super) fn observe(&self) -> Workload {
         let Layout { slots, live, weights, rollout } = self.layout.clone();
-        Workload { slots, live, weights, rollout, stamp: self.fence.current() }
+        Workload { slots, live, weights, rollout, stamp: self.fence.current(), home: self.home.clone() }
     }
 
     pub(super) fn snapshot(&self) -> Option<WorkloadSnapshot> {
