@@ -2,8 +2,12 @@
 
 pub mod clock;
 pub mod conformance;
+#[cfg(any(feature = "monitoring", feature = "cluster"))]
+mod environment;
 pub mod explore;
 pub mod fault;
 pub mod http;
 #[cfg(feature = "monitoring")]
 pub mod monitoring;
+#[cfg(any(feature = "monitoring", feature = "cluster"))]
+mod program;

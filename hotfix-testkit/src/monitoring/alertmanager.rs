@@ -3,7 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::program::Program;
+use super::installed::{address, find};
+use crate::program::Program;
 
 /// A running Alertmanager that notifies nobody. Dropping it ends it and removes everything it stored.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ impl RealAlertmanager {
     /// When the program is not there, or does not start.
     pub async fn start() -> io::Result<Self> {
         let program = Program::start(
-            &["prometheus-alertmanager", "alertmanager"],
+            find(&["prometheus-alertmanager", "alertmanager"])?,
             |folder| std::fs::write(folder.join("alertmanager.yml"), CONFIGURATION),
             |folder| {
                 vec![
@@ -32,7 +33,7 @@ impl RealAlertmanager {
                 ]
             },
         )?;
-        let address = program.address().await?;
+        let address = address(&program).await?;
         Ok(Self { program, address })
     }
 

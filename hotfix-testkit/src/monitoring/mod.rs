@@ -5,7 +5,7 @@
 //! and `alertmanager` as the projects publish them do as well.
 
 mod alertmanager;
-mod program;
+mod installed;
 mod prometheus;
 
 pub use alertmanager::RealAlertmanager;

@@ -5,7 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::program::Program;
+use super::installed::{address, find};
+use crate::program::Program;
 
 /// A running Prometheus. Dropping it ends it and removes everything it stored.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ impl RealPrometheus {
     /// When the program is not there, or does not start.
     pub async fn start(options: &PrometheusOptions) -> io::Result<Self> {
         let program = Program::start(
-            &["prometheus"],
+            find(&["prometheus"])?,
             |folder| {
                 for (number, rules) in options.rules.iter().enumerate() {
                     std::fs::write(folder.join(format!("rules-{number}.yml")), rules)?;
@@ -78,7 +79,7 @@ impl RealPrometheus {
                 arguments
             },
         )?;
-        let address = program.address().await?;
+        let address = address(&program).await?;
         Ok(Self { program, address })
     }
 

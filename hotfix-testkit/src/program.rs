@@ -1,5 +1,6 @@
 //! A program that ends with whoever started it, even when that is killed.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,8 +13,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Starts the program, and ends it and removes its folder when standard input ends: that is when the owner drops it,
-/// and also when the owner was killed.
+/// and also when the owner was killed. Signals that a terminal sends to everybody are left to the owner.
 const KEEPER: &str = r#"
+trap '' HUP INT TERM
 folder=$1; shift
 "$@" </dev/null >"$folder/log" 2>&1 &
 child=$!
@@ -25,27 +27,24 @@ rm -rf "$folder"
 
 /// A running program with a folder of its own.
 #[derive(Debug)]
-pub(super) struct Program {
+pub(crate) struct Program {
     keeper: Child,
     folder: PathBuf,
 }
 
 impl Program {
-    /// Starts the first of the programs that there is. `arguments` gets the folder, which is empty but for what
-    /// `prepare` writes.
-    pub(super) fn start(
-        names: &[&str],
+    /// Starts a program. `arguments` gets the folder, which is empty but for what `prepare` writes.
+    pub(crate) fn start(
+        program: impl AsRef<OsStr>,
         prepare: impl FnOnce(&Path) -> io::Result<()>,
         arguments: impl FnOnce(&Path) -> Vec<String>,
     ) -> io::Result<Self> {
-        let name = find(names)?;
         let folder = TempDir::new()?;
         prepare(folder.path())?;
-        #[expect(clippy::disallowed_methods, reason = "this is the reviewed place of this crate")]
-        let keeper = Command::new("sh")
+        let keeper = command("sh")
             .args(["-c", KEEPER, "keeper"])
             .arg(folder.path())
-            .arg(name)
+            .arg(program)
             .args(arguments(folder.path()))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -55,26 +54,13 @@ impl Program {
         Ok(Self { keeper, folder: folder.keep() })
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// Returns what it wrote to its log so far.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
-    }
-
-    /// Waits until it says in its log which address it listens on.
-    pub(super) async fn address(&self) -> io::Result<std::net::SocketAddr> {
-        eventually("the program listens", async || {
-            let log = self.log();
-            let (_, behind) = log
-                .split_once("msg=\"Listening on\" address=")
-                .or_else(|| log.split_once("Listening on\" address="))?;
-            behind.split_whitespace().next()?.parse().ok()
-        })
-        .await
-        .map_err(|error| io::Error::other(format!("{error}; its log: {}", self.log())))
     }
 }
 
@@ -86,8 +72,14 @@ impl Drop for Program {
     }
 }
 
+/// Begins to start a program that ends by itself.
+#[expect(clippy::disallowed_methods, reason = "this is the reviewed place of this crate")]
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    Command::new(program)
+}
+
 /// Waits for a condition with a deadline.
-pub(super) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> io::Result<T> {
+pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> io::Result<T> {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look().await {
@@ -98,15 +90,4 @@ pub(super) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Opt
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "PATH says where programs are")]
-fn find<'a>(names: &[&'a str]) -> io::Result<&'a str> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let there = |name: &&&str| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
-    let missing = || {
-        let mend = "`cargo xtask test` installs it";
-        io::Error::new(io::ErrorKind::NotFound, format!("no program {} in PATH: {mend}", names.join(" or ")))
-    };
-    names.iter().find(there).copied().ok_or_else(missing)
 }

@@ -1,0 +1,19 @@
+//! What the environment says: the one place of this crate that reads it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Returns where a program is that PATH leads to, under the first of the names that there is.
+pub(crate) fn program<'a>(names: &[&'a str]) -> Option<(&'a str, PathBuf)> {
+    let path = variable("PATH").unwrap_or_default();
+    names.iter().find_map(|name| {
+        let place =
+            std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())?;
+        Some((*name, place))
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the reviewed place of this crate")]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
