@@ -13,6 +13,18 @@ pub(crate) fn program<'a>(names: &[&'a str]) -> Option<(&'a str, PathBuf)> {
     })
 }
 
+/// Returns what a variable names, if it is set to something.
+#[cfg(feature = "cluster")]
+pub(crate) fn place(name: &str) -> Option<PathBuf> {
+    variable(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// Returns the folder for what can be made again.
+#[cfg(feature = "cluster")]
+pub(crate) fn cache() -> Option<PathBuf> {
+    place("XDG_CACHE_HOME").or_else(|| Some(place("HOME")?.join(".cache")))
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is the reviewed place of this crate")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)

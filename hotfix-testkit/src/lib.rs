@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod clock;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod conformance;
 #[cfg(any(feature = "monitoring", feature = "cluster"))]
 mod environment;

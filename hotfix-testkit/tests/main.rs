@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod check;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod defects;
 mod deployer;
 mod explore;

@@ -1,0 +1,41 @@
+//! Gets the programs of the test cluster, and runs one for a human.
+
+use std::process::ExitCode;
+
+use hotfix_testkit::cluster::{self, TestCluster};
+
+const USAGE: &str = "usage: hotfix-test-cluster build | check | run
+  build  makes the programs of the control plane, unless they are there, and prints their folder
+  check  says whether everything is there that a cluster needs
+  run    starts a cluster, prints how to reach it, and ends it when standard input ends";
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::print_stderr, clippy::print_stdout, reason = "a program speaks to its operator")]
+async fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["build"] => cluster::build().map(|folder| println!("{}", folder.display())),
+        ["check"] => cluster::check().map_err(Into::into),
+        ["run"] => run().await,
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hotfix-test-cluster: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "a program speaks to its operator")]
+async fn run() -> std::io::Result<()> {
+    let cluster = TestCluster::start().await?;
+    println!("export KUBECONFIG={}", cluster.kubeconfig().display());
+    let ended = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
+    ended.await.map_err(std::io::Error::other)?.map(|_| ())
+}

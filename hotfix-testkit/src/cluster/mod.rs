@@ -1,0 +1,36 @@
+//! A real Kubernetes cluster for tests: etcd, the API server and the controllers as processes of their own, ready in
+//! about three seconds, and gone when the test is, however it ends.
+//!
+//! ```no_run
+//! # async fn example() -> std::io::Result<()> {
+//! use hotfix_testkit::cluster::TestCluster;
+//! use k8s_openapi::api::core::v1::ConfigMap;
+//! use kube::Api;
+//!
+//! let cluster = TestCluster::shared().await?;
+//! let namespace = cluster.namespace("shop").await?;
+//! let maps: Api<ConfigMap> = Api::namespaced(cluster.client()?, &namespace);
+//! # let _ = maps;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The programs come from the folder that `KUBEBUILDER_ASSETS` names, or from a cache that `hotfix-test-cluster build`
+//! fills once ([`build`]). With `HOTFIX_TEST_KUBECONFIG` set to a kubeconfig file, [`TestCluster::start`] starts nothing
+//! and uses that cluster, whose user must be an administrator.
+
+mod access;
+mod audit;
+mod binaries;
+mod build;
+mod chance;
+mod control_plane;
+mod namespace;
+mod test_cluster;
+mod worker;
+
+pub use audit::AuditEvent;
+pub use binaries::{MissingTools, Tool, check, locate};
+pub use build::build;
+pub use namespace::TestNamespace;
+pub use test_cluster::TestCluster;

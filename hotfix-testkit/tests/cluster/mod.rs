@@ -1,0 +1,3 @@
+//! The test cluster, on a real control plane.
+
+mod control_plane;
