@@ -13,6 +13,14 @@ pub(crate) fn program<'a>(names: &[&'a str]) -> Option<(&'a str, PathBuf)> {
     })
 }
 
+/// Returns where a program is that was built with the running one: beside it, or above its folder, which is where cargo
+/// keeps the tests and the examples of a build.
+#[cfg(feature = "cluster")]
+pub(crate) fn sibling(name: &str) -> Option<PathBuf> {
+    let own = std::env::current_exe().ok()?;
+    own.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
 /// Returns what a variable names, if it is set to something.
 #[cfg(feature = "cluster")]
 pub(crate) fn place(name: &str) -> Option<PathBuf> {

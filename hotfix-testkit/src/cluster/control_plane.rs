@@ -95,6 +95,11 @@ impl ControlPlane {
         Administrator::Tester.kubeconfig(self.server.folder())
     }
 
+    /// Returns the same for the nodes.
+    pub(super) fn node_kubeconfig(&self) -> PathBuf {
+        Administrator::Node.kubeconfig(self.server.folder())
+    }
+
     pub(super) fn audit_log(&self) -> PathBuf {
         self.server.folder().join("audit.log")
     }

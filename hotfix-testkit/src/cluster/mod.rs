@@ -21,16 +21,26 @@
 
 mod access;
 mod audit;
+mod behaviour;
 mod binaries;
 mod build;
 mod chance;
+mod clock;
 mod control_plane;
+mod image;
 mod namespace;
+mod network;
+mod node;
+mod pod;
 mod test_cluster;
 mod worker;
 
 pub use audit::AuditEvent;
+pub use behaviour::{Behaviour, End, Pull, Readiness};
 pub use binaries::{MissingTools, Tool, check, locate};
 pub use build::build;
 pub use namespace::TestNamespace;
+pub use network::reach;
+pub use node::NodeOptions;
+pub use pod::{DemoPod, Identity, run as run_pod};
 pub use test_cluster::TestCluster;

@@ -2,20 +2,32 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use hotfix_core::model::ImageReference;
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::{Client, Config};
 use tokio::sync::OnceCell;
 
 use super::access;
 use super::audit::{self, AuditEvent};
+use super::behaviour::Behaviour;
 use super::control_plane::{self, ControlPlane};
+use super::image::Registry;
 use super::namespace::TestNamespace;
+use super::node::{Agent, NodeOptions};
 use super::worker::Worker;
 use crate::environment;
 
 /// Names a kubeconfig file that leads to a cluster to use instead of starting one.
 const EXISTING: &str = "HOTFIX_TEST_KUBECONFIG";
+
+/// The program that runs in pods.
+const POD: &str = "hotfix-test-pod";
+
+const MISSING_POD: &str = "no program hotfix-test-pod beside the running one or in PATH: \
+    `cargo build -p hotfix-testkit --features cluster --bin hotfix-test-pod` makes it in a checkout, \
+    `cargo install hotfix-testkit --features cluster` anywhere else";
 
 /// A Kubernetes cluster for tests. Dropping it kills every process of it and removes what it stored; so does the end of
 /// the process that started it, even by SIGKILL.
@@ -24,29 +36,62 @@ pub struct TestCluster {
     config: Config,
     kubeconfig: PathBuf,
     worker: Worker,
-    plane: Option<ControlPlane>,
+    own: Option<Own>,
+}
+
+/// What there is of a cluster that was started here.
+#[derive(Debug)]
+struct Own {
+    plane: ControlPlane,
+    registry: Arc<Registry>,
+    pod_program: Option<PathBuf>,
 }
 
 impl TestCluster {
-    /// Starts a cluster, or turns to the one that `HOTFIX_TEST_KUBECONFIG` names.
+    /// Starts a cluster with one node, or turns to the one that `HOTFIX_TEST_KUBECONFIG` names.
     ///
     /// # Errors
     /// `NotFound` with a [`MissingTools`](super::MissingTools) inside that says how to get what is missing; otherwise
     /// what the process that did not start said.
     pub async fn start() -> io::Result<Self> {
-        if let Some(kubeconfig) = environment::place(EXISTING) {
-            return Self::existing(&kubeconfig).await;
+        match environment::place(EXISTING) {
+            Some(kubeconfig) => Self::existing(&kubeconfig).await,
+            None => Self::start_with(NodeOptions::default()).await,
         }
-        let plane = ControlPlane::start().await?;
-        Self::at(plane.kubeconfig(), Some(plane)).await
     }
 
-    /// Uses a cluster that is there. Its user must be an administrator.
+    /// Starts a cluster with such nodes.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with(nodes: NodeOptions) -> io::Result<Self> {
+        let plane = ControlPlane::start().await?;
+        let found = || environment::sibling(POD).or_else(|| Some(environment::program(&[POD])?.1));
+        let pod_program = nodes.program.clone().or_else(found);
+        let registry = Arc::new(Registry::default());
+        let worker = Worker::start()?;
+        let client = {
+            let _the_runtime_of_its_connections = worker.handle().enter();
+            Client::try_from(control_plane::load(&plane.node_kubeconfig()).await?)
+                .map_err(io::Error::other)?
+        };
+        let agent = Arc::new(Agent::new(client, nodes, Arc::clone(&registry), pod_program.clone()));
+        let registered = Arc::clone(&agent);
+        let registered = worker.handle().spawn(async move { registered.register().await });
+        registered.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
+        worker.handle().spawn(agent.work());
+        let kubeconfig = plane.kubeconfig();
+        let config = control_plane::load(&kubeconfig).await?;
+        Ok(Self { config, kubeconfig, worker, own: Some(Own { plane, registry, pod_program }) })
+    }
+
+    /// Uses a cluster that is there, with the nodes that it has. Its user must be an administrator.
     ///
     /// # Errors
     /// When the file cannot be used.
     pub async fn existing(kubeconfig: &Path) -> io::Result<Self> {
-        Self::at(kubeconfig.to_owned(), None).await
+        let config = control_plane::load(kubeconfig).await?;
+        Ok(Self { config, kubeconfig: kubeconfig.to_owned(), worker: Worker::start()?, own: None })
     }
 
     /// Returns the one cluster that all tests of a process share; the first to ask starts it. It ends with the process.
@@ -56,11 +101,6 @@ impl TestCluster {
     pub async fn shared() -> io::Result<&'static Self> {
         static SHARED: OnceCell<TestCluster> = OnceCell::const_new();
         SHARED.get_or_try_init(Self::start).await
-    }
-
-    async fn at(kubeconfig: PathBuf, plane: Option<ControlPlane>) -> io::Result<Self> {
-        let config = control_plane::load(&kubeconfig).await?;
-        Ok(Self { config, kubeconfig, worker: Worker::start()?, plane })
     }
 
     /// Returns a client of an administrator. Its connections belong to the runtime that this is called in, so every test
@@ -102,13 +142,31 @@ impl TestCluster {
         access::create(&self.config, namespace, name, rules).await.map_err(io::Error::other)
     }
 
+    /// Pushes an image, named with its version as in `demo/shop:1.4.2`, whose service behaves like that wherever a pod
+    /// runs it, and returns it by digest. Images that nobody pushed cannot be pulled.
+    ///
+    /// # Errors
+    /// `Unsupported` for an existing cluster, which has a registry of its own. `InvalidInput` when the tag is missing.
+    /// `NotFound` when there is no program to run; the message says how to get it.
+    pub fn image(&self, tagged: &str, behaviour: &Behaviour) -> io::Result<ImageReference> {
+        let own = self.own()?;
+        if own.pod_program.is_none() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, MISSING_POD));
+        }
+        own.registry.push(tagged, behaviour)
+    }
+
     /// Returns every request that the API server answered so far, in the order of the answers. What was sent is there for
     /// all that change something; how it is written down is the server's own format.
     ///
     /// # Errors
     /// `Unsupported` for an existing cluster, whose log is out of reach.
     pub fn audit_log(&self) -> io::Result<Vec<AuditEvent>> {
-        let out_of_reach = || io::Error::new(io::ErrorKind::Unsupported, "the cluster was not started here");
-        audit::read(&self.plane.as_ref().ok_or_else(out_of_reach)?.audit_log())
+        audit::read(&self.own()?.plane.audit_log())
+    }
+
+    fn own(&self) -> io::Result<&Own> {
+        let not_ours = || io::Error::new(io::ErrorKind::Unsupported, "the cluster was not started here");
+        self.own.as_ref().ok_or_else(not_ours)
     }
 }

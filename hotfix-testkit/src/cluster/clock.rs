@@ -1,0 +1,10 @@
+//! The time of day, as the API server has it: the one place of this crate that reads it.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+
+/// Returns the time in whole seconds, as Kubernetes writes it.
+pub(super) fn now() -> Time {
+    let now = Timestamp::now();
+    Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
+}
