@@ -15,7 +15,8 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 
 pub use answer::Answer;
-use answer::{Cut, ScriptedBody};
+pub(crate) use answer::Cut;
+use answer::ScriptedBody;
 
 mod answer;
 
@@ -49,6 +50,20 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    pub(crate) fn of(request: &hyper::Request<Bytes>) -> Self {
+        let headers = request.headers().iter().map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            (name.as_str().to_owned(), value.into_owned())
+        });
+        Self {
+            method: request.method().as_str().to_owned(),
+            path: request.uri().path().to_owned(),
+            query: request.uri().query().unwrap_or_default().to_owned(),
+            headers: headers.collect(),
+            body: request.body().clone(),
+        }
+    }
+
     /// Returns the first header of that name, which is given in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -227,15 +242,5 @@ async fn serve(
 async fn receive(request: hyper::Request<Incoming>) -> Option<Recorded> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.ok()?.to_bytes();
-    let headers = head.headers.iter().map(|(name, value)| {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        (name.as_str().to_owned(), value.into_owned())
-    });
-    Some(Recorded {
-        method: head.method.as_str().to_owned(),
-        path: head.uri.path().to_owned(),
-        query: head.uri.query().unwrap_or_default().to_owned(),
-        headers: headers.collect(),
-        body,
-    })
+    Some(Recorded::of(&hyper::Request::from_parts(head, body)))
 }

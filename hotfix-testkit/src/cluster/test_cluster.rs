@@ -13,9 +13,11 @@ use super::access;
 use super::audit::{self, AuditEvent};
 use super::behaviour::Behaviour;
 use super::control_plane::{self, ControlPlane};
+use super::definitions;
 use super::image::Registry;
 use super::namespace::TestNamespace;
 use super::node::{Agent, NodeOptions};
+use super::proxy::FaultProxy;
 use super::worker::Worker;
 use crate::environment;
 
@@ -154,6 +156,31 @@ impl TestCluster {
             return Err(io::Error::new(io::ErrorKind::NotFound, MISSING_POD));
         }
         own.registry.push(tagged, behaviour)
+    }
+
+    /// Starts a proxy in front of the API server that disturbs what a test wants to see disturbed. It lives in the
+    /// runtime that this is called in.
+    ///
+    /// # Errors
+    /// When there is no port.
+    pub async fn proxy(&self) -> io::Result<FaultProxy> {
+        FaultProxy::start(&self.config).await
+    }
+
+    /// Installs the kinds of Istio that route traffic: VirtualService and DestinationRule. Again is harmless.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn install_istio(&self) -> io::Result<()> {
+        definitions::install(&self.client()?, definitions::ISTIO).await
+    }
+
+    /// Installs the kinds of the Gateway API: GatewayClass, Gateway, HTTPRoute and ReferenceGrant. Again is harmless.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn install_gateway_api(&self) -> io::Result<()> {
+        definitions::install(&self.client()?, definitions::GATEWAY_API).await
     }
 
     /// Returns every request that the API server answered so far, in the order of the answers. What was sent is there for

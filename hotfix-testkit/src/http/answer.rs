@@ -99,7 +99,7 @@ impl Answer {
         self
     }
 
-    pub(super) async fn play(self) -> Result<Response<ScriptedBody>, Cut> {
+    pub(crate) async fn play(self) -> Result<Response<ScriptedBody>, Cut> {
         if !self.delay.is_zero() {
             tokio::time::sleep(self.delay).await;
         }
@@ -123,7 +123,7 @@ impl Answer {
 
 /// The body of a scripted response.
 #[derive(Debug)]
-pub(super) struct ScriptedBody {
+pub(crate) struct ScriptedBody {
     promised: u64,
     rest: Option<Bytes>,
     end: End,
@@ -176,7 +176,7 @@ impl Body for ScriptedBody {
 
 /// The reason hyper gets for closing the connection.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cut;
+pub(crate) struct Cut;
 
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,7 @@
 //! The test cluster, on a real control plane.
 
 mod control_plane;
+mod definitions;
 mod nodes;
+mod proxy;
 mod shop;
