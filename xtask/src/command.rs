@@ -92,6 +92,12 @@ pub(crate) fn in_ci() -> bool {
     std::env::var_os("CI").is_some()
 }
 
+/// Returns the path of a program of the workspace, which cargo puts beside this one.
+pub(crate) fn sibling(program: &str) -> Result<String, String> {
+    let own = std::env::current_exe().map_err(|error| format!("it is not known where this runs: {error}"))?;
+    Ok(own.with_file_name(program).display().to_string())
+}
+
 fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."))
 }

@@ -5,6 +5,7 @@
 //! - `cargo xtask compare [AREA]…` measures side by side with a peer.
 
 mod area;
+mod cluster;
 mod command;
 mod setup;
 mod test;

@@ -47,6 +47,12 @@ pub(crate) const WRK: Tool = Tool {
     check: &["-v"],
     needed_for: "it is the load of the proxy's measure",
 };
+pub(crate) const GO: Tool = Tool {
+    program: "go",
+    package: "golang-go",
+    check: &["version"],
+    needed_for: "the control plane of the test cluster is built with it, once: some minutes, and 10 GB in its caches",
+};
 
 pub(crate) const PYTHON: Tool = Tool {
     program: "python3",

@@ -2,6 +2,7 @@
 
 mod control_plane;
 mod definitions;
+mod keeper;
 mod nodes;
 mod proxy;
 mod shop;

@@ -1,0 +1,31 @@
+//! The Kubernetes control plane that tests run: looked for, and built when it is not there.
+
+use crate::command::{Run, in_ci, sibling};
+use crate::setup;
+
+/// Whether tests can have a cluster.
+#[derive(Debug)]
+pub(crate) enum Cluster {
+    There,
+    /// With the sentence that says how to get it.
+    Missing(String),
+}
+
+/// What the tests that need a cluster have in their names.
+pub(crate) const TESTS: &str = "cluster::";
+
+/// Makes sure that tests can have a cluster. The program that knows how is built with the tests. In CI nothing may be
+/// missing.
+pub(crate) fn get() -> Result<Cluster, String> {
+    let program = sibling("hotfix-test-cluster")?;
+    let checked = Run::new(&program, &["check"]).output()?;
+    if checked.succeeded {
+        return Ok(Cluster::There);
+    }
+    let built = setup::need(&[setup::GO]).and_then(|()| Run::new(&program, &["build"]).go());
+    match built {
+        Ok(()) => Ok(Cluster::There),
+        Err(error) if in_ci() => Err(error),
+        Err(error) => Ok(Cluster::Missing(format!("{}\n{error}", checked.text.trim()))),
+    }
+}
