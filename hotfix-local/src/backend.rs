@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hotfix_core::model::{
-    IdempotencyKey, Precondition, Stamp, Target, Timestamp, Verb, VerbName, Workload, WorkloadSnapshot,
+    IdempotencyKey, Precondition, ReadyInstances, Stamp, Target, Timestamp, Verb, VerbName, Workload,
+    WorkloadSnapshot,
 };
 use hotfix_core::port::{
     Ambiguity, Call, Conflict, Deployer, DeployerCapabilities, Fence, Probe, Receipt, Rejection, Reply, Seal,
@@ -102,7 +103,7 @@ impl Deployer for LocalDeployer {
 /// What is known before the lock is taken.
 enum Prepared {
     /// The request can be decided on, with these instances ready.
-    Ready(crate::transition::Ready),
+    Ready(ReadyInstances),
     Answer(Reply),
 }
 
@@ -113,7 +114,7 @@ impl LocalDeployer {
         let folder = self.root.target(target);
         if ledger::find_key(&folder, &state, &request.key)?.is_some() {
             // Nothing more will be changed, so neither the release nor the agent is needed.
-            return Ok(Prepared::Ready(crate::transition::Ready::new()));
+            return Ok(Prepared::Ready(ReadyInstances::new()));
         }
         if request.stamp <= state.fence {
             return Ok(Prepared::Answer(Reply::Conflict(Conflict::Fenced { current: state.fence })));
@@ -134,7 +135,7 @@ impl LocalDeployer {
         &self,
         target: &Target,
         request: Request,
-        ready: crate::transition::Ready,
+        ready: ReadyInstances,
         deadline: Instant,
     ) -> Reply {
         let verb = request.verb.name();

@@ -7,7 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 
-use hotfix_core::model::{IdempotencyKey, Precondition, Stamp, Verb};
+use hotfix_core::model::{Drift, IdempotencyKey, Precondition, ReadyInstances, Stamp, Verb};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
@@ -16,7 +16,7 @@ use crate::error::LocalError;
 use crate::layout::TargetFolder;
 use crate::lock::{Lock, LockError};
 use crate::state::{AppliedKey, Change, FORMAT, RECENT_KEYS, TargetState, Write};
-use crate::transition::{self, Drift, Ready, Refusal};
+use crate::transition::{self, Refusal};
 
 /// A request to change a target.
 #[derive(Debug, Clone)]
@@ -152,7 +152,7 @@ impl Ledger {
     }
 
     /// Decides on a request and, when it is accepted, makes it durable.
-    pub(crate) fn apply(&self, request: &Request, ready: &Ready) -> Result<Verdict, LedgerError> {
+    pub(crate) fn apply(&self, request: &Request, ready: &ReadyInstances) -> Result<Verdict, LedgerError> {
         let state = self.state()?;
         let digest = digest(request);
         if let Some(applied) = find_key(&self.folder, &state, &request.key)? {

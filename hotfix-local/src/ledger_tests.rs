@@ -1,7 +1,7 @@
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use hotfix_core::model::{Artifact, ObjectId, Release, SlotName, TagName, Version};
+use hotfix_core::model::{Artifact, ObjectId, Release, SlotName, TagName, VerbRefusal, Version};
 
 use super::*;
 use crate::layout::Root;
@@ -29,7 +29,7 @@ impl Fixture {
     }
 
     async fn apply(&self, key: &str, stamp: u32, verb: Verb) -> Verdict {
-        self.ledger().await.apply(&request(key, stamp, verb), &Ready::new()).expect("written")
+        self.ledger().await.apply(&request(key, stamp, verb), &ReadyInstances::new()).expect("written")
     }
 
     fn state(&self) -> TargetState {
@@ -118,7 +118,7 @@ async fn of_many_writers_with_one_stamp_exactly_one_wins() {
         writers.spawn(async move {
             let ledger = Ledger::open(folder, deadline).await.expect("lock");
             ledger
-                .apply(&request(&format!("writer-{number}"), 1, stage(number)), &Ready::new())
+                .apply(&request(&format!("writer-{number}"), 1, stage(number)), &ReadyInstances::new())
                 .expect("written")
         });
     }
@@ -149,7 +149,10 @@ async fn a_refused_request_leaves_no_trace() {
     let before = fixture.state();
     let slot = SlotName::new("blue").expect("a slot");
     let verdict = fixture.apply("promote", 1, Verb::Promote { slot }).await;
-    assert!(matches!(verdict, Verdict::Refused(Refusal::NotAllTraffic { percent: 0, .. })), "{verdict:?}");
+    assert!(
+        matches!(verdict, Verdict::Refused(Refusal::Rule(VerbRefusal::NotAllTraffic { percent: 0, .. }))),
+        "{verdict:?}"
+    );
     assert_eq!(fixture.state(), before);
     assert_eq!(fixture.lines(), Vec::<String>::new());
 }

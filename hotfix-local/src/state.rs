@@ -152,9 +152,4 @@ impl Desired {
     pub(crate) fn filling(&self, slot: &SlotName) -> Option<&Filling> {
         self.slots.get(slot)?.as_ref()
     }
-
-    /// Returns the share of traffic a slot is to get, in percent.
-    pub(crate) fn weight(&self, slot: &SlotName) -> u8 {
-        self.weights.as_ref().map_or(0, |weights| weights.of(slot))
-    }
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use hotfix_core::model::{SlotName, SlotState, Weights, Workload, WorkloadSnapshot};
+use hotfix_core::model::{ReadyInstances, SlotName, SlotState, Weights, Workload, WorkloadSnapshot};
 
 use crate::agent::{Report, SlotReport};
 use crate::state::{Desired, Filling, TargetState};
-use crate::transition::Ready;
 
 /// The workload as it is: what the slots are to hold, and how much of it is there.
 pub(crate) fn workload(state: &TargetState, report: &Report) -> Workload {
@@ -36,7 +35,7 @@ pub(crate) fn snapshot(desired: &Desired) -> Option<WorkloadSnapshot> {
 }
 
 /// How many instances of what each slot is to hold are ready.
-pub(crate) fn ready(desired: &Desired, report: &Report) -> Ready {
+pub(crate) fn ready(desired: &Desired, report: &Report) -> ReadyInstances {
     let filled = desired.slots.iter().filter_map(|(name, filling)| Some((name, filling.as_ref()?)));
     let ready =
         filled.filter_map(|(name, filling)| Some((name.clone(), reported(report, name, filling)?.ready)));
