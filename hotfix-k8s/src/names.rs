@@ -1,0 +1,37 @@
+//! The annotations and labels that this crate writes.
+
+use json_patch::jsonptr::PointerBuf;
+
+/// The fence: the highest stamp, and the keys that were applied.
+pub(crate) const FENCE: &str = "hotfix.dev/fence";
+/// On a Deployment: the release it holds, as JSON, or [`EMPTY`].
+pub(crate) const RELEASE: &str = "hotfix.dev/release";
+/// On the main Deployment: the name of the live slot.
+pub(crate) const LIVE: &str = "hotfix.dev/live";
+/// On a Deployment: the key of the last restore that made sure of its pods.
+pub(crate) const RESTORED: &str = "hotfix.dev/restored";
+/// In a pod template: the key of the restore that had its pods started anew.
+pub(crate) const RENEWED: &str = "hotfix.dev/renewed";
+/// On the copy: the Deployment it is a copy of.
+pub(crate) const COPY_OF: &str = "hotfix.dev/copy-of";
+/// A label of the copy, and of the pods of every staged release: the slot.
+pub(crate) const SLOT: &str = "hotfix.dev/slot";
+/// A label of the pods of every staged release: the first hex digits of its image's digest.
+pub(crate) const ARTIFACT: &str = "hotfix.dev/artifact";
+/// The value of [`RELEASE`] on a slot that was emptied.
+pub(crate) const EMPTY: &str = "none";
+/// Where Kubernetes recommends to name the version of what runs.
+pub(crate) const VERSION: &str = "app.kubernetes.io/version";
+
+/// The field manager under which everything is written.
+pub(crate) const MANAGER: &str = "hotfix";
+
+/// Points into an object; each token is escaped.
+pub(crate) fn pointer<const N: usize>(tokens: [&str; N]) -> PointerBuf {
+    PointerBuf::from_tokens(tokens)
+}
+
+/// Points at an annotation of an object.
+pub(crate) fn annotation(name: &str) -> PointerBuf {
+    pointer(["metadata", "annotations", name])
+}
