@@ -1,0 +1,308 @@
+//! What an embedder says of each target. Checked as a whole before anything is read or changed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use hotfix_core::model::Target;
+use serde::{Deserialize, Serialize};
+
+/// Where the workloads are that a deployer may change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KubernetesConfig {
+    /// The targets.
+    pub targets: BTreeMap<Target, TargetConfig>,
+}
+
+/// One workload.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TargetConfig {
+    /// The namespace of everything that belongs to it.
+    pub namespace: String,
+    /// The Deployment.
+    pub deployment: String,
+    /// The container whose image is the release; `None`: there is only one.
+    pub container: Option<String>,
+    /// How traffic gets to the pods.
+    pub traffic: Traffic,
+    /// What a staged release gets beside its image.
+    pub overrides: Overrides,
+    /// What to do when Argo CD or Flux owns an object.
+    pub on_gitops: OnGitOps,
+    /// What to do when a HorizontalPodAutoscaler sets the number of pods.
+    pub on_autoscaler: OnAutoscaler,
+    /// Of which referenced objects a snapshot keeps a hash.
+    pub fingerprints: Fingerprints,
+}
+
+/// How traffic gets to the pods.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Traffic {
+    /// By the selector of a Service: all of it to one slot (blue-green).
+    Service(ServiceTraffic),
+}
+
+impl Default for Traffic {
+    fn default() -> Self {
+        Self::Service(ServiceTraffic::default())
+    }
+}
+
+/// A Service that selects one slot.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServiceTraffic {
+    /// The Service; `None`: it has the name of the Deployment.
+    pub name: Option<String>,
+    /// The label whose value tells the slots apart; `None`: the only one that the Service and the Deployment both
+    /// select by.
+    pub label: Option<String>,
+}
+
+/// What a staged release gets beside its image.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Overrides {
+    /// Environment variables, set or replaced by name.
+    pub env: BTreeMap<String, EnvValue>,
+    /// Objects whose every key becomes an environment variable, added when they are missing.
+    pub env_from: Vec<EnvFrom>,
+}
+
+/// Where the value of an environment variable comes from.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EnvValue {
+    /// From here. Everybody who may read the Deployment can read it, so it is no place for a secret.
+    Value(String),
+    /// From a key of a ConfigMap.
+    ConfigMap {
+        /// The ConfigMap.
+        name: String,
+        /// The key.
+        key: String,
+    },
+    /// From a key of a Secret.
+    Secret {
+        /// The Secret.
+        name: String,
+        /// The key.
+        key: String,
+    },
+}
+
+impl fmt::Debug for EnvValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(_) => f.write_str("Value(..)"),
+            Self::ConfigMap { name, key } => write!(f, "ConfigMap({name}/{key})"),
+            Self::Secret { name, key } => write!(f, "Secret({name}/{key})"),
+        }
+    }
+}
+
+/// An object whose every key becomes an environment variable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EnvFrom {
+    /// A ConfigMap by name.
+    ConfigMap(String),
+    /// A Secret by name.
+    Secret(String),
+}
+
+/// What to do when a GitOps controller owns an object that would be changed: it would take the change back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum OnGitOps {
+    /// Refuse, and name the owner.
+    #[default]
+    Refuse,
+}
+
+/// What to do when a HorizontalPodAutoscaler sets the number of pods of the Deployment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum OnAutoscaler {
+    /// Refuse, and name it.
+    #[default]
+    Refuse,
+    /// Go on: it rests while the main Deployment is at zero, and the hotfix slot keeps the number it was staged with.
+    Accept,
+}
+
+/// Of which objects that a template refers to a snapshot keeps a hash, never the contents.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Fingerprints {
+    /// Of ConfigMaps.
+    #[default]
+    ConfigMaps,
+    /// Of ConfigMaps and Secrets, which takes the right to read both.
+    ConfigMapsAndSecrets,
+    /// Of none.
+    Nothing,
+}
+
+/// A value of the configuration that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{target}: {field} is {value:?}; {mend}")]
+#[non_exhaustive]
+pub struct InvalidConfig {
+    /// The target whose configuration it is.
+    pub target: Target,
+    /// The field.
+    pub field: &'static str,
+    /// What it holds.
+    pub value: String,
+    /// What it may hold.
+    pub mend: &'static str,
+}
+
+impl KubernetesConfig {
+    /// Checks every value that can be checked without a cluster.
+    ///
+    /// # Errors
+    /// The first value that cannot be used.
+    pub fn check(&self) -> Result<(), InvalidConfig> {
+        let mut workloads = BTreeMap::new();
+        for (target, config) in &self.targets {
+            config.check(target)?;
+            let workload = (config.namespace.as_str(), config.deployment.as_str());
+            if workloads.insert(workload, target).is_some() {
+                let value = format!("{}/{}", config.namespace, config.deployment);
+                return Err(invalid(target, "deployment", &value, "no other target may name the same one"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The longest name of a Deployment that leaves room for that of its copy in a label.
+const LONGEST: usize = 63 - "-hotfix".len();
+
+impl TargetConfig {
+    fn check(&self, target: &Target) -> Result<(), InvalidConfig> {
+        let name = |field, value: &str, longest, mend| {
+            if is_name(value) && value.len() <= longest {
+                Ok(())
+            } else {
+                Err(invalid(target, field, value, mend))
+            }
+        };
+        name(
+            "namespace",
+            &self.namespace,
+            63,
+            "name a namespace: lower-case letters, digits and inner dashes",
+        )?;
+        let mend = "name a Deployment of at most 56 lower-case letters, digits and inner dashes";
+        name("deployment", &self.deployment, LONGEST, mend)?;
+        if let Some(container) = &self.container {
+            name("container", container, 63, "name a container of the Deployment's template")?;
+        }
+        let Traffic::Service(service) = &self.traffic;
+        if let Some(service) = &service.name {
+            name("traffic.service.name", service, 63, "name a Service of the namespace")?;
+        }
+        if let Some(label) = service.label.as_ref().filter(|label| label.is_empty()) {
+            return Err(invalid(target, "traffic.service.label", label, "name a label or leave it out"));
+        }
+        for variable in self.overrides.env.keys() {
+            let is_sound =
+                !variable.is_empty() && variable.bytes().all(|b| b.is_ascii_graphic() && b != b'=');
+            if !is_sound {
+                let mend = "name environment variables with printable characters other than =";
+                return Err(invalid(target, "overrides.env", variable, mend));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn invalid(target: &Target, field: &'static str, value: &str, mend: &'static str) -> InvalidConfig {
+    InvalidConfig { target: target.clone(), field, value: value.to_owned(), mend }
+}
+
+/// A name as Kubernetes takes it (RFC 1123, dots for subdomains).
+fn is_name(text: &str) -> bool {
+    let edge = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let bytes = text.as_bytes();
+    edge(bytes.first())
+        && edge(bytes.last())
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> TargetConfig {
+        TargetConfig {
+            namespace: "prod".to_owned(),
+            deployment: "shop".to_owned(),
+            ..TargetConfig::default()
+        }
+    }
+
+    fn check(config: TargetConfig) -> Result<(), String> {
+        let targets = [("production/shop".parse().unwrap(), config)].into();
+        KubernetesConfig { targets }.check().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn each_mistake_names_the_value_and_the_mend() {
+        assert_eq!(check(config()), Ok(()));
+        let long = "a".repeat(57);
+        let odd = [("A=B".to_owned(), EnvValue::Value("x".to_owned()))].into();
+        let no_label = ServiceTraffic { label: Some(String::new()), ..ServiceTraffic::default() };
+        let cases = [
+            (TargetConfig { namespace: String::new(), ..config() }, "namespace is \"\"; name a namespace"),
+            (
+                TargetConfig { deployment: "Shop".to_owned(), ..config() },
+                "deployment is \"Shop\"; name a Deployment",
+            ),
+            (TargetConfig { deployment: long, ..config() }, "at most 56"),
+            (TargetConfig { container: Some("a b".to_owned()), ..config() }, "container is \"a b\""),
+            (
+                TargetConfig { traffic: Traffic::Service(no_label), ..config() },
+                "traffic.service.label is \"\"",
+            ),
+            (
+                TargetConfig { overrides: Overrides { env: odd, env_from: Vec::new() }, ..config() },
+                "overrides.env is \"A=B\"",
+            ),
+        ];
+        for (config, expected) in cases {
+            let error = check(config).unwrap_err();
+            assert!(error.starts_with("production/shop: ") && error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn two_targets_do_not_share_a_deployment() {
+        let both = ["production/shop", "staging/shop"].map(|target| (target.parse().unwrap(), config()));
+        let error = KubernetesConfig { targets: both.into() }.check().unwrap_err();
+        assert_eq!((error.target.to_string(), error.field), ("staging/shop".to_owned(), "deployment"));
+    }
+
+    #[test]
+    fn it_is_written_as_people_expect() {
+        let text = r#"{"targets": {"production/shop": {
+            "namespace": "prod", "deployment": "shop", "traffic": {"service": {"label": "app"}},
+            "overrides": {"env": {"LEVEL": {"value": "debug"}, "KEY": {"secret": {"name": "s", "key": "k"}}}}
+        }}}"#;
+        let config: KubernetesConfig = serde_json::from_str(text).unwrap();
+        let target = &config.targets[&"production/shop".parse().unwrap()];
+        assert_eq!(format!("{:?}", target.overrides.env), r#"{"KEY": Secret(s/k), "LEVEL": Value(..)}"#);
+        assert!(serde_json::from_str::<TargetConfig>(r#"{"name_space": "x"}"#).is_err());
+    }
+}
