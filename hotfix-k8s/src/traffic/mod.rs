@@ -12,6 +12,8 @@ use serde_json::Value;
 
 use crate::object::ObjectRef;
 
+pub(crate) mod service;
+
 /// An object that says how traffic is split.
 pub(crate) trait Route: fmt::Debug + Send + Sync {
     /// The object that is read and written.
