@@ -1,17 +1,35 @@
 #![doc = include_str!("../README.md")]
 #![expect(dead_code, reason = "the parts of this crate land one after the other")]
 
+mod adopt;
+mod api;
+mod apply;
+mod backend;
 mod config;
+mod deployer;
+mod error;
+mod facts;
 mod fence;
+mod hub;
 mod names;
 mod object;
+mod owner;
 mod pod;
 mod release;
+mod reply;
+mod seal;
+mod shape;
+mod sight;
 mod slot;
+mod snapshot;
+mod steps;
 mod template;
 mod traffic;
+mod watch;
 
 pub use config::{
     EnvFrom, EnvValue, Fingerprints, InvalidConfig, KubernetesConfig, OnAutoscaler, OnGitOps, Overrides,
     ServiceTraffic, TargetConfig, Traffic,
 };
+pub use deployer::KubernetesDeployer;
+pub use error::KubernetesError;

@@ -12,8 +12,58 @@ pub(crate) struct ObjectRef {
     pub(crate) name: String,
 }
 
+impl ObjectRef {
+    pub(crate) fn deployment(namespace: &str, name: &str) -> Self {
+        let (namespace, name) = (namespace.to_owned(), name.to_owned());
+        Self { api_version: "apps/v1", kind: "Deployment", namespace, name }
+    }
+
+    pub(crate) fn service(namespace: &str, name: &str) -> Self {
+        let (namespace, name) = (namespace.to_owned(), name.to_owned());
+        Self { api_version: "v1", kind: "Service", namespace, name }
+    }
+
+    /// Returns the path of all objects of its kind in its namespace.
+    pub(crate) fn collection(&self) -> String {
+        collection(self.api_version, &plural(self.kind), &self.namespace)
+    }
+}
+
+/// Returns the path of all objects of a kind in a namespace.
+pub(crate) fn collection(api_version: &str, plural: &str, namespace: &str) -> String {
+    let root = if api_version.contains('/') { "apis" } else { "api" };
+    format!("/{root}/{api_version}/namespaces/{namespace}/{plural}")
+}
+
+/// The name of a kind in a path; holds for every kind that is written here.
+fn plural(kind: &str) -> String {
+    let kind = kind.to_lowercase();
+    if kind.ends_with('s') { format!("{kind}es") } else { format!("{kind}s") }
+}
+
 impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_those_of_the_api() {
+        let of = |api_version, kind| {
+            let (namespace, name) = ("prod".to_owned(), "shop".to_owned());
+            ObjectRef { api_version, kind, namespace, name }.collection()
+        };
+        assert_eq!(of("v1", "Service"), "/api/v1/namespaces/prod/services");
+        assert_eq!(of("apps/v1", "Deployment"), "/apis/apps/v1/namespaces/prod/deployments");
+        assert_eq!(
+            of("networking.k8s.io/v1", "Ingress"),
+            "/apis/networking.k8s.io/v1/namespaces/prod/ingresses"
+        );
+        let route = "/apis/gateway.networking.k8s.io/v1/namespaces/prod/httproutes";
+        assert_eq!(of("gateway.networking.k8s.io/v1", "HTTPRoute"), route);
     }
 }

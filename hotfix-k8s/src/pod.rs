@@ -9,6 +9,8 @@ use crate::names;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Pod {
     pub(crate) name: String,
+    /// Rises with every change of the object; 0 when it is not known.
+    pub(crate) version: u64,
     /// The Deployment it belongs to, by the name of its ReplicaSet.
     pub(crate) deployment: Option<String>,
     /// The label [`names::ARTIFACT`].
@@ -62,6 +64,7 @@ impl Pod {
         let containers = statuses.filter_map(|list| status[list].as_array()).flatten().map(Container::read);
         Self {
             name: text(&metadata["name"]),
+            version: version(metadata),
             deployment: deployment(metadata),
             artifact: metadata["labels"][names::ARTIFACT].as_str().map(str::to_owned),
             is_ready: ready.is_some_and(|ready| ready["status"] == "True"),
@@ -82,17 +85,13 @@ impl Pod {
 
     /// Returns what is wrong with the pod now.
     pub(crate) fn faults(&self) -> Vec<Fault> {
-        let instance = || self.name.clone();
         let mut faults = Vec::new();
-        if let Some(status) = &self.failed {
-            faults.push(Fault::Exited { instance: instance(), status: status.clone() });
-        }
         if self.is_going {
             return faults;
         }
         if let Some(message) = &self.unschedulable {
             let reason = format!("no node takes it: {message}");
-            faults.push(Fault::CannotStart { instance: instance(), reason });
+            faults.push(Fault::CannotStart { instance: self.name.clone(), reason });
         }
         faults.extend(self.containers.iter().filter_map(|container| container.fault(&self.name)));
         faults
@@ -101,6 +100,9 @@ impl Pod {
     /// Returns what happened to the pod since `before`, apart from what is wrong with it now.
     pub(crate) fn happened(&self, before: &Self) -> Vec<Fault> {
         let mut faults = Vec::new();
+        if let Some(status) = self.failed.clone().filter(|_| before.failed.is_none()) {
+            faults.push(Fault::Exited { instance: self.name.clone(), status });
+        }
         for container in &self.containers {
             let old = before.containers.iter().find(|old| old.name == container.name);
             if old.is_some_and(|old| container.restarts > old.restarts) && container.state == State::Running {
@@ -178,6 +180,11 @@ fn deployment(metadata: &Value) -> Option<String> {
     let hash = metadata["labels"]["pod-template-hash"].as_str()?;
     let name = owner["name"].as_str()?.strip_suffix(hash)?.strip_suffix('-')?;
     Some(name.to_owned())
+}
+
+/// Versions of one kind in one cluster are numbers that rise.
+pub(crate) fn version(metadata: &Value) -> u64 {
+    metadata["resourceVersion"].as_str().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 fn text(value: &Value) -> String {

@@ -60,10 +60,6 @@ fn each_pod_is_judged_on_its_own() {
             pod(&json!({"phase": "Pending", "conditions": [unschedulable]})),
             format!("{POD} cannot be started: no node takes it: 0/1"),
         ),
-        (
-            pod(&json!({"phase": "Failed", "reason": "Evicted", "message": "disk"})),
-            format!("{POD} ended: Evicted: disk"),
-        ),
     ];
     for (pod, expected) in cases {
         assert_eq!(said(&pod.faults()), [expected]);
@@ -86,6 +82,9 @@ fn what_passes_quickly_is_seen_by_comparison() {
     assert_eq!(after.happened(&after), []);
     let lost = ready("False").happened(&ready("True"));
     assert_eq!(said(&lost), [format!("{POD} is no longer ready: ContainersNotReady: probe failed")]);
+    let evicted = pod(&json!({"phase": "Failed", "reason": "Evicted", "message": "disk"}));
+    assert_eq!(said(&evicted.happened(&ready("False"))), [format!("{POD} ended: Evicted: disk")]);
+    assert_eq!((evicted.happened(&evicted), evicted.faults()), (vec![], vec![]), "it is history");
     let mut going = ready("False");
     going.is_going = true;
     assert_eq!(going.happened(&ready("True")), [], "a pod that is deleted may stop being ready");

@@ -1,0 +1,142 @@
+//! Makes a target ready for its first run: the copy of its Deployment at zero pods, and the first fences.
+
+use hotfix_core::model::Target;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::api::{Failure, READ_LIMIT};
+use crate::config::TargetConfig;
+use crate::deployer::{KubernetesDeployer, request};
+use crate::error::{KubernetesError, Unusable};
+use crate::fence::{self, Note};
+use crate::names;
+use crate::object::ObjectRef;
+use crate::owner;
+use crate::shape::Names;
+use crate::sight::{Object, Sight};
+use crate::slot::Side;
+
+/// How often a first fence is written again because somebody else wrote the object at the same moment.
+const TRIES: usize = 8;
+
+impl KubernetesDeployer {
+    /// Makes a target ready for its first run: creates the hotfix slot as a copy of the Deployment with no pods, and
+    /// gives every object its first fence. Nothing that runs is touched. What was adopted stays as it is.
+    ///
+    /// # Errors
+    /// [`KubernetesError::Refused`] when an object is missing, has a shape that is not understood or belongs to
+    /// somebody who would take the changes back; nothing was changed then. [`KubernetesError::Unavailable`].
+    /// # Cancellation
+    /// What was done stays, and adopting again does the rest.
+    pub async fn adopt(&self, target: &Target) -> Result<(), KubernetesError> {
+        self.try_adopt(target).await.map_err(|unusable| KubernetesError::adopting(target, &unusable))
+    }
+
+    async fn try_adopt(&self, target: &Target) -> Result<(), Unusable> {
+        let deadline = Instant::now() + READ_LIMIT;
+        let config = self.target(target)?;
+        let sight = self.sight(target, deadline).await?;
+        self.unowned(config, &sight, deadline).await?;
+        sight.workload()?;
+        let names = Names::of(config);
+        match &sight.hotfix {
+            Some(copy) => is_copy(copy, &names.main)?,
+            None => self.create_copy(&sight, &names, deadline).await?,
+        }
+        for reference in [&names.hotfix, &names.service, &names.main] {
+            self.first_fence(reference, deadline).await?;
+        }
+        Ok(())
+    }
+
+    /// Refuses objects that somebody else would set back.
+    pub(crate) async fn unowned(
+        &self,
+        config: &TargetConfig,
+        sight: &Sight,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Unusable> {
+        let objects = [Some(&sight.main), sight.hotfix.as_ref(), Some(&sight.route)];
+        for object in objects.into_iter().flatten() {
+            owner::gitops(config, &object.reference, &object.value)?;
+        }
+        let autoscalers = self.autoscalers(&config.namespace, deadline).await?;
+        owner::scaled(config, &sight.main.reference, &autoscalers)?;
+        Ok(autoscalers)
+    }
+
+    async fn create_copy(&self, sight: &Sight, names: &Names, deadline: Instant) -> Result<(), Unusable> {
+        let copy = copy(sight, names);
+        match self.api.create(&names.hotfix, &copy, deadline).await {
+            Ok(_) => Ok(()),
+            // Somebody else adopted it at the same moment.
+            Err(Failure::Status(refusal)) if refusal.code == 409 => {
+                match self.fetch(&names.hotfix, deadline).await? {
+                    Some(found) => is_copy(&found, &names.main),
+                    None => Err(request(names.hotfix.to_string(), Failure::Status(refusal))),
+                }
+            }
+            Err(failure) => Err(request(names.hotfix.to_string(), failure)),
+        }
+    }
+
+    async fn first_fence(&self, reference: &ObjectRef, deadline: Instant) -> Result<(), Unusable> {
+        let mut last = Failure::Timeout;
+        for _ in 0..TRIES {
+            let object = self.fetch(reference, deadline).await?;
+            let object = object.ok_or_else(|| Unusable::Missing(reference.clone()))?;
+            if object.fence.is_some() {
+                return Ok(());
+            }
+            match self.api.patch(reference, &fence::first(&object.value), deadline).await {
+                Ok(_) => return Ok(()),
+                Err(Failure::Status(refusal)) if matches!(refusal.code, 409 | 422) => {
+                    last = Failure::Status(refusal);
+                }
+                Err(failure) => return Err(request(reference.to_string(), failure)),
+            }
+        }
+        Err(request(reference.to_string(), last))
+    }
+}
+
+fn is_copy(object: &Object, of: &ObjectRef) -> Result<(), Unusable> {
+    if object.value["metadata"]["annotations"][names::COPY_OF] == *of.name {
+        return Ok(());
+    }
+    Err(Unusable::Foreign { object: object.reference.clone(), deployment: of.clone() })
+}
+
+/// The copy: the same Deployment under another name and label, without pods and without what others noted about
+/// the original.
+fn copy(sight: &Sight, names: &Names) -> Value {
+    let (main, shape) = (&sight.main.value, &sight.shape);
+    let slot = sight.slots.name(Side::Hotfix).as_str();
+    let mut labels = main["metadata"]["labels"].clone();
+    if !labels.is_object() {
+        labels = json!({});
+    }
+    labels[&shape.label] = shape.hotfix.as_str().into();
+    labels[names::SLOT] = slot.into();
+    let mut spec = main["spec"].clone();
+    spec["replicas"] = 0.into();
+    spec["selector"]["matchLabels"][&shape.label] = shape.hotfix.as_str().into();
+    let pods = &mut spec["template"]["metadata"]["labels"];
+    pods[&shape.label] = shape.hotfix.as_str().into();
+    pods[names::SLOT] = slot.into();
+    json!({
+        "apiVersion": names.hotfix.api_version,
+        "kind": names.hotfix.kind,
+        "metadata": {
+            "name": names.hotfix.name,
+            "namespace": names.hotfix.namespace,
+            "labels": labels,
+            "annotations": {
+                names::COPY_OF: names.main.name,
+                names::RELEASE: names::EMPTY,
+                names::FENCE: Note::default().text(),
+            },
+        },
+        "spec": spec,
+    })
+}

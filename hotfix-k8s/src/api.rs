@@ -1,0 +1,237 @@
+//! Requests to the API server: each sent once, with a deadline, and each failure kept as it was seen.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use hotfix_core::model::Period;
+use json_patch::PatchOperation;
+use kube::Client;
+use kube::api::{GetParams, ListParams, Patch, PatchParams, PostParams};
+use kube::client::Body;
+use kube::core::Request;
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use crate::names::MANAGER;
+use crate::object::ObjectRef;
+
+/// How long a read may take when nobody said.
+pub(crate) const READ_LIMIT: Duration = Duration::from_secs(10);
+
+/// A connection to one cluster whose requests are never repeated behind our back.
+#[derive(Clone)]
+pub(crate) struct Api {
+    client: Client,
+}
+
+/// Why a request brought no usable answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It surely did not reach the server.
+    NotSent { cause: String },
+    /// There was no answer in time.
+    Timeout,
+    /// The connection ended before the answer.
+    Interrupted { cause: String },
+    /// There was an answer that is not understood.
+    Unclear { answer: String },
+    /// The server says why not.
+    Status(Refusal),
+}
+
+/// A `Status` of the API server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: u16,
+    /// One word, such as `Conflict`.
+    pub(crate) reason: String,
+    pub(crate) message: String,
+    /// How long it asks to wait.
+    pub(crate) retry_after: Option<Period>,
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").finish_non_exhaustive()
+    }
+}
+
+impl Api {
+    /// Connects. The client's own retries are switched off: a mutation is repeated by who knows what it means.
+    pub(crate) fn connect(mut config: kube::Config) -> Result<Self, kube::Error> {
+        config.default_retry = false;
+        Ok(Self { client: Client::try_from(config)? })
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Reads an object from the store behind the server, never from its cache; `None` when there is none.
+    pub(crate) async fn get(&self, object: &ObjectRef, deadline: Instant) -> Result<Option<Value>, Failure> {
+        let request = || Request::new(object.collection()).get(&object.name, &GetParams::default());
+        match self.send(request, deadline).await {
+            Err(Failure::Status(refusal)) if refusal.code == 404 => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+
+    /// Reads all objects of a collection that have the labels, from the store behind the server.
+    pub(crate) async fn list(
+        &self,
+        collection: &str,
+        labels: &str,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Failure> {
+        let params = ListParams { label_selector: Some(labels.to_owned()), ..ListParams::default() };
+        let list = self.send(|| Request::new(collection).list(&params), deadline).await?;
+        match list {
+            Value::Object(mut list) => match list.remove("items") {
+                Some(Value::Array(items)) => Ok(items),
+                _ => Err(Failure::Unclear { answer: "a list without items".to_owned() }),
+            },
+            _ => Err(Failure::Unclear { answer: "no object".to_owned() }),
+        }
+    }
+
+    /// Applies a JSON Patch as one step.
+    pub(crate) async fn patch(
+        &self,
+        object: &ObjectRef,
+        patch: &[PatchOperation],
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let patch: Patch<()> = Patch::Json(json_patch::Patch(patch.to_vec()));
+        self.send(|| Request::new(object.collection()).patch(&object.name, &params, &patch), deadline).await
+    }
+
+    /// Creates an object.
+    pub(crate) async fn create(
+        &self,
+        object: &ObjectRef,
+        value: &Value,
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        let body = value.to_string().into_bytes();
+        self.send(|| Request::new(object.collection()).create(&params, body.clone()), deadline).await
+    }
+
+    /// Sends a request. Only after a 401, which says that nothing was done, once more: the token may have been
+    /// renewed meanwhile.
+    async fn send<R, E>(&self, request: R, deadline: Instant) -> Result<Value, Failure>
+    where
+        R: Fn() -> Result<http::Request<Vec<u8>>, E>,
+        E: StdError,
+    {
+        let unbuilt = |error: E| Failure::NotSent { cause: with_causes(&error) };
+        let answer = self.send_once(request().map_err(unbuilt)?, deadline).await;
+        match answer {
+            Err(Failure::Status(refusal)) if refusal.code == 401 => {
+                self.send_once(request().map_err(unbuilt)?, deadline).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn send_once(&self, request: http::Request<Vec<u8>>, deadline: Instant) -> Result<Value, Failure> {
+        if Instant::now() >= deadline {
+            return Err(Failure::NotSent { cause: "the deadline had passed before it was sent".to_owned() });
+        }
+        let answer = timeout_at(deadline, async {
+            let response = self.client.send(request.map(Body::from)).await.map_err(|error| unsent(&error))?;
+            let (code, wait) = (response.status().as_u16(), retry_after(response.headers()));
+            let body = response.into_body().collect_bytes().await;
+            let body = body.map_err(|error| Failure::Interrupted { cause: with_causes(&error) })?;
+            answer(code, wait, &body)
+        });
+        answer.await.unwrap_or(Err(Failure::Timeout))
+    }
+}
+
+fn retry_after(headers: &http::HeaderMap) -> Option<Period> {
+    let seconds = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Period::from_secs(seconds))
+}
+
+/// Reads an answer: the status code before the body.
+fn answer(code: u16, wait: Option<Period>, body: &[u8]) -> Result<Value, Failure> {
+    let value: Option<Value> = serde_json::from_slice(body).ok();
+    match (code, value) {
+        (200..=299, Some(value)) => Ok(value),
+        (200..=299, None) => Err(Failure::Unclear { answer: format!("{code} without JSON") }),
+        (_, value) => {
+            let value = value.unwrap_or_default();
+            let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
+            let asked = value.pointer("/details/retryAfterSeconds").and_then(Value::as_u64);
+            Err(Failure::Status(Refusal {
+                code,
+                reason: text("reason"),
+                message: text("message"),
+                retry_after: wait.or(asked.map(Period::from_secs)),
+            }))
+        }
+    }
+}
+
+/// Tells whether the request left: a refused connection and missing credentials come before it.
+fn unsent(error: &kube::Error) -> Failure {
+    let cause = with_causes(error);
+    match error {
+        kube::Error::Auth(_) => Failure::NotSent { cause },
+        _ if was_refused(error) => Failure::NotSent { cause },
+        _ => Failure::Interrupted { cause },
+    }
+}
+
+fn was_refused(error: &(dyn StdError + 'static)) -> bool {
+    let refused = error.downcast_ref::<io::Error>();
+    refused.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+        || error.source().is_some_and(was_refused)
+}
+
+/// An error with its causes, on one line, each said once.
+pub(crate) fn with_causes(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_is_read_before_the_body() {
+        let body = br#"{"kind":"Status","reason":"TooManyRequests","message":"slow down","details":{"retryAfterSeconds":7}}"#;
+        let said = |code, reason: &str, message: &str, wait: Option<u64>| {
+            let retry_after = wait.map(Period::from_secs);
+            Err(Failure::Status(Refusal {
+                code,
+                reason: reason.into(),
+                message: message.into(),
+                retry_after,
+            }))
+        };
+        let cases: [(u16, Option<u64>, &[u8], _); 6] = [
+            (200, None, b"{}", Ok(serde_json::json!({}))),
+            (200, None, b"<html>", Err(Failure::Unclear { answer: "200 without JSON".to_owned() })),
+            (429, None, body, said(429, "TooManyRequests", "slow down", Some(7))),
+            (429, Some(2), body, said(429, "TooManyRequests", "slow down", Some(2))),
+            (502, None, b"<html>bad gateway</html>", said(502, "", "", None)),
+            (503, None, b"", said(503, "", "", None)),
+        ];
+        for (code, wait, body, expected) in cases {
+            assert_eq!(answer(code, wait.map(Period::from_secs), body), expected, "{code}");
+        }
+    }
+}

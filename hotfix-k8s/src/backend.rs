@@ -1,0 +1,90 @@
+//! `Deployer` for Kubernetes.
+
+use async_trait::async_trait;
+use hotfix_core::model::{
+    IdempotencyKey, Precondition, Stamp, Target, Verb, VerbName, Workload, WorkloadSnapshot,
+};
+use hotfix_core::port::{
+    Call, Deployer, DeployerCapabilities, Fence, Probe, Receipt, Reply, Seal, TrafficSplit, WorkloadWatch,
+};
+use hotfix_core::{Error, ErrorKind, Result};
+use tokio::time::Instant;
+
+use crate::api::READ_LIMIT;
+use crate::config::Traffic;
+use crate::deployer::KubernetesDeployer;
+use crate::error::Unusable;
+use crate::fence::{self, Note};
+use crate::reply;
+
+#[async_trait]
+impl Deployer for KubernetesDeployer {
+    fn capabilities(&self) -> DeployerCapabilities {
+        use VerbName::{Pause, Promote, Restore, Resume, Retire, Shift, Stage};
+        let switches = |traffic: &Traffic| matches!(traffic, Traffic::Service(_));
+        let any_switch = self.config.targets.values().any(|target| switches(&target.traffic));
+        DeployerCapabilities {
+            verbs: [Stage, Shift, Promote, Retire, Restore, Pause, Resume].into(),
+            // One answer for all targets, so the coarsest.
+            split: if any_switch { TrafficSplit::Switch } else { TrafficSplit::Percent },
+            fence: Fence::Checked,
+        }
+    }
+
+    async fn observe(&self, target: &Target) -> Result<Workload> {
+        let observed = self.try_observe(target).await;
+        observed.map_err(|unusable| unusable.into_port("deployer.observe").with("target", target))
+    }
+
+    async fn watch(&self, target: &Target) -> Result<WorkloadWatch> {
+        let watch = self.try_watch(target).await;
+        watch.map_err(|unusable| unusable.into_port("deployer.watch").with("target", target))
+    }
+
+    async fn snapshot(&self, target: &Target) -> Result<WorkloadSnapshot> {
+        let snapshot = self.try_snapshot(target).await;
+        let snapshot =
+            snapshot.map_err(|unusable| unusable.into_port("deployer.snapshot").with("target", target))?;
+        snapshot.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "deployer.snapshot", "nothing is live").with("target", target)
+        })
+    }
+
+    async fn apply(&self, call: &Call, target: &Target, verb: &Verb, precondition: &Precondition) -> Reply {
+        match self.instant(call.deadline) {
+            Some(deadline) => self.bring_about(call, target, verb, precondition, deadline).await,
+            None => {
+                let reason = "the deadline had passed before anything was done".to_owned();
+                Reply::Rejected(reply::busy(reason, None))
+            }
+        }
+    }
+
+    async fn seal(&self, target: &Target, stamp: Stamp) -> Seal {
+        self.raise(target, stamp).await
+    }
+
+    async fn probe(&self, target: &Target, key: &IdempotencyKey) -> Probe {
+        match self.find(target, key).await {
+            Ok(probe) => probe,
+            Err(unusable) => Probe::Unreadable { cause: unusable.to_string() },
+        }
+    }
+}
+
+impl KubernetesDeployer {
+    async fn try_observe(&self, target: &Target) -> std::result::Result<Workload, Unusable> {
+        let deadline = Instant::now() + READ_LIMIT;
+        let config = self.target(target)?;
+        let sight = self.sight(target, deadline).await?;
+        self.unowned(config, &sight, deadline).await?;
+        Ok(sight.workload()?)
+    }
+
+    async fn find(&self, target: &Target, key: &IdempotencyKey) -> std::result::Result<Probe, Unusable> {
+        let objects = self.objects(target, Instant::now() + READ_LIMIT).await?;
+        let notes: Vec<&Note> = objects.iter().filter_map(|object| Some(&object.fence.as_ref()?.1)).collect();
+        let applied = fence::find(&notes, key).map(|(_, applied)| applied);
+        Ok(applied.map_or(Probe::NotApplied, |applied| Probe::Applied(Receipt(applied.receipt.clone()))))
+    }
+}

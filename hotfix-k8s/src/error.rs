@@ -1,0 +1,119 @@
+//! What can go wrong before a verb is applied, each with the object, the place in it and the mend.
+
+use hotfix_core::model::Target;
+use hotfix_core::port::Rejection;
+use hotfix_core::{Error, ErrorKind, RetryClass};
+
+use crate::api::Failure;
+use crate::config::InvalidConfig;
+use crate::object::ObjectRef;
+use crate::owner::Owned;
+use crate::reply::{self, Meaning};
+use crate::shape::Misshapen;
+use crate::sight::Unreadable;
+
+/// A target that cannot be read or handled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unusable {
+    #[error("target {0} is not configured; add it to the configuration of this deployer")]
+    NotConfigured(Target),
+    #[error("{0} does not exist; create it or correct the configuration")]
+    Missing(ObjectRef),
+    #[error("{0} was never adopted; adopt the target first")]
+    NotAdopted(ObjectRef),
+    #[error("{object} is not understood: {reason}; correct or remove it")]
+    Corrupt { object: ObjectRef, reason: String },
+    #[error("{object} exists and is no copy of {deployment}; rename or remove it")]
+    Foreign { object: ObjectRef, deployment: ObjectRef },
+    #[error(transparent)]
+    Misshapen(#[from] Misshapen),
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error(transparent)]
+    Owned(#[from] Owned),
+    #[error("{object} cannot be read or written: {}", text(failure))]
+    Request { object: String, failure: Failure },
+}
+
+impl Unusable {
+    /// The same as an error of the port.
+    pub(crate) fn into_port(self, operation: &'static str) -> Error {
+        let kind = match &self {
+            Self::Request { object, failure } => return reply::read_error(failure, operation, object),
+            Self::NotConfigured(_) | Self::Missing(_) => ErrorKind::NotFound,
+            Self::Corrupt { .. } | Self::Unreadable(_) => ErrorKind::Corrupt,
+            Self::NotAdopted(_) | Self::Foreign { .. } | Self::Misshapen(_) => ErrorKind::Invalid,
+            Self::Owned(_) => ErrorKind::Unsupported,
+        };
+        Error::new(kind, operation, self.to_string())
+    }
+
+    /// The same as the answer to a mutation, before which nothing was changed.
+    pub(crate) fn rejection(&self) -> Rejection {
+        match self {
+            Self::Request { failure: Failure::Status(refusal), .. } if refusal.code == 429 => {
+                reply::busy(self.to_string(), refusal.retry_after)
+            }
+            Self::Request { failure: Failure::Status(refusal), .. } if refusal.code < 500 => {
+                reply::permanent(self.to_string())
+            }
+            // A read that failed is no reason never to try again.
+            Self::Request { .. } => reply::busy(self.to_string(), None),
+            _ => reply::permanent(self.to_string()),
+        }
+    }
+}
+
+fn text(failure: &Failure) -> String {
+    match failure {
+        Failure::NotSent { cause } | Failure::Interrupted { cause } => cause.clone(),
+        Failure::Timeout => "no answer in time".to_owned(),
+        Failure::Unclear { answer } => answer.clone(),
+        Failure::Status(refusal) => reply::said(refusal),
+    }
+}
+
+/// Why a deployer cannot be built, or a target not be adopted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KubernetesError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] InvalidConfig),
+    /// No client can be made for the cluster.
+    #[error("no client can be made for the cluster")]
+    Client(#[source] Box<kube::Error>),
+    /// The target cannot be adopted as it is. The text names the object, the place in it and the mend.
+    #[error("{target} cannot be adopted: {reason}")]
+    Refused {
+        /// The target.
+        target: Target,
+        /// Why not.
+        reason: String,
+    },
+    /// The API server was not reached or refused; what was changed before stays and is found by the next try.
+    #[error("{target} was not adopted: {reason}")]
+    Unavailable {
+        /// The target.
+        target: Target,
+        /// What happened.
+        reason: String,
+        /// Whether the same call can succeed later without anybody doing anything.
+        retry: RetryClass,
+    },
+}
+
+impl KubernetesError {
+    pub(crate) fn adopting(target: &Target, unusable: &Unusable) -> Self {
+        let (target, reason) = (target.clone(), unusable.to_string());
+        let Unusable::Request { failure, .. } = unusable else {
+            return Self::Refused { target, reason };
+        };
+        let object = ObjectRef::deployment("", "");
+        let retry = match reply::meaning(failure, &object) {
+            Meaning::Rejected(Rejection::Permanent { .. }) | Meaning::Unproven { .. } => RetryClass::Never,
+            _ => RetryClass::Later,
+        };
+        Self::Unavailable { target, reason, retry }
+    }
+}

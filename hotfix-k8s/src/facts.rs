@@ -1,0 +1,37 @@
+//! The few fields of a Deployment that a watch keeps.
+
+use hotfix_core::model::Fault;
+use serde_json::Value;
+
+use crate::names;
+use crate::pod;
+use crate::sight;
+
+/// What is kept of a Deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DeploymentFacts {
+    pub(crate) name: String,
+    /// Rises with every change of the object; 0 when it is not known.
+    pub(crate) version: u64,
+    /// How many pods it wants; 0 when the slot was emptied.
+    pub(crate) replicas: u16,
+    /// The label of the pods that its template makes.
+    pub(crate) artifact: Option<String>,
+    /// What its controller says is wrong.
+    pub(crate) faults: Vec<Fault>,
+}
+
+impl DeploymentFacts {
+    /// Reads a Deployment.
+    pub(crate) fn read(deployment: &Value) -> Self {
+        let metadata = &deployment["metadata"];
+        let is_empty = metadata["annotations"][names::RELEASE] == names::EMPTY;
+        Self {
+            name: metadata["name"].as_str().unwrap_or_default().to_owned(),
+            version: pod::version(metadata),
+            replicas: if is_empty { 0 } else { sight::replicas(deployment) },
+            artifact: sight::artifact_label(deployment).map(str::to_owned),
+            faults: sight::deployment_faults(deployment),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Raising the fence of every object of a target, the anchor first.
+
+use hotfix_core::model::{Stamp, Target};
+use hotfix_core::port::{Seal, Sealed};
+use tokio::time::Instant;
+
+use crate::api::{Failure, READ_LIMIT};
+use crate::deployer::{KubernetesDeployer, request};
+use crate::error::Unusable;
+use crate::fence::{self, Note, SealNote};
+use crate::shape::Names;
+use crate::sight::Object;
+
+/// How often the fence of one object is raised again because somebody else wrote it at the same moment.
+const TRIES: usize = 16;
+
+enum Unsealed {
+    Overtaken(Stamp),
+    Unusable(Unusable),
+}
+
+impl From<Unusable> for Unsealed {
+    fn from(unusable: Unusable) -> Self {
+        Self::Unusable(unusable)
+    }
+}
+
+impl KubernetesDeployer {
+    /// Raises the fence. From the answer on, no patch that was made before can be applied: each compares the text of
+    /// the fence it read.
+    pub(crate) async fn raise(&self, target: &Target, stamp: Stamp) -> Seal {
+        match self.try_raise(target, stamp).await {
+            Ok(previous) => Seal::Sealed(Sealed { previous }),
+            Err(Unsealed::Overtaken(current)) => Seal::Overtaken { current },
+            Err(Unsealed::Unusable(unusable)) => Seal::Unreachable { cause: unusable.to_string() },
+        }
+    }
+
+    async fn try_raise(&self, target: &Target, stamp: Stamp) -> Result<Stamp, Unsealed> {
+        let deadline = Instant::now() + READ_LIMIT;
+        let objects = self.objects(target, deadline).await?;
+        let notes: Vec<&Note> = objects.iter().filter_map(|object| Some(&object.fence.as_ref()?.1)).collect();
+        let current = fence::highest(&notes);
+        if current > stamp {
+            return Err(Unsealed::Overtaken(current));
+        }
+        // A seal that is repeated answers as it did the first time.
+        let again = notes.iter().filter_map(|note| note.sealed.as_ref()).find(|seal| seal.stamp == stamp);
+        let previous = again.map_or(current, |seal| seal.previous);
+        for object in objects {
+            self.raise_one(object, &SealNote { stamp, previous }, deadline).await?;
+        }
+        Ok(previous)
+    }
+
+    async fn raise_one(&self, object: Object, seal: &SealNote, deadline: Instant) -> Result<(), Unsealed> {
+        let reference = object.reference.clone();
+        let mut found = Some(object);
+        let mut last = Failure::Timeout;
+        for _ in 0..TRIES {
+            let Some(object) = found.take() else { return Ok(()) };
+            let Some((text, note)) = &object.fence else {
+                return Err(Unusable::NotAdopted(reference).into());
+            };
+            if note.stamp > seal.stamp {
+                return Err(Unsealed::Overtaken(note.stamp));
+            }
+            if note.sealed.as_ref() == Some(seal) && note.stamp == seal.stamp {
+                return Ok(());
+            }
+            let patch = fence::guard(text, &note.sealed(seal.clone()));
+            match self.api.patch(&reference, &patch, deadline).await {
+                Ok(_) => return Ok(()),
+                Err(Failure::Status(refusal)) if matches!(refusal.code, 409 | 422) => {
+                    last = Failure::Status(refusal);
+                }
+                Err(failure) => return Err(request(reference.to_string(), failure).into()),
+            }
+            found = self.fetch(&reference, deadline).await?;
+        }
+        Err(request(reference.to_string(), last).into())
+    }
+
+    /// Reads the objects of a target that are there, the anchor first. It must be there; an object that was deleted
+    /// takes no patches and needs no fence.
+    pub(crate) async fn objects(&self, target: &Target, deadline: Instant) -> Result<Vec<Object>, Unusable> {
+        let names = Names::of(self.target(target)?);
+        let (main, hotfix, route) = tokio::join!(
+            self.fetch(&names.main, deadline),
+            self.fetch(&names.hotfix, deadline),
+            self.fetch(&names.service, deadline),
+        );
+        let main = main?.ok_or(Unusable::Missing(names.main))?;
+        Ok([Some(main), hotfix?, route?].into_iter().flatten().collect())
+    }
+}

@@ -1,0 +1,252 @@
+//! What of a target's objects must be as this crate understands it, found out before anything is changed.
+
+use serde_json::Value;
+
+use crate::config::{TargetConfig, Traffic};
+use crate::object::ObjectRef;
+use crate::release::Unnamed;
+use crate::slot::{Side, Slots};
+use crate::template;
+use crate::traffic::Route;
+use crate::traffic::service::ServiceSwitch;
+
+/// Why a target cannot be handled as it is. The text names the object, the place in it and the mend.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Misshapen {
+    #[error("{deployment} does not select its pods by a label that {service} selects by too; give both one")]
+    NoLabel { deployment: ObjectRef, service: ObjectRef },
+    #[error(
+        "{service} and {deployment} both select by {labels}; name the one that tells the slots apart in the target's configuration"
+    )]
+    ManyLabels { deployment: ObjectRef, service: ObjectRef, labels: String },
+    #[error(
+        "{service} does not select the pods of {deployment}: its selector at /spec/selector/{label} is {value:?}; correct the selector or the target's configuration"
+    )]
+    NotSelected { deployment: ObjectRef, service: ObjectRef, label: String, value: String },
+    #[error(
+        "{deployment} selects by an expression on {label} at /spec/selector/matchExpressions; only /spec/selector/matchLabels is understood for that label"
+    )]
+    Expression { deployment: ObjectRef, label: String },
+    #[error(
+        "the value {value:?} of the label {label} on {deployment} is too long for the copy's; at most 56 characters are"
+    )]
+    LongLabel { deployment: ObjectRef, label: String, value: String },
+    #[error(transparent)]
+    Unnamed(#[from] Unnamed),
+}
+
+/// What tells the two slots apart, and which container carries the release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// The label by which traffic is sent.
+    pub(crate) label: String,
+    /// Its value on the pods of each slot.
+    pub(crate) main: String,
+    pub(crate) hotfix: String,
+    pub(crate) container: String,
+}
+
+impl Shape {
+    /// Reads the shape from the main Deployment and the Service.
+    pub(crate) fn read(
+        config: &TargetConfig,
+        deployment: &Value,
+        service: &Value,
+    ) -> Result<Self, Misshapen> {
+        let names = Names::of(config);
+        let Traffic::Service(traffic) = &config.traffic;
+        let label = match &traffic.label {
+            Some(label) => label.clone(),
+            None => only_label(&names, deployment, service)?,
+        };
+        let main = label_value(deployment, &label)
+            .ok_or_else(|| Misshapen::NoLabel {
+                deployment: names.main.clone(),
+                service: names.service.clone(),
+            })?
+            .to_owned();
+        let hotfix = format!("{main}-hotfix");
+        if hotfix.len() > 63 {
+            return Err(Misshapen::LongLabel { deployment: names.main, label, value: main });
+        }
+        let expressions = deployment.pointer("/spec/selector/matchExpressions").and_then(Value::as_array);
+        if expressions.into_iter().flatten().any(|expression| expression["key"] == *label) {
+            return Err(Misshapen::Expression { deployment: names.main, label });
+        }
+        selects_both(&names, deployment, service, &label, [&main, &hotfix])?;
+        let template = deployment.pointer("/spec/template");
+        let container = template::container(template, &names.main.to_string(), config.container.as_deref())?;
+        Ok(Self { label, main, hotfix, container })
+    }
+
+    /// Returns the value of the label on the pods of a slot.
+    pub(crate) fn value(&self, side: Side) -> &str {
+        match side {
+            Side::Main => &self.main,
+            Side::Hotfix => &self.hotfix,
+        }
+    }
+
+    /// Returns the backend that reads and writes the split.
+    pub(crate) fn route(&self, config: &TargetConfig, slots: &Slots) -> Box<dyn Route> {
+        match &config.traffic {
+            Traffic::Service(_) => Box::new(ServiceSwitch {
+                object: Names::of(config).service,
+                slots: slots.clone(),
+                label: self.label.clone(),
+                main: self.main.clone(),
+                hotfix: self.hotfix.clone(),
+            }),
+        }
+    }
+}
+
+/// The objects of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Names {
+    pub(crate) main: ObjectRef,
+    pub(crate) hotfix: ObjectRef,
+    pub(crate) service: ObjectRef,
+}
+
+impl Names {
+    pub(crate) fn of(config: &TargetConfig) -> Self {
+        let Traffic::Service(traffic) = &config.traffic;
+        let service = traffic.name.as_deref().unwrap_or(&config.deployment);
+        Self {
+            main: ObjectRef::deployment(&config.namespace, &config.deployment),
+            hotfix: ObjectRef::deployment(&config.namespace, &format!("{}-hotfix", config.deployment)),
+            service: ObjectRef::service(&config.namespace, service),
+        }
+    }
+
+    /// Returns the Deployment of a slot.
+    pub(crate) const fn deployment(&self, side: Side) -> &ObjectRef {
+        match side {
+            Side::Main => &self.main,
+            Side::Hotfix => &self.hotfix,
+        }
+    }
+}
+
+/// The only label by which the Service tells this Deployment, or its copy, from others.
+fn only_label(names: &Names, deployment: &Value, service: &Value) -> Result<String, Misshapen> {
+    let selector = service.pointer("/spec/selector").and_then(Value::as_object);
+    let common = selector.into_iter().flatten().filter(|(label, _)| label_value(deployment, label).is_some());
+    let labels: Vec<&str> = common.map(|(label, _)| label.as_str()).collect();
+    let (deployment, service) = (names.main.clone(), names.service.clone());
+    match labels.as_slice() {
+        [only] => Ok((*only).to_owned()),
+        [] => Err(Misshapen::NoLabel { deployment, service }),
+        many => Err(Misshapen::ManyLabels { deployment, service, labels: many.join(", ") }),
+    }
+}
+
+/// Every label of the Service's selector is on the pods; the one that tells the slots apart may have either value.
+fn selects_both(
+    names: &Names,
+    deployment: &Value,
+    service: &Value,
+    label: &str,
+    values: [&str; 2],
+) -> Result<(), Misshapen> {
+    let selector = service.pointer("/spec/selector").and_then(Value::as_object);
+    let labels = deployment.pointer("/spec/template/metadata/labels");
+    let mut found = false;
+    for (key, value) in selector.into_iter().flatten() {
+        let value = value.as_str().unwrap_or_default();
+        let holds = if key == label {
+            found = true;
+            values.contains(&value)
+        } else {
+            labels.is_some_and(|labels| labels[key] == value)
+        };
+        if !holds {
+            let (deployment, service) = (names.main.clone(), names.service.clone());
+            return Err(Misshapen::NotSelected {
+                deployment,
+                service,
+                label: key.clone(),
+                value: value.to_owned(),
+            });
+        }
+    }
+    if found {
+        return Ok(());
+    }
+    Err(Misshapen::NoLabel { deployment: names.main.clone(), service: names.service.clone() })
+}
+
+fn label_value<'a>(deployment: &'a Value, label: &str) -> Option<&'a str> {
+    deployment.pointer("/spec/selector/matchLabels")?.get(label)?.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::ServiceTraffic;
+
+    fn config(label: Option<&str>) -> TargetConfig {
+        let label = label.map(str::to_owned);
+        TargetConfig {
+            namespace: "prod".to_owned(),
+            deployment: "shop".to_owned(),
+            traffic: Traffic::Service(ServiceTraffic { name: None, label }),
+            ..TargetConfig::default()
+        }
+    }
+
+    fn deployment(selector: &Value) -> Value {
+        let mut labels = selector.clone();
+        labels["team"] = "checkout".into();
+        json!({"spec": {
+            "selector": {"matchLabels": selector},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web"}]}},
+        }})
+    }
+
+    fn service(selector: &Value) -> Value {
+        json!({"spec": {"selector": selector}})
+    }
+
+    #[test]
+    fn the_label_is_the_one_both_select_by() {
+        let shop = deployment(&json!({"app": "shop"}));
+        let expected = Shape {
+            label: "app".to_owned(),
+            main: "shop".to_owned(),
+            hotfix: "shop-hotfix".to_owned(),
+            container: "web".to_owned(),
+        };
+        for selector in [json!({"app": "shop"}), json!({"app": "shop-hotfix", "team": "checkout"})] {
+            assert_eq!(Shape::read(&config(None), &shop, &service(&selector)), Ok(expected.clone()));
+        }
+        let two = json!({"app": "shop", "tier": "web"});
+        let named = Shape::read(&config(Some("tier")), &deployment(&two), &service(&two)).unwrap();
+        assert_eq!((named.main.as_str(), named.hotfix.as_str()), ("web", "web-hotfix"));
+    }
+
+    #[test]
+    fn another_shape_is_refused_with_the_place_and_the_mend() {
+        let app = json!({"app": "shop"});
+        let two = json!({"app": "shop", "tier": "web"});
+        let mut expression = deployment(&app);
+        expression["spec"]["selector"]["matchExpressions"] = json!([{"key": "app", "operator": "Exists"}]);
+        let long = json!({"app": "s".repeat(57)});
+        let cases = [
+            (deployment(&two), service(&two), "both select by app, tier; name the one"),
+            (deployment(&app), service(&json!({"tier": "web"})), "give both one"),
+            (deployment(&app), service(&Value::Null), "give both one"),
+            (deployment(&app), service(&json!({"app": "pay"})), "at /spec/selector/app is \"pay\""),
+            (deployment(&app), service(&json!({"app": "shop", "x": "y"})), "at /spec/selector/x is \"y\""),
+            (expression, service(&app), "an expression on app at /spec/selector/matchExpressions"),
+            (deployment(&long), service(&long), "is too long for the copy's"),
+        ];
+        for (deployment, service, expected) in cases {
+            let error = Shape::read(&config(None), &deployment, &service).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! A target as it was read in one go: its two Deployments, its route and its pods.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
+
+use hotfix_core::model::{
+    Fault, Held, Layout, Period, ReadyInstances, Release, Rollout, SlotName, SlotState, Weights, Workload,
+};
+use serde_json::Value;
+
+use crate::fence::{self, Note};
+use crate::names;
+use crate::object::ObjectRef;
+use crate::pod::Pod;
+use crate::release::{self, Mark, Unnamed};
+use crate::shape::Shape;
+use crate::slot::{Side, Slots};
+use crate::traffic::{NotUnderstood, Route};
+
+/// One object with its fence.
+#[derive(Debug, Clone)]
+pub(crate) struct Object {
+    pub(crate) reference: ObjectRef,
+    pub(crate) value: Value,
+    /// The text of the fence and what it says; `None` on an object that was never adopted.
+    pub(crate) fence: Option<(String, Note)>,
+}
+
+/// Where a patch goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    Slot(Side),
+    Route,
+}
+
+impl Place {
+    /// The main Deployment: it is written first and says which slot is live.
+    pub(crate) const ANCHOR: Self = Self::Slot(Side::Main);
+    pub(crate) const ALL: [Self; 3] = [Self::Slot(Side::Main), Self::Slot(Side::Hotfix), Self::Route];
+}
+
+/// A target as it was read.
+#[derive(Debug)]
+pub(crate) struct Sight {
+    pub(crate) slots: Slots,
+    pub(crate) shape: Shape,
+    pub(crate) main: Object,
+    /// `None` until the target is adopted.
+    pub(crate) hotfix: Option<Object>,
+    pub(crate) route: Object,
+    pub(crate) traffic: Box<dyn Route>,
+    pub(crate) pods: Vec<Pod>,
+}
+
+/// Why what was read does not make a workload.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unreadable {
+    #[error(transparent)]
+    Unnamed(#[from] Unnamed),
+    #[error("{0}")]
+    Route(NotUnderstood),
+    #[error("the annotation hotfix.dev/live of {deployment} is {value:?}; the slots are main and hotfix")]
+    Live { deployment: ObjectRef, value: String },
+}
+
+impl Sight {
+    pub(crate) fn object(&self, place: Place) -> Option<&Object> {
+        match place {
+            Place::Slot(Side::Main) => Some(&self.main),
+            Place::Slot(Side::Hotfix) => self.hotfix.as_ref(),
+            Place::Route => Some(&self.route),
+        }
+    }
+
+    pub(crate) fn deployment(&self, side: Side) -> Option<&Object> {
+        self.object(Place::Slot(side))
+    }
+
+    /// Returns the fences that there are, with where they are.
+    pub(crate) fn notes(&self) -> Vec<(Place, &Note)> {
+        let note = |place| Some((place, &self.object(place)?.fence.as_ref()?.1));
+        Place::ALL.into_iter().filter_map(note).collect()
+    }
+
+    /// Returns what a slot holds.
+    pub(crate) fn held(&self, side: Side) -> Result<Option<Held>, Unnamed> {
+        let Some(object) = self.deployment(side) else { return Ok(None) };
+        let name = object.reference.to_string();
+        let mark = Mark::read(&object.value, &name)?;
+        let replicas = NonZeroU16::new(replicas(&object.value));
+        match (mark, replicas) {
+            (Mark::Empty, _) | (_, None) => Ok(None),
+            (mark, Some(replicas)) => {
+                let pods = self.pods(side);
+                let release = release::identify(&object.value, &name, mark, &self.shape.container, &pods)?;
+                Ok(Some(Held { release, replicas }))
+            }
+        }
+    }
+
+    /// Returns the slot that is live: the one that is marked, or the only one there was.
+    pub(crate) fn live(&self) -> Result<Option<Side>, Unreadable> {
+        let mark = self.main.value.pointer("/metadata/annotations").and_then(|all| all.get(names::LIVE));
+        match mark.and_then(Value::as_str) {
+            None => Ok((replicas(&self.main.value) > 0).then_some(Side::Main)),
+            Some(text) => {
+                let side = SlotName::new(text).ok().and_then(|slot| self.slots.side(&slot));
+                let deployment = self.main.reference.clone();
+                side.map(Some).ok_or_else(|| Unreadable::Live { deployment, value: text.to_owned() })
+            }
+        }
+    }
+
+    pub(crate) fn weights(&self) -> Result<Weights, Unreadable> {
+        self.traffic.read(&self.route.value).map_err(Unreadable::Route)
+    }
+
+    /// Returns the part of the workload that verbs determine.
+    pub(crate) fn layout(&self) -> Result<Layout, Unreadable> {
+        let mut slots = BTreeMap::new();
+        for side in Side::BOTH {
+            slots.insert(self.slots.name(side).clone(), self.held(side)?);
+        }
+        Ok(Layout {
+            slots,
+            live: self.live()?.map(|side| self.slots.name(side).clone()),
+            weights: Some(self.weights()?),
+            rollout: self.rollout(),
+        })
+    }
+
+    /// Returns the workload as the port has it.
+    pub(crate) fn workload(&self) -> Result<Workload, Unreadable> {
+        let Layout { slots, live, weights, rollout } = self.layout()?;
+        let state = |(slot, held): (SlotName, Option<Held>)| {
+            let state = held.zip(self.slots.side(&slot)).map(|(held, side)| self.state(side, held));
+            (slot, state)
+        };
+        let notes: Vec<&Note> = self.notes().into_iter().map(|(_, note)| note).collect();
+        let stamp = fence::highest(&notes);
+        Ok(Workload { slots: slots.into_iter().map(state).collect(), live, weights, rollout, stamp })
+    }
+
+    /// Returns how many pods of what each slot holds can take traffic.
+    pub(crate) fn ready_instances(&self) -> ReadyInstances {
+        Side::BOTH.into_iter().map(|side| (self.slots.name(side).clone(), self.ready(side))).collect()
+    }
+
+    /// Returns how many pods of what a slot holds can take traffic.
+    pub(crate) fn ready(&self, side: Side) -> u16 {
+        let artifact = self.deployment(side).and_then(|object| artifact_label(&object.value));
+        ready(&self.pods(side), artifact)
+    }
+
+    fn rollout(&self) -> Rollout {
+        let paused = |side| self.deployment(side).is_some_and(|object| is_paused(&object.value));
+        if Side::BOTH.into_iter().any(paused) { Rollout::Paused } else { Rollout::Active }
+    }
+
+    fn state(&self, side: Side, held: Held) -> SlotState {
+        let Held { release, replicas }: Held = held;
+        let release: Release = release;
+        let deployment = self.deployment(side);
+        let artifact = deployment.and_then(|object| artifact_label(&object.value));
+        let pods = self.pods(side);
+        let mut faults: Vec<Fault> =
+            deployment.map(|object| deployment_faults(&object.value)).unwrap_or_default();
+        faults.extend(current(&pods, artifact).flat_map(Pod::faults));
+        SlotState { release, replicas, ready: ready(&pods, artifact).min(replicas.get()), faults }
+    }
+
+    fn pods(&self, side: Side) -> Vec<&Pod> {
+        let name = self.deployment(side).map(|object| object.reference.name.as_str());
+        self.pods.iter().filter(|pod| pod.deployment.as_deref() == name).collect()
+    }
+}
+
+/// The pods that run what the Deployment's template says.
+fn current<'a>(pods: &[&'a Pod], artifact: Option<&str>) -> impl Iterator<Item = &'a Pod> {
+    pods.iter().copied().filter(move |pod| pod.artifact.as_deref() == artifact)
+}
+
+/// How many pods of an artifact can take traffic.
+pub(crate) fn ready(pods: &[&Pod], artifact: Option<&str>) -> u16 {
+    let ready = current(pods, artifact).filter(|pod| pod.is_ready && !pod.is_going).count();
+    u16::try_from(ready).unwrap_or(u16::MAX)
+}
+
+/// The label of the pods that a Deployment's template makes.
+pub(crate) fn artifact_label(deployment: &Value) -> Option<&str> {
+    deployment.pointer("/spec/template/metadata/labels")?.get(names::ARTIFACT)?.as_str()
+}
+
+/// How many pods a Deployment wants.
+pub(crate) fn replicas(deployment: &Value) -> u16 {
+    let replicas = deployment.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
+    u16::try_from(replicas).unwrap_or(u16::MAX)
+}
+
+pub(crate) fn is_paused(deployment: &Value) -> bool {
+    deployment.pointer("/spec/paused").is_some_and(|paused| *paused == true)
+}
+
+/// What the controller says is wrong with a Deployment as a whole: pods that it may not create, a deadline that
+/// passed.
+pub(crate) fn deployment_faults(deployment: &Value) -> Vec<Fault> {
+    let instance =
+        deployment.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let conditions = deployment.pointer("/status/conditions").and_then(Value::as_array);
+    let fault = |condition: &Value| {
+        let text = |name: &str| condition[name].as_str().unwrap_or_default();
+        match (text("type"), text("status"), text("reason")) {
+            ("ReplicaFailure", "True", reason) => {
+                let reason = format!("{reason}: {}", text("message"));
+                Some(Fault::CannotStart { instance: instance.clone(), reason })
+            }
+            ("Progressing", "False", "ProgressDeadlineExceeded") => {
+                let seconds = deployment.pointer("/spec/progressDeadlineSeconds").and_then(Value::as_u64);
+                let after = Period::from_secs(seconds.unwrap_or(600));
+                Some(Fault::NeverReady { instance: instance.clone(), after })
+            }
+            _ => None,
+        }
+    };
+    // Conditions of an earlier generation say nothing about this one.
+    let number = |path| deployment.pointer(path).and_then(Value::as_u64);
+    if number("/status/observedGeneration") < number("/metadata/generation") {
+        return Vec::new();
+    }
+    conditions.into_iter().flatten().filter_map(fault).collect()
+}

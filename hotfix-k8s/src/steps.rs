@@ -1,0 +1,375 @@
+//! The patches that bring about a verb, in order.
+//!
+//! The first goes to the anchor, so of two callers with one stamp only one gets further; the last records the key.
+//! A crash in between leaves a target that knows nothing of the key, so the verb is applied again: every patch is an
+//! "ensure".
+
+use hotfix_core::model::{
+    Artifact, ImageReference, Release, SlotName, Verb, VerbRefusal, Weights, WorkloadSnapshot,
+};
+use hotfix_core::port::Call;
+use json_patch::{AddOperation, PatchOperation, RemoveOperation, ReplaceOperation, TestOperation};
+use serde_json::Value;
+
+use crate::config::Overrides;
+use crate::fence::{self, Applied, Note};
+use crate::names::{self, annotation, pointer};
+use crate::object::ObjectRef;
+use crate::release::Mark;
+use crate::sight::{self, Place, Sight, Unreadable};
+use crate::slot::Side;
+use crate::snapshot::Kept;
+use crate::template::{self, Changes};
+use crate::traffic::NotUnderstood;
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Step {
+    Patch(Write),
+    /// Wait until the slot has a pod that can take traffic. Not for ever: the caller bounds it.
+    UntilReady(Side),
+}
+
+/// One patch.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Write {
+    pub(crate) place: Place,
+    pub(crate) object: ObjectRef,
+    pub(crate) patch: Vec<PatchOperation>,
+    /// Whether it changes more than the fence.
+    pub(crate) effect: WriteEffect,
+}
+
+/// What a patch changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WriteEffect {
+    Fence,
+    Values,
+}
+
+/// Why a verb is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("{0}")]
+    Rule(VerbRefusal),
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error("{0}")]
+    Route(NotUnderstood),
+    #[error("{0} cannot run in a cluster; only images by digest (image:sha256:...) can")]
+    NotAnImage(String),
+    #[error("{0} was never adopted; adopt the target first")]
+    NotAdopted(ObjectRef),
+    #[error("the snapshot was not taken by this version: {0}; take it anew")]
+    Snapshot(String),
+}
+
+impl From<NotUnderstood> for Refused {
+    fn from(error: NotUnderstood) -> Self {
+        Self::Route(error)
+    }
+}
+
+/// Returns the patches for a verb whose rules were checked.
+pub(crate) fn steps(
+    sight: &Sight,
+    call: &Call,
+    verb: &Verb,
+    digest: &str,
+    overrides: &Overrides,
+) -> Result<Vec<Step>, Refused> {
+    let mut draft = Draft { sight, overrides, key: call.key.as_str(), edits: Vec::new() };
+    match verb {
+        Verb::Stage { slot, release, replicas } => draft.stage(slot, release, replicas.get())?,
+        Verb::Shift { weights } => draft.shift(weights)?,
+        Verb::Promote { slot } => draft.live(slot),
+        Verb::Retire { slot } => draft.retire(slot)?,
+        Verb::Restore { snapshot } => draft.restore(snapshot)?,
+        Verb::Pause => draft.pause(true)?,
+        Verb::Resume => draft.pause(false)?,
+    }
+    let receipt = format!("{verb} at {}", call.stamp);
+    let applied = Applied { key: call.key.clone(), digest: digest.to_owned(), stamp: call.stamp, receipt };
+    draft.fenced(applied)
+}
+
+/// Returns the patches that raise the fence for a key that was applied before, so that it stays the newest.
+pub(crate) fn repetition(
+    sight: &Sight,
+    call: &Call,
+    place: Place,
+    applied: &Applied,
+) -> Result<Vec<Step>, Refused> {
+    let overrides = Overrides::default();
+    let edits = vec![Edit::Change(place, Vec::new())];
+    let draft = Draft { sight, overrides: &overrides, key: call.key.as_str(), edits };
+    draft.fenced(Applied { stamp: call.stamp, ..applied.clone() })
+}
+
+enum Edit {
+    Change(Place, Vec<PatchOperation>),
+    UntilReady(Side),
+}
+
+struct Draft<'a> {
+    sight: &'a Sight,
+    overrides: &'a Overrides,
+    key: &'a str,
+    edits: Vec<Edit>,
+}
+
+impl<'a> Draft<'a> {
+    fn stage(&mut self, slot: &SlotName, release: &Release, replicas: u16) -> Result<(), Refused> {
+        let side = self.side(slot)?;
+        let held = self.sight.held(side).map_err(Unreadable::from)?;
+        let same = held.is_some_and(|held| held.release.artifact == release.artifact);
+        let mut patch = Vec::new();
+        if !same {
+            patch.extend(self.fill(side, release)?);
+        }
+        patch.extend(self.mark(side, release)?);
+        patch.extend(self.scale(side, replicas)?);
+        self.change(Place::Slot(side), patch);
+        Ok(())
+    }
+
+    /// The live template with the image of the release.
+    fn fill(&self, side: Side, release: &Release) -> Result<Vec<PatchOperation>, Refused> {
+        let source =
+            self.sight.live()?.and_then(|live| self.sight.deployment(live)).unwrap_or(&self.sight.main);
+        let template = &source.value["spec"]["template"];
+        let shape = &self.sight.shape;
+        let changes = Changes {
+            container: &shape.container,
+            image: image(release)?,
+            label: (&shape.label, shape.value(side)),
+            slot: self.sight.slots.name(side).as_str(),
+            overrides: self.overrides,
+        };
+        let slot = &self.object(Place::Slot(side))?.value;
+        let mut patch = set(slot, ["spec", "template"], Some(changes.of(template)));
+        if side == Side::Hotfix {
+            // What says how pods are replaced is the owner's, who changes it on the main Deployment.
+            for field in ["strategy", "minReadySeconds", "progressDeadlineSeconds"] {
+                let value = self.sight.main.value["spec"].get(field).cloned();
+                patch.extend(set(slot, ["spec", field], value));
+            }
+        }
+        Ok(patch)
+    }
+
+    fn shift(&mut self, weights: &Weights) -> Result<(), Refused> {
+        let patch = self.sight.traffic.write(&self.sight.route.value, weights)?;
+        self.change(Place::Route, patch);
+        Ok(())
+    }
+
+    fn live(&mut self, slot: &SlotName) {
+        let mark = Some(slot.as_str().into());
+        let patch = set_at(&self.sight.main.value, annotation(names::LIVE), mark);
+        self.change(Place::ANCHOR, patch);
+    }
+
+    fn retire(&mut self, slot: &SlotName) -> Result<(), Refused> {
+        let side = self.side(slot)?;
+        let patch = self.empty(side)?;
+        self.change(Place::Slot(side), patch);
+        Ok(())
+    }
+
+    fn empty(&self, side: Side) -> Result<Vec<PatchOperation>, Refused> {
+        let slot = &self.object(Place::Slot(side))?.value;
+        let mut patch = set_at(slot, annotation(names::RELEASE), Some(names::EMPTY.into()));
+        patch.extend(self.scale(side, 0)?);
+        Ok(patch)
+    }
+
+    fn pause(&mut self, pause: bool) -> Result<(), Refused> {
+        for side in Side::BOTH {
+            let slot = &self.object(Place::Slot(side))?.value;
+            if sight::is_paused(slot) != pause {
+                let patch = set(slot, ["spec", "paused"], pause.then(|| true.into()));
+                self.change(Place::Slot(side), patch);
+            }
+        }
+        Ok(())
+    }
+
+    /// The slot first, then the traffic as soon as it can take it, then the other slot. The mark of what is live is
+    /// set with whatever is written to the anchor anyway.
+    fn restore(&mut self, snapshot: &WorkloadSnapshot) -> Result<(), Refused> {
+        let side = self.side(&snapshot.slot)?;
+        let other = side.other();
+        let slot = self.refill(side, snapshot)?;
+        let weights = Weights::all(snapshot.slot.clone());
+        let shift = self.sight.traffic.write(&self.sight.route.value, &weights)?;
+        let emptied = self.empty(other)?;
+        let live =
+            set_at(&self.sight.main.value, annotation(names::LIVE), Some(snapshot.slot.as_str().into()));
+        let (slot, emptied) = match side {
+            Side::Main => ([slot, live].concat(), emptied),
+            Side::Hotfix => (slot, [emptied, live].concat()),
+        };
+        self.change(Place::Slot(side), slot);
+        if !shift.is_empty() {
+            let is_ready = self.sight.ready(side) > 0;
+            if !is_ready && self.sight.ready(other) > 0 {
+                self.edits.push(Edit::UntilReady(side));
+            }
+            self.change(Place::Route, shift);
+        }
+        self.change(Place::Slot(other), emptied);
+        Ok(())
+    }
+
+    /// Puts template and size back. Pods of which none is ready are started anew, once per restore.
+    fn refill(&self, side: Side, snapshot: &WorkloadSnapshot) -> Result<Vec<PatchOperation>, Refused> {
+        let slot = &self.object(Place::Slot(side))?.value;
+        let kept = Kept::read(snapshot).map_err(Refused::Snapshot)?;
+        let current = &slot["spec"]["template"];
+        let wanted = match kept.map(|kept| kept.template) {
+            Some(template) => template,
+            None if self.holds(side, &snapshot.release)? => current.clone(),
+            None => return Ok([self.fill(side, &snapshot.release)?, self.resized(side, snapshot)?].concat()),
+        };
+        let mut patch = Vec::new();
+        if !template::is_same(current, &wanted) {
+            patch.extend(set(slot, ["spec", "template"], Some(wanted)));
+        } else if sight::replicas(slot) > 0 && self.sight.ready(side) == 0 && !self.restored(slot) {
+            patch.extend(set(slot, ["spec", "template"], Some(template::renewed(current, self.key))));
+        }
+        if !patch.is_empty() {
+            // A paused Deployment would keep the pods it has.
+            patch.extend(set(slot, ["spec", "paused"], None));
+        }
+        patch.extend(self.resized(side, snapshot)?);
+        if !patch.is_empty() {
+            patch.extend(set_at(slot, annotation(names::RESTORED), Some(self.key.into())));
+        }
+        Ok(patch)
+    }
+
+    fn resized(&self, side: Side, snapshot: &WorkloadSnapshot) -> Result<Vec<PatchOperation>, Refused> {
+        let mark = self.mark(side, &snapshot.release)?;
+        Ok([mark, self.scale(side, snapshot.replicas.get())?].concat())
+    }
+
+    fn restored(&self, slot: &Value) -> bool {
+        let key = slot.pointer("/metadata/annotations").and_then(|all| all.get(names::RESTORED));
+        key.is_some_and(|key| *key == *self.key)
+    }
+
+    fn holds(&self, side: Side, release: &Release) -> Result<bool, Refused> {
+        let held = self.sight.held(side).map_err(Unreadable::from)?;
+        Ok(held.is_some_and(|held| held.release.artifact == release.artifact))
+    }
+
+    /// Says what the slot holds, unless it says so already.
+    fn mark(&self, side: Side, release: &Release) -> Result<Vec<PatchOperation>, Refused> {
+        let held = self.sight.held(side).map_err(Unreadable::from)?;
+        if held.is_some_and(|held| held.release == *release) {
+            return Ok(Vec::new());
+        }
+        let slot = &self.object(Place::Slot(side))?.value;
+        Ok(set_at(slot, annotation(names::RELEASE), Some(Mark::text(release).into())))
+    }
+
+    fn scale(&self, side: Side, replicas: u16) -> Result<Vec<PatchOperation>, Refused> {
+        let slot = &self.object(Place::Slot(side))?.value;
+        Ok(set(slot, ["spec", "replicas"], Some(replicas.into())))
+    }
+
+    fn side(&self, slot: &SlotName) -> Result<Side, Refused> {
+        let slots = &self.sight.slots;
+        let known = format!("{}, {}", slots.main, slots.hotfix);
+        let side = slots.side(slot);
+        side.ok_or_else(|| Refused::Rule(VerbRefusal::UnknownSlot { slot: slot.clone(), known }))
+    }
+
+    fn object(&self, place: Place) -> Result<&'a sight::Object, Refused> {
+        let object = self.sight.object(place);
+        object.ok_or_else(|| Refused::NotAdopted(self.sight.main.reference.clone()))
+    }
+
+    fn change(&mut self, place: Place, patch: Vec<PatchOperation>) {
+        if !patch.is_empty() {
+            self.edits.push(Edit::Change(place, patch));
+        }
+    }
+
+    /// Puts the fence into every patch: the stamp into each, the key into the last.
+    fn fenced(self, applied: Applied) -> Result<Vec<Step>, Refused> {
+        let mut edits = self.edits;
+        if !matches!(edits.first(), Some(Edit::Change(Place::ANCHOR, _))) {
+            edits.insert(0, Edit::Change(Place::ANCHOR, Vec::new()));
+        }
+        let last = edits.iter().rposition(|edit| matches!(edit, Edit::Change(..)));
+        let mut fences: Vec<(Place, String, Note)> = Vec::new();
+        for place in Place::ALL {
+            let object = self.sight.object(place).and_then(|object| Some((object, object.fence.as_ref()?)));
+            let (_, (text, note)) =
+                object.ok_or_else(|| Refused::NotAdopted(self.sight.main.reference.clone()))?;
+            fences.push((place, text.clone(), note.clone()));
+        }
+        let mut steps = Vec::new();
+        for (index, edit) in edits.into_iter().enumerate() {
+            let (place, patch) = match edit {
+                Edit::UntilReady(side) => {
+                    steps.push(Step::UntilReady(side));
+                    continue;
+                }
+                Edit::Change(place, patch) => (place, patch),
+            };
+            let fence = fences.iter_mut().find(|fence| fence.0 == place).expect("every place has one");
+            let next = if Some(index) == last {
+                fence.2.recorded(applied.clone())
+            } else {
+                fence.2.raised(applied.stamp)
+            };
+            let effect = if patch.is_empty() { WriteEffect::Fence } else { WriteEffect::Values };
+            let patch = fence::guard(&fence.1, &next).into_iter().chain(patch).collect();
+            let object = self.sight.object(place).map(|object| object.reference.clone());
+            let object = object.expect("every place has one");
+            steps.push(Step::Patch(Write { place, object, patch, effect }));
+            *fence = (place, next.text(), next);
+        }
+        Ok(steps)
+    }
+}
+
+fn image(release: &Release) -> Result<&ImageReference, Refused> {
+    match &release.artifact {
+        Artifact::Image(image) => Ok(image),
+        Artifact::Tree(_) => Err(Refused::NotAnImage(release.artifact.id().to_string())),
+    }
+}
+
+/// Gives a field a value, or takes it away; nothing when it is so already.
+fn set<const N: usize>(object: &Value, path: [&str; N], value: Option<Value>) -> Vec<PatchOperation> {
+    set_at(object, pointer(path), value)
+}
+
+fn set_at(
+    object: &Value,
+    path: json_patch::jsonptr::PointerBuf,
+    value: Option<Value>,
+) -> Vec<PatchOperation> {
+    let found = object.pointer(path.as_str()).cloned();
+    match (found, value) {
+        (found, value) if found == value => Vec::new(),
+        (None, Some(value)) => vec![PatchOperation::Add(AddOperation { path, value })],
+        (Some(found), Some(value)) => vec![
+            PatchOperation::Test(TestOperation { path: path.clone(), value: found }),
+            PatchOperation::Replace(ReplaceOperation { path, value }),
+        ],
+        (Some(found), None) => vec![
+            PatchOperation::Test(TestOperation { path: path.clone(), value: found }),
+            PatchOperation::Remove(RemoveOperation { path }),
+        ],
+        (None, None) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+#[path = "steps_tests.rs"]
+mod tests;
