@@ -1,1 +1,5 @@
 //! The tests of hotfix-k8s, on a real control plane.
+
+mod conformance;
+mod kubelet;
+mod site;

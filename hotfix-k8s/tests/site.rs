@@ -1,0 +1,197 @@
+//! A shop in a namespace of its own: a Deployment, a Service, and whoever plays the kubelet.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use hotfix_core::model::{Artifact, ImageReference, Release, SlotName, TagName, Target, Timestamp, Version};
+use hotfix_core::port::{Clock, Deployer};
+use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, TargetConfig};
+use hotfix_testkit::cluster::{TestCluster, TestNamespace};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Pod, Service};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, DynamicObject};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+use super::kubelet::{self, Kubelet, NEVER_READY};
+
+/// How long a test waits for something to come true.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// The kinds that a shop is made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    Deployment,
+    Service,
+}
+
+pub(crate) struct Shop {
+    pub(crate) namespace: TestNamespace,
+    pub(crate) client: Client,
+    pub(crate) cluster: kube::Config,
+    pub(crate) target: Target,
+    pub(crate) deployer: KubernetesDeployer,
+    _kubelet: Kubelet,
+}
+
+impl Shop {
+    /// Makes a shop whose first release is ready, and adopts it.
+    pub(crate) async fn open(cluster: &TestCluster) -> Self {
+        let shop = Self::unadopted(cluster, &deployment(1)).await;
+        shop.deployer.adopt(&shop.target).await.expect("adopted");
+        shop
+    }
+
+    pub(crate) async fn unadopted(cluster: &TestCluster, deployment: &Value) -> Self {
+        let namespace = cluster.namespace("shop").await.expect("a namespace");
+        let (client, config) = (cluster.client().expect("a client"), cluster.config());
+        let kubelet = Kubelet::start(client.clone(), &namespace);
+        let target: Target = "production/shop".parse().expect("a target");
+        let deployer = deployer(&namespace, &target, config.clone());
+        let shop = Self { namespace, client, cluster: config, target, deployer, _kubelet: kubelet };
+        shop.create(Kind::Deployment, deployment).await;
+        shop.create(Kind::Service, &service()).await;
+        until("the first release is ready", || async {
+            let found = shop.read(Kind::Deployment, "shop").await;
+            found["status"]["readyReplicas"] == found["spec"]["replicas"]
+        })
+        .await;
+        shop
+    }
+
+    pub(crate) fn api(&self, kind: Kind) -> Api<DynamicObject> {
+        let resource = match kind {
+            Kind::Deployment => ApiResource::erase::<Deployment>(&()),
+            Kind::Service => ApiResource::erase::<Service>(&()),
+        };
+        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+    }
+
+    pub(crate) async fn create(&self, kind: Kind, object: &Value) {
+        let object = serde_json::from_value(object.clone()).expect("an object");
+        self.api(kind).create(&PostParams::default(), &object).await.expect("created");
+    }
+
+    /// Reads an object as the server has it.
+    pub(crate) async fn read(&self, kind: Kind, name: &str) -> Value {
+        let object = self.api(kind).get(name).await.expect("it exists");
+        serde_json::to_value(object).expect("JSON")
+    }
+
+    /// Changes an object as somebody else would.
+    pub(crate) async fn edit(&self, kind: Kind, name: &str, merge: &Value) {
+        let patch = Patch::Merge(merge);
+        self.api(kind).patch(name, &PatchParams::default(), &patch).await.expect("edited");
+    }
+
+    pub(crate) fn pod_api(&self) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Returns the pods whose label `app` has the value.
+    pub(crate) async fn pods(&self, app: &str) -> Vec<Pod> {
+        let params = ListParams::default().labels(&format!("app={app}"));
+        self.pod_api().list(&params).await.expect("a list").items
+    }
+
+    /// Has the readiness probes of all pods fail that a slot has now.
+    pub(crate) async fn fail(&self, slot: &SlotName) {
+        for pod in self.pods(app(slot)).await {
+            kubelet::set(&self.pod_api(), &pod, &kubelet::running(&kubelet::image(&pod), false)).await;
+        }
+    }
+
+    pub(crate) async fn until_ready(&self, slot: &str) {
+        let slot = SlotName::new(slot).expect("a slot");
+        until("the slot is ready", || async {
+            let workload = self.deployer.observe(&self.target).await.expect("a workload");
+            workload.slot(&slot).is_some_and(|held| held.ready == held.replicas.get())
+        })
+        .await;
+    }
+}
+
+/// Waits until something is so.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
+    let waiting = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(25));
+        while !is_so().await {
+            ticks.tick().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, waiting).await.unwrap_or_else(|_| panic!("in vain: {what}"));
+}
+
+/// The value of the label `app` on the pods of a slot.
+pub(crate) fn app(slot: &SlotName) -> &'static str {
+    if slot.as_str() == "main" { "shop" } else { "shop-hotfix" }
+}
+
+/// A deployer as another process would have it.
+pub(crate) fn deployer(namespace: &str, target: &Target, cluster: kube::Config) -> KubernetesDeployer {
+    let config = TargetConfig {
+        namespace: namespace.to_owned(),
+        deployment: "shop".to_owned(),
+        ..TargetConfig::default()
+    };
+    let config = KubernetesConfig { targets: [(target.clone(), config)].into() };
+    KubernetesDeployer::connect(config, cluster, Arc::new(WallClock)).expect("a sound configuration")
+}
+
+/// A release by the patch number of its version.
+pub(crate) fn release(patch: u8) -> Release {
+    named("web", patch)
+}
+
+/// A release whose pods never become ready.
+pub(crate) fn never_ready() -> Release {
+    named(NEVER_READY, 9)
+}
+
+fn named(image: &str, patch: u8) -> Release {
+    Release {
+        version: Version::new(1, 0, patch.into()),
+        tag: TagName::new(format!("v1.0.{patch}")).expect("a tag"),
+        artifact: Artifact::Image(ImageReference::new(&reference(image, patch)).expect("a reference")),
+    }
+}
+
+fn reference(image: &str, patch: u8) -> String {
+    format!("shop/{image}:1.0.{patch}@sha256:{}", format!("{patch:02x}").repeat(32))
+}
+
+/// The Deployment as its owner wrote it, with release 1.0.1.
+pub(crate) fn deployment(replicas: u16) -> Value {
+    json!({
+        "metadata": {"name": "shop", "labels": {"app": "shop"}},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": "shop"}},
+            "template": {
+                "metadata": {"labels": {"app": "shop", "team": "checkout"}},
+                "spec": {"terminationGracePeriodSeconds": 0, "containers": [
+                    {"name": "web", "image": reference("web", 1), "env": [{"name": "MODE", "value": "calm"}]},
+                ]},
+            },
+        },
+    })
+}
+
+fn service() -> Value {
+    json!({
+        "metadata": {"name": "shop"},
+        "spec": {"selector": {"app": "shop"}, "ports": [{"port": 80, "targetPort": 8080}]},
+    })
+}
+
+#[derive(Debug)]
+struct WallClock;
+
+impl Clock for WallClock {
+    fn now(&self) -> Timestamp {
+        #[expect(clippy::disallowed_methods, reason = "deadlines of calls are wall time")]
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_timestamp_millis(since.as_millis().try_into().unwrap_or(i64::MAX)).unwrap_or_default()
+    }
+}
