@@ -9,7 +9,7 @@ use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
 use crate::fence::{self, Admission, Note};
 use crate::reply::{self, Meaning};
-use crate::sight::{Place, Sight};
+use crate::sight::{Naming, Place, Sight};
 use crate::slot::Side;
 use crate::steps::{self, Refused, Step, Write, WriteEffect};
 
@@ -109,7 +109,11 @@ impl KubernetesDeployer {
             // Another caller went on from here; what it makes of it is its own.
             return Err(Reply::Conflict(Conflict::Fenced { current }));
         }
-        let layout = sight.layout().map_err(|error| refuse(&Refused::Unreadable(error)))?;
+        let naming = match verb {
+            Verb::Restore { .. } => Naming::Lenient,
+            _ => Naming::Strict,
+        };
+        let layout = sight.layout(naming).map_err(|error| refuse(&Refused::Unreadable(error)))?;
         layout.holds(precondition).map_err(|drift| {
             Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
         })?;

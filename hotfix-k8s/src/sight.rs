@@ -39,6 +39,14 @@ impl Place {
     pub(crate) const ALL: [Self; 3] = [Self::Slot(Side::Main), Self::Slot(Side::Hotfix), Self::Route];
 }
 
+/// What to make of a slot whose release cannot be named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Naming {
+    Strict,
+    /// It holds nothing that matters: a restore replaces it whatever it is.
+    Lenient,
+}
+
 /// A target as it was read.
 #[derive(Debug)]
 pub(crate) struct Sight {
@@ -116,10 +124,14 @@ impl Sight {
     }
 
     /// Returns the part of the workload that verbs determine.
-    pub(crate) fn layout(&self) -> Result<Layout, Unreadable> {
+    pub(crate) fn layout(&self, naming: Naming) -> Result<Layout, Unreadable> {
         let mut slots = BTreeMap::new();
         for side in Side::BOTH {
-            slots.insert(self.slots.name(side).clone(), self.held(side)?);
+            let held = match (self.held(side), naming) {
+                (Err(_), Naming::Lenient) => None,
+                (held, _) => held?,
+            };
+            slots.insert(self.slots.name(side).clone(), held);
         }
         Ok(Layout {
             slots,
@@ -131,7 +143,7 @@ impl Sight {
 
     /// Returns the workload as the port has it.
     pub(crate) fn workload(&self) -> Result<Workload, Unreadable> {
-        let Layout { slots, live, weights, rollout } = self.layout()?;
+        let Layout { slots, live, weights, rollout } = self.layout(Naming::Strict)?;
         let state = |(slot, held): (SlotName, Option<Held>)| {
             let state = held.zip(self.slots.side(&slot)).map(|(held, side)| self.state(side, held));
             (slot, state)

@@ -121,8 +121,7 @@ struct Draft<'a> {
 impl<'a> Draft<'a> {
     fn stage(&mut self, slot: &SlotName, release: &Release, replicas: u16) -> Result<(), Refused> {
         let side = self.side(slot)?;
-        let held = self.sight.held(side).map_err(Unreadable::from)?;
-        let same = held.is_some_and(|held| held.release.artifact == release.artifact);
+        let same = self.holds(side, release);
         let mut patch = Vec::new();
         if !same {
             patch.extend(self.fill(side, release)?);
@@ -229,7 +228,7 @@ impl<'a> Draft<'a> {
         let current = &slot["spec"]["template"];
         let wanted = match kept.map(|kept| kept.template) {
             Some(template) => template,
-            None if self.holds(side, &snapshot.release)? => current.clone(),
+            None if self.holds(side, &snapshot.release) => current.clone(),
             None => return Ok([self.fill(side, &snapshot.release)?, self.resized(side, snapshot)?].concat()),
         };
         let mut patch = Vec::new();
@@ -259,15 +258,14 @@ impl<'a> Draft<'a> {
         key.is_some_and(|key| *key == *self.key)
     }
 
-    fn holds(&self, side: Side, release: &Release) -> Result<bool, Refused> {
-        let held = self.sight.held(side).map_err(Unreadable::from)?;
-        Ok(held.is_some_and(|held| held.release.artifact == release.artifact))
+    fn holds(&self, side: Side, release: &Release) -> bool {
+        let held = self.sight.held(side).ok().flatten();
+        held.is_some_and(|held| held.release.artifact == release.artifact)
     }
 
     /// Says what the slot holds, unless it says so already.
     fn mark(&self, side: Side, release: &Release) -> Result<Vec<PatchOperation>, Refused> {
-        let held = self.sight.held(side).map_err(Unreadable::from)?;
-        if held.is_some_and(|held| held.release == *release) {
+        if self.sight.held(side).is_ok_and(|held| held.is_some_and(|held| held.release == *release)) {
             return Ok(Vec::new());
         }
         let slot = &self.object(Place::Slot(side))?.value;
