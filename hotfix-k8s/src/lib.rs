@@ -17,6 +17,7 @@ mod owner;
 mod pod;
 mod release;
 mod reply;
+mod role;
 mod seal;
 mod shape;
 mod sight;
@@ -33,3 +34,4 @@ pub use config::{
 };
 pub use deployer::KubernetesDeployer;
 pub use error::KubernetesError;
+pub use role::Purpose;

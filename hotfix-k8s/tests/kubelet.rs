@@ -1,7 +1,5 @@
 //! Plays the kubelet for the pods of a namespace: each becomes what its image says.
 
-use std::collections::BTreeMap;
-
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
@@ -77,9 +75,4 @@ pub(crate) fn container(image: &str, state: &Value, restarts: u32, is_ready: boo
 pub(crate) fn image(pod: &Pod) -> String {
     let spec = pod.spec.as_ref().map(|spec| &spec.containers[0]);
     spec.and_then(|container| container.image.clone()).unwrap_or_default()
-}
-
-/// The labels of a pod.
-pub(crate) fn labels(pod: &Pod) -> BTreeMap<String, String> {
-    pod.metadata.labels.clone().unwrap_or_default()
 }

@@ -1,5 +1,7 @@
 //! The tests of hotfix-k8s, on a real control plane.
 
 mod conformance;
+mod fence;
 mod kubelet;
+mod proxy;
 mod site;

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hotfix_core::model::{Artifact, ImageReference, Release, SlotName, TagName, Target, Timestamp, Version};
-use hotfix_core::port::{Clock, Deployer};
-use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, TargetConfig};
+use chrono::TimeDelta;
+use hotfix_core::model::{
+    Artifact, IdempotencyKey, ImageReference, Release, SlotName, Stamp, TagName, Target, Timestamp, Version,
+};
+use hotfix_core::port::{Call, Clock, Deployer};
+use hotfix_k8s::{Fingerprints, KubernetesConfig, KubernetesDeployer, Purpose, TargetConfig};
 use hotfix_testkit::cluster::{TestCluster, TestNamespace};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject};
 use kube::{Api, Client};
@@ -48,7 +52,8 @@ impl Shop {
         let (client, config) = (cluster.client().expect("a client"), cluster.config());
         let kubelet = Kubelet::start(client.clone(), &namespace);
         let target: Target = "production/shop".parse().expect("a target");
-        let deployer = deployer(&namespace, &target, config.clone());
+        let user = cluster.user(&namespace, "hotfix", &rules(&namespace)).await.expect("a user");
+        let deployer = deployer(&namespace, &target, user);
         let shop = Self { namespace, client, cluster: config, target, deployer, _kubelet: kubelet };
         shop.create(Kind::Deployment, deployment).await;
         shop.create(Kind::Service, &service()).await;
@@ -103,7 +108,7 @@ impl Shop {
     }
 
     pub(crate) async fn until_ready(&self, slot: &str) {
-        let slot = SlotName::new(slot).expect("a slot");
+        let slot = self::slot(slot);
         until("the slot is ready", || async {
             let workload = self.deployer.observe(&self.target).await.expect("a workload");
             workload.slot(&slot).is_some_and(|held| held.ready == held.replicas.get())
@@ -130,13 +135,36 @@ pub(crate) fn app(slot: &SlotName) -> &'static str {
 
 /// A deployer as another process would have it.
 pub(crate) fn deployer(namespace: &str, target: &Target, cluster: kube::Config) -> KubernetesDeployer {
-    let config = TargetConfig {
+    let config = KubernetesConfig { targets: [(target.clone(), config(namespace))].into() };
+    KubernetesDeployer::connect(config, cluster, Arc::new(WallClock)).expect("a sound configuration")
+}
+
+fn config(namespace: &str) -> TargetConfig {
+    TargetConfig {
         namespace: namespace.to_owned(),
         deployment: "shop".to_owned(),
+        fingerprints: Fingerprints::ConfigMapsAndSecrets,
         ..TargetConfig::default()
-    };
-    let config = KubernetesConfig { targets: [(target.clone(), config)].into() };
-    KubernetesDeployer::connect(config, cluster, Arc::new(WallClock)).expect("a sound configuration")
+    }
+}
+
+/// The least rights for everything.
+fn rules(namespace: &str) -> Vec<PolicyRule> {
+    let role = |purpose| config(namespace).role("hotfix", purpose).rules.expect("rules");
+    [role(Purpose::Adopt), role(Purpose::Run)].concat()
+}
+
+/// A call of the first epoch with time enough.
+pub(crate) fn call(key: &str, seq: u32) -> Call {
+    Call {
+        key: IdempotencyKey::new(key).expect("a key"),
+        stamp: Stamp::new(1, seq),
+        deadline: WallClock.now() + TimeDelta::seconds(20),
+    }
+}
+
+pub(crate) fn slot(name: &str) -> SlotName {
+    SlotName::new(name).expect("a slot")
 }
 
 /// A release by the patch number of its version.
