@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hotfix_core::model::SlotName;
-use hotfix_testkit::cluster::TestCluster;
+use hotfix_testkit::cluster::{Behaviour, Readiness, TestCluster};
 use hotfix_testkit::conformance::deployer::{self, DeployerFixture, DeployerSite};
 use tokio::sync::Mutex;
 
-use super::site::{Shop, never_ready, release};
+use super::site::{Shop, pushed, release};
 
 /// One shop per case, all kept until the last case is done.
 struct Shops {
@@ -24,9 +24,12 @@ impl DeployerFixture for Shops {
         DeployerSite {
             deployer: Arc::new(shop.deployer.clone()),
             target: shop.target.clone(),
-            live: release(1),
-            next: release(2),
-            never_ready: Some(never_ready()),
+            live: release(self.cluster, 1),
+            next: release(self.cluster, 2),
+            never_ready: {
+                let behaviour = Behaviour { readiness: Readiness::Never, ..Behaviour::default() };
+                Some(pushed(self.cluster, 9, &behaviour))
+            },
         }
     }
 

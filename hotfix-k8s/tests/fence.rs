@@ -13,8 +13,12 @@ use serde_json::json;
 use super::proxy::Proxy;
 use super::site::{Kind, Shop, call, deployer, release, slot};
 
-fn stage(patch: u8) -> Verb {
-    Verb::Stage { slot: slot("hotfix"), release: release(patch), replicas: std::num::NonZeroU16::MIN }
+fn stage(cluster: &TestCluster, patch: u8) -> Verb {
+    Verb::Stage {
+        slot: slot("hotfix"),
+        release: release(cluster, patch),
+        replicas: std::num::NonZeroU16::MIN,
+    }
 }
 
 fn fenced(seq: u32) -> Reply {
@@ -35,7 +39,7 @@ async fn a_patch_that_arrives_after_the_seal_is_refused() {
         let before = shop.read(Kind::Deployment, "shop-hotfix").await["spec"].clone();
         proxy.hold(held);
         let late = call("late", round * 10);
-        let (target, verb) = (shop.target.clone(), stage(2));
+        let (target, verb) = (shop.target.clone(), stage(cluster, 2));
         let sender = slow.clone();
         let sent = late.clone();
         let sending =
@@ -60,7 +64,7 @@ async fn of_two_deployers_with_one_stamp_one_gets_further() {
     for round in 1..=10 {
         let calls = ["one", "two"].map(|name| call(&format!("{name}-{round}"), round));
         let (patch, none) = (2 + u8::try_from(round).expect("few"), Precondition::default());
-        let verbs = [stage(patch), Verb::Retire { slot: slot("hotfix") }];
+        let verbs = [stage(cluster, patch), Verb::Retire { slot: slot("hotfix") }];
         let (first, second) = tokio::join!(
             shop.deployer.apply(&calls[0], &shop.target, &verbs[0], &none),
             other.apply(&calls[1], &shop.target, &verbs[1], &none),
@@ -72,7 +76,7 @@ async fn of_two_deployers_with_one_stamp_one_gets_further() {
         };
         let workload = shop.deployer.observe(&shop.target).await.expect("a workload");
         let held = workload.slot(&slot("hotfix")).map(|held| held.release.clone());
-        assert_eq!(held, (winner == 0).then(|| release(patch)), "round {round}");
+        assert_eq!(held, (winner == 0).then(|| release(cluster, patch)), "round {round}");
         let probe = shop.deployer.probe(&shop.target, &calls[1 - winner].key).await;
         assert_eq!(probe, Probe::NotApplied, "round {round}");
     }
@@ -85,7 +89,7 @@ async fn what_somebody_changes_between_reading_and_writing_is_seen() {
     let proxy = Proxy::start(cluster.client().expect("a client")).await;
     let slow = deployer(&shop.namespace, &shop.target, proxy.config());
     let shift = |to: &str| Verb::Shift { weights: Weights::all(slot(to)) };
-    assert!(matches!(apply(&shop, &call("stage", 1), &stage(2)).await, Reply::Applied(_)));
+    assert!(matches!(apply(&shop, &call("stage", 1), &stage(cluster, 2)).await, Reply::Applied(_)));
     shop.until_ready("hotfix").await;
 
     // The Service is switched by hand while the patch is on its way: the switch is planned anew and finds nothing to do.
@@ -116,7 +120,7 @@ async fn an_admission_refusal_is_told_apart_from_a_failed_test() {
     let mut seq = 0;
     let reason = loop {
         seq += 1;
-        match apply(&shop, &call(&format!("stage-{seq}"), seq), &stage(66)).await {
+        match apply(&shop, &call(&format!("stage-{seq}"), seq), &stage(cluster, 66)).await {
             Reply::Applied(_) => {
                 seq += 1;
                 let retire = Verb::Retire { slot: slot("hotfix") };
@@ -133,7 +137,7 @@ async fn an_admission_refusal_is_told_apart_from_a_failed_test() {
     let workload = shop.deployer.observe(&shop.target).await.expect("a workload");
     assert_eq!((workload.slot(&slot("hotfix")), workload.stamp), (None, Stamp::new(1, seq)));
     seq += 1;
-    assert!(matches!(apply(&shop, &call("other", seq), &stage(2)).await, Reply::Applied(_)));
+    assert!(matches!(apply(&shop, &call("other", seq), &stage(cluster, 2)).await, Reply::Applied(_)));
 }
 
 /// A policy of the cluster that is removed with the test.

@@ -2,6 +2,5 @@
 
 mod conformance;
 mod fence;
-mod kubelet;
 mod proxy;
 mod site;

@@ -1,4 +1,4 @@
-//! A shop in a namespace of its own: a Deployment, a Service, and whoever plays the kubelet.
+//! A shop in a namespace of its own: a Deployment whose pods are real processes, and a Service.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,7 +9,7 @@ use hotfix_core::model::{
 };
 use hotfix_core::port::{Call, Clock, Deployer};
 use hotfix_k8s::{Fingerprints, KubernetesConfig, KubernetesDeployer, Purpose, TargetConfig};
-use hotfix_testkit::cluster::{TestCluster, TestNamespace};
+use hotfix_testkit::cluster::{Behaviour, DemoPod, Readiness, TestCluster, TestNamespace};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::rbac::v1::PolicyRule;
@@ -17,8 +17,6 @@ use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject};
 use kube::{Api, Client};
 use serde_json::{Value, json};
-
-use super::kubelet::{self, Kubelet, NEVER_READY};
 
 /// How long a test waits for something to come true.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -36,13 +34,12 @@ pub(crate) struct Shop {
     pub(crate) cluster: kube::Config,
     pub(crate) target: Target,
     pub(crate) deployer: KubernetesDeployer,
-    _kubelet: Kubelet,
 }
 
 impl Shop {
     /// Makes a shop whose first release is ready, and adopts it.
     pub(crate) async fn open(cluster: &TestCluster) -> Self {
-        let shop = Self::unadopted(cluster, &deployment(1)).await;
+        let shop = Self::unadopted(cluster, &deployment(cluster, 1)).await;
         shop.deployer.adopt(&shop.target).await.expect("adopted");
         shop
     }
@@ -50,11 +47,10 @@ impl Shop {
     pub(crate) async fn unadopted(cluster: &TestCluster, deployment: &Value) -> Self {
         let namespace = cluster.namespace("shop").await.expect("a namespace");
         let (client, config) = (cluster.client().expect("a client"), cluster.config());
-        let kubelet = Kubelet::start(client.clone(), &namespace);
         let target: Target = "production/shop".parse().expect("a target");
         let user = cluster.user(&namespace, "hotfix", &rules(&namespace)).await.expect("a user");
         let deployer = deployer(&namespace, &target, user);
-        let shop = Self { namespace, client, cluster: config, target, deployer, _kubelet: kubelet };
+        let shop = Self { namespace, client, cluster: config, target, deployer };
         shop.create(Kind::Deployment, deployment).await;
         shop.create(Kind::Service, &service()).await;
         until("the first release is ready", || async {
@@ -102,8 +98,9 @@ impl Shop {
 
     /// Has the readiness probes of all pods fail that a slot has now.
     pub(crate) async fn fail(&self, slot: &SlotName) {
-        for pod in self.pods(app(slot)).await {
-            kubelet::set(&self.pod_api(), &pod, &kubelet::running(&kubelet::image(&pod), false)).await;
+        let unready = Behaviour { readiness: Readiness::Never, ..Behaviour::default() };
+        for pod in self.pods(app(slot)).await.iter().filter_map(DemoPod::of) {
+            pod.behave(&unready).await.expect("it listens");
         }
     }
 
@@ -167,30 +164,26 @@ pub(crate) fn slot(name: &str) -> SlotName {
     SlotName::new(name).expect("a slot")
 }
 
-/// A release by the patch number of its version.
-pub(crate) fn release(patch: u8) -> Release {
-    named("web", patch)
+/// A healthy release by the patch number of its version.
+pub(crate) fn release(cluster: &TestCluster, patch: u8) -> Release {
+    pushed(cluster, patch, &Behaviour::default())
 }
 
-/// A release whose pods never become ready.
-pub(crate) fn never_ready() -> Release {
-    named(NEVER_READY, 9)
-}
-
-fn named(image: &str, patch: u8) -> Release {
+/// Pushes an image that behaves like that, and returns it as a release.
+pub(crate) fn pushed(cluster: &TestCluster, patch: u8, behaviour: &Behaviour) -> Release {
+    let tagged = format!("shop/web:1.0.{patch}");
+    let image = cluster.image(&tagged, behaviour).expect("an image");
+    let reference = format!("{tagged}@{}", image.digest());
     Release {
         version: Version::new(1, 0, patch.into()),
         tag: TagName::new(format!("v1.0.{patch}")).expect("a tag"),
-        artifact: Artifact::Image(ImageReference::new(&reference(image, patch)).expect("a reference")),
+        artifact: Artifact::Image(ImageReference::new(&reference).expect("a reference")),
     }
 }
 
-fn reference(image: &str, patch: u8) -> String {
-    format!("shop/{image}:1.0.{patch}@sha256:{}", format!("{patch:02x}").repeat(32))
-}
-
 /// The Deployment as its owner wrote it, with release 1.0.1.
-pub(crate) fn deployment(replicas: u16) -> Value {
+pub(crate) fn deployment(cluster: &TestCluster, replicas: u16) -> Value {
+    let Artifact::Image(image) = release(cluster, 1).artifact else { unreachable!("it was pushed") };
     json!({
         "metadata": {"name": "shop", "labels": {"app": "shop"}},
         "spec": {
@@ -198,9 +191,15 @@ pub(crate) fn deployment(replicas: u16) -> Value {
             "selector": {"matchLabels": {"app": "shop"}},
             "template": {
                 "metadata": {"labels": {"app": "shop", "team": "checkout"}},
-                "spec": {"terminationGracePeriodSeconds": 0, "containers": [
-                    {"name": "web", "image": reference("web", 1), "env": [{"name": "MODE", "value": "calm"}]},
-                ]},
+                "spec": {"terminationGracePeriodSeconds": 5, "containers": [{
+                    "name": "web",
+                    "image": image.as_str(),
+                    "env": [{"name": "MODE", "value": "calm"}],
+                    "ports": [{"name": "http", "containerPort": 8080}],
+                    "readinessProbe": {
+                        "httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1, "failureThreshold": 1,
+                    },
+                }]},
             },
         },
     })
