@@ -13,6 +13,12 @@ use serde_json::Value;
 use crate::object::ObjectRef;
 
 pub(crate) mod service;
+mod cursor;
+#[cfg(test)]
+mod patched;
+mod shares;
+mod testers;
+mod virtual_service;
 
 /// An object that says how traffic is split.
 pub(crate) trait Route: fmt::Debug + Send + Sync {

@@ -1,0 +1,33 @@
+//! What an object is after a patch, for the tests of the backends.
+
+use hotfix_core::model::{SlotName, Weights};
+use json_patch::{Patch, PatchOperation};
+use serde_json::Value;
+
+use crate::slot::Slots;
+
+/// Applies a patch as the API server would.
+pub(super) fn patched(object: &Value, patch: &[PatchOperation]) -> Value {
+    let mut after = object.clone();
+    json_patch::patch(&mut after, patch).expect("a patch of this object applies to it");
+    after
+}
+
+/// A patch as JSON, to compare it with a golden one.
+pub(super) fn json(patch: Vec<PatchOperation>) -> Value {
+    serde_json::to_value(Patch(patch)).expect("a patch is JSON")
+}
+
+/// The slots of the tests.
+pub(super) fn slots() -> Slots {
+    Slots { main: slot("main"), hotfix: slot("hotfix") }
+}
+
+/// Weights that give the slot `hotfix` that percentage.
+pub(super) fn hotfix(percent: u8) -> Weights {
+    Weights::split(slot("main"), slot("hotfix"), percent).unwrap()
+}
+
+pub(super) fn slot(name: &str) -> SlotName {
+    SlotName::new(name).unwrap()
+}
