@@ -14,6 +14,7 @@ use crate::object::ObjectRef;
 
 pub(crate) mod service;
 mod cursor;
+mod http_route;
 #[cfg(test)]
 mod patched;
 mod shares;

@@ -1,0 +1,206 @@
+//! Traffic by the weights of a Gateway API HTTPRoute between two Services.
+//!
+//! Every rule with a backend for each slot is written, or the named ones; a rule that sends traffic to one slot alone
+//! is refused, unless the rules to write were named: whoever names rules answers for the others.
+
+use std::collections::BTreeSet;
+
+use hotfix_core::model::Weights;
+use hotfix_core::port::TrafficSplit;
+use json_patch::PatchOperation;
+use serde_json::Value;
+
+use super::cursor::{At, Misfit, of_the_generation_read};
+use super::shares::{self, Found, Shares, Side};
+use super::{NotUnderstood, Route, Uptake};
+use crate::object::ObjectRef;
+use crate::slot::Slots;
+
+/// An HTTPRoute that splits the traffic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HttpRoute {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) slots: Slots,
+    /// Where the Services are.
+    pub(crate) services: String,
+    /// The Service of the slot `main`.
+    pub(crate) main: String,
+    /// The Service of the slot `hotfix`.
+    pub(crate) hotfix: String,
+    pub(crate) rules: Rules,
+}
+
+/// Which rules are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Rules {
+    /// Every rule with a backend for each slot.
+    Every,
+    /// The rules of these names.
+    Named(BTreeSet<String>),
+}
+
+impl Route for HttpRoute {
+    fn object(&self) -> ObjectRef {
+        ObjectRef {
+            api_version: "gateway.networking.k8s.io/v1",
+            kind: "HTTPRoute",
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+        }
+    }
+
+    fn split(&self) -> TrafficSplit {
+        TrafficSplit::Percent
+    }
+
+    fn read(&self, object: &Value) -> Result<Weights, NotUnderstood> {
+        let weights = self.lists(object).and_then(|lists| shares::read(&lists, &self.slots));
+        weights.map_err(|misfit| misfit.of(self.object()))
+    }
+
+    fn write(&self, object: &Value, weights: &Weights) -> Result<Vec<PatchOperation>, NotUnderstood> {
+        let changes = self.lists(object).and_then(|lists| shares::write(&lists, &self.slots, weights));
+        changes
+            .map(|changes| of_the_generation_read(object, changes))
+            .map_err(|misfit| misfit.of(self.object()))
+    }
+
+    /// In force when every Gateway that the route names says so of this generation: accepted, all references resolved.
+    fn uptake(&self, object: &Value) -> Uptake {
+        let parents = array(object, "/spec/parentRefs");
+        if parents.is_empty() {
+            return Uptake::Refused {
+                reason: "names no parent in /spec/parentRefs, so nobody serves it".to_owned(),
+            };
+        }
+        let namespace = self.namespace.as_str();
+        let statuses = array(object, "/status/parents");
+        let mut uptake = Uptake::InForce;
+        for parent in parents {
+            let wanted = identity(parent, namespace);
+            let mut answers =
+                statuses.iter().filter(|status| identity(&status["parentRef"], namespace) == wanted);
+            let generation = object.pointer("/metadata/generation").and_then(Value::as_u64);
+            let answer = answers.next().map_or(Uptake::Pending, |status| taken_up(status, generation));
+            match answer {
+                Uptake::InForce => {}
+                Uptake::Pending => uptake = Uptake::Pending,
+                refused @ Uptake::Refused { .. } => return refused,
+            }
+        }
+        uptake
+    }
+}
+
+impl HttpRoute {
+    /// The weighted lists that are ours to write; at least one.
+    fn lists<'a>(&self, object: &'a Value) -> Result<Vec<Shares<'a>>, Misfit> {
+        let spec = At::root(object).need("spec", "give the HTTPRoute rules")?;
+        let rules = match &self.rules {
+            Rules::Every => spec.list("rules")?,
+            Rules::Named(names) => {
+                names.iter().map(|name| named(&spec, name)).collect::<Result<Vec<_>, _>>()?
+            }
+        };
+        let mut lists = Vec::new();
+        for rule in rules {
+            let Some(list) = rule.field("backendRefs")? else {
+                continue;
+            };
+            // The API gives a backend without a weight the weight 1.
+            match shares::find(&list, |_| 1, |entry| self.side(entry))? {
+                Found::Both(shares) => lists.push(shares),
+                Found::One(side) => return Err(self.one_sided(&list, side)),
+                Found::Neither if self.rules == Rules::Every => {}
+                Found::Neither => return Err(self.without_slots(&list)),
+            }
+        }
+        if lists.is_empty() { Err(self.without_slots(&spec)) } else { Ok(lists) }
+    }
+
+    fn side(&self, entry: &At<'_>) -> Result<Option<Side>, Misfit> {
+        let group = entry.text("group")?.unwrap_or_default();
+        let kind = entry.text("kind")?.unwrap_or("Service");
+        let namespace = entry.text("namespace")?.unwrap_or(&self.namespace);
+        if !group.is_empty() || kind != "Service" || namespace != self.services {
+            return Ok(None);
+        }
+        let name = entry.text("name")?;
+        let main = (name == Some(&self.main)).then_some(Side::Main);
+        Ok(main.or_else(|| (name == Some(&self.hotfix)).then_some(Side::Hotfix)))
+    }
+
+    fn one_sided(&self, list: &At<'_>, side: Side) -> Misfit {
+        let (has, has_not) = match side {
+            Side::Main => (&self.main, &self.hotfix),
+            Side::Hotfix => (&self.hotfix, &self.main),
+        };
+        list.misfit(format!("sends traffic to {has} and has no backend {has_not}; add it with weight 0"))
+    }
+
+    fn without_slots(&self, at: &At<'_>) -> Misfit {
+        let (main, hotfix) = (&self.main, &self.hotfix);
+        at.misfit(format!(
+            "no rule has backends {main} and {hotfix}; add both to one, the second with weight 0"
+        ))
+    }
+}
+
+/// The rule of that name.
+fn named<'a>(spec: &At<'a>, name: &str) -> Result<At<'a>, Misfit> {
+    let list = spec.need("rules", &format!("add a rule with the name {name}"))?;
+    for rule in list.elements()? {
+        if rule.text("name")? == Some(name) {
+            rule.need("backendRefs", "name a rule with backends")?;
+            return Ok(rule);
+        }
+    }
+    Err(list.misfit(format!("no rule has the name {name}; add it or name another")))
+}
+
+fn array<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
+    object.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// What tells one parent from another, with what the API takes for what is not said.
+fn identity<'a>(parent: &'a Value, namespace: &'a str) -> ([&'a str; 5], Option<u64>) {
+    let text = |name: &str, unsaid: &'a str| parent[name].as_str().unwrap_or(unsaid);
+    let names = [
+        text("group", "gateway.networking.k8s.io"),
+        text("kind", "Gateway"),
+        text("namespace", namespace),
+        text("name", ""),
+        text("sectionName", ""),
+    ];
+    (names, parent["port"].as_u64())
+}
+
+/// What one parent says of the route.
+fn taken_up(status: &Value, generation: Option<u64>) -> Uptake {
+    let conditions = array(status, "/conditions");
+    let parent = status["parentRef"]["name"].as_str().unwrap_or_default();
+    let mut uptake = Uptake::InForce;
+    for kind in ["Accepted", "ResolvedRefs"] {
+        let Some(condition) = conditions.iter().find(|condition| condition["type"] == kind) else {
+            uptake = Uptake::Pending;
+            continue;
+        };
+        // Some implementations never say of which generation they speak, and are taken at their word.
+        let observed = condition["observedGeneration"].as_u64();
+        if observed.is_some() && observed < generation {
+            uptake = Uptake::Pending;
+        } else if condition["status"] == "False" {
+            let [reason, message] =
+                ["reason", "message"].map(|field| condition[field].as_str().unwrap_or(""));
+            return Uptake::Refused { reason: format!("{parent} says not {kind}: {reason}: {message}") };
+        } else if condition["status"] != "True" {
+            uptake = Uptake::Pending;
+        }
+    }
+    uptake
+}
+
+#[cfg(test)]
+#[path = "http_route_tests.rs"]
+mod tests;
