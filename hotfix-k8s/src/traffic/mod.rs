@@ -15,6 +15,7 @@ use crate::object::ObjectRef;
 pub(crate) mod service;
 mod cursor;
 mod http_route;
+mod ingress;
 #[cfg(test)]
 mod patched;
 mod shares;
