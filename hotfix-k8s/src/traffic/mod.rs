@@ -18,6 +18,8 @@ mod http_route;
 mod ingress;
 #[cfg(test)]
 mod patched;
+#[cfg(test)]
+mod properties;
 mod shares;
 mod testers;
 mod virtual_service;
