@@ -20,6 +20,7 @@ mod ingress;
 mod patched;
 #[cfg(test)]
 mod properties;
+pub(crate) mod ratio;
 mod shares;
 mod testers;
 mod virtual_service;
