@@ -8,6 +8,8 @@ mod defects;
 mod deployer;
 mod explore;
 mod fault;
+#[cfg(feature = "cluster")]
+mod gateway;
 mod http;
 mod incident_store;
 mod metrics_source;
