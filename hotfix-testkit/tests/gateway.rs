@@ -24,7 +24,9 @@ impl Shop {
         let namespace = cluster.namespace("gateway").await.unwrap();
         let client = cluster.client().unwrap();
         let gateway =
-            Gateway::start(client.clone(), &namespace, |_| Ipv4Addr::LOCALHOST.into()).await.unwrap();
+            Gateway::start(client.clone(), &namespace, |_, port| (Ipv4Addr::LOCALHOST, port).into())
+                .await
+                .unwrap();
         let mut shop = Self { client, namespace, pods: BTreeMap::new(), gateway };
         for (service, version) in [("shop", "v1"), ("shop-hotfix", "v2")] {
             shop.put(json!({

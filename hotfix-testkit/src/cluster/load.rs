@@ -62,7 +62,8 @@ pub struct LoadReport {
     pub sent: u64,
     /// Those that got a status of 400 or above, or no whole answer.
     pub failed: u64,
-    /// The others by version: what the header [`VERSION_HEADER`] says, else the first line of the body.
+    /// The others by version: what the header [`VERSION_HEADER`] says, else the field `version` of a body that is a
+    /// JSON object, else the first line of the body.
     pub by_version: BTreeMap<String, u64>,
     /// All that were answered, by status.
     pub by_status: BTreeMap<u16, u64>,
@@ -181,13 +182,34 @@ impl LoadReport {
 }
 
 fn version(answer: &Response<Bytes>) -> String {
-    let said = answer.headers().get(VERSION_HEADER).and_then(|value| value.to_str().ok());
-    said.map_or_else(
-        || String::from_utf8_lossy(answer.body()).lines().next().unwrap_or_default().to_owned(),
-        str::to_owned,
-    )
+    if let Some(said) = answer.headers().get(VERSION_HEADER).and_then(|value| value.to_str().ok()) {
+        return said.to_owned();
+    }
+    let object = serde_json::from_slice::<serde_json::Value>(answer.body());
+    let field = object.ok().and_then(|object| object["version"].as_str().map(str::to_owned));
+    let first_line = || String::from_utf8_lossy(answer.body()).lines().next().unwrap_or_default().to_owned();
+    field.unwrap_or_else(first_line)
 }
 
 fn lock(report: &Mutex<LoadReport>) -> MutexGuard<'_, LoadReport> {
     report.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_where_a_service_says_it() {
+        let answer = |header: Option<&str>, body: &'static str| {
+            let mut answer = Response::new(Bytes::from_static(body.as_bytes()));
+            let headers = answer.headers_mut();
+            header.map(|version| headers.insert(VERSION_HEADER, version.parse().unwrap()));
+            version(&answer)
+        };
+        assert_eq!(answer(Some("v3"), r#"{"version": "v2"}"#), "v3");
+        assert_eq!(answer(None, r#"{"pod": "a", "version": "v2"}"#), "v2");
+        assert_eq!(answer(None, "v1\nmore"), "v1");
+        assert_eq!(answer(None, ""), "");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::Reach;
 use super::follow::Known;
 use super::pool::{Asked, Pool};
 use super::routes::{self, Ask};
@@ -31,7 +32,7 @@ const OF_ONE_CONNECTION: [header::HeaderName; 4] =
 #[derive(Debug)]
 pub(super) struct Front {
     known: watch::Receiver<Known>,
-    reach: fn(IpAddr) -> IpAddr,
+    reach: Reach,
     pool: Pool,
     turns: Mutex<Turns>,
 }
@@ -56,7 +57,7 @@ pub(super) async fn accept(listener: TcpListener, front: Arc<Front>) {
 }
 
 impl Front {
-    pub(super) fn new(known: watch::Receiver<Known>, reach: fn(IpAddr) -> IpAddr) -> Self {
+    pub(super) fn new(known: watch::Receiver<Known>, reach: Reach) -> Self {
         Self { known, reach, pool: Pool::default(), turns: Mutex::default() }
     }
 
@@ -98,8 +99,7 @@ impl Front {
         if let Some(first) = before.checked_rem(addresses.len() as u64) {
             addresses.rotate_left(first as usize);
         }
-        let reached =
-            addresses.iter().map(|pod| SocketAddr::new((self.reach)(pod.ip()), pod.port())).collect();
+        let reached = addresses.iter().map(|pod| (self.reach)(pod.ip(), pod.port())).collect();
         (chosen.clone(), reached)
     }
 

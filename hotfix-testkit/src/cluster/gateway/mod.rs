@@ -34,6 +34,10 @@ mod world;
 
 pub(super) use pool::{Connection, connect};
 
+/// Says where on this host a port of the pod with an address is to be reached: the server takes no address of the
+/// loopback interface for a pod.
+pub type Reach = fn(IpAddr, u16) -> SocketAddr;
+
 /// A running gateway of one namespace. Dropping it closes its port and every connection.
 #[derive(Debug)]
 pub struct Gateway {
@@ -45,12 +49,11 @@ pub struct Gateway {
 
 impl Gateway {
     /// Starts a gateway on a free port of the loopback interface and returns when it knows the namespace. Kinds that
-    /// the server does not have then are looked for again and again. `reach` says at which address of this host the
-    /// pod with an address is to be reached, for the server takes no address of the loopback interface for a pod.
+    /// the server does not have then are looked for again and again.
     ///
     /// # Errors
     /// When no port is free.
-    pub async fn start(client: Client, namespace: &str, reach: fn(IpAddr) -> IpAddr) -> io::Result<Self> {
+    pub async fn start(client: Client, namespace: &str, reach: Reach) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (sender, mut known) = watch::channel(Known::nothing(namespace));
