@@ -150,14 +150,25 @@ fn weights_that_are_no_percents_cannot_be_read_but_are_mended() {
     assert_eq!(patched(&object, &hosts().write(&object, &hotfix(0)).unwrap()), shop(100, 0));
 }
 
-/// Each shape that is not understood, where, and what is said of it.
+fn route(route: Value) -> Value {
+    object(json!([{"name": "primary", "route": route}]))
+}
+
+fn pair() -> Value {
+    json!([to("shop", json!(90)), to("shop-hotfix", json!(10))])
+}
+
+/// Checks where a shape is not understood, and what is said of it.
+fn refused<const N: usize>(cases: [(VirtualService, Value, &str); N]) {
+    for (backend, object, expected) in cases {
+        let refused = backend.read(&object).unwrap_err().to_string();
+        assert_eq!(refused, format!("VirtualService prod/shop at {expected}"));
+    }
+}
+
 #[test]
-fn refusals_name_the_place_and_the_mend() {
-    let route = |route: Value| object(json!([{"name": "primary", "route": route}]));
-    let pair = || json!([to("shop", json!(90)), to("shop-hotfix", json!(10))]);
-    let delegate = object(json!([{"name": "primary", "delegate": {"name": "other"}}]));
-    let subset = json!([{"destination": {"host": "shop", "subset": "v1"}}]);
-    let cases = [
+fn a_slot_without_a_destination_is_named() {
+    refused([
         (hosts(), json!({}), "/spec: is not there; give the VirtualService routes"),
         (hosts(), json!({"spec": {"http": {}}}), "/spec/http: an object is not a list"),
         (
@@ -180,6 +191,18 @@ fn refusals_name_the_place_and_the_mend() {
             route(json!([to("shop.other", json!(100))])),
             "/spec: no route has destinations shop and shop-hotfix; add both to one, the second with weight 0",
         ),
+        (
+            subsets(),
+            route(json!([{"destination": {"host": "shop", "subset": "main"}}])),
+            "/spec/http/0/route: sends traffic to shop subset main and has no destination shop subset hotfix; add it with weight 0",
+        ),
+    ]);
+}
+
+#[test]
+fn weights_and_destinations_of_another_shape_are_named() {
+    let subset = json!([{"destination": {"host": "shop", "subset": "v1"}}]);
+    refused([
         (
             hosts(),
             route(json!([to("shop", json!("90"))])),
@@ -222,11 +245,13 @@ fn refusals_name_the_place_and_the_mend() {
             route(json!([to("shop", json!(1))])),
             "/spec/http/0/route/0/destination: is all of shop, and the slots are its subsets main and hotfix; name a subset",
         ),
-        (
-            subsets(),
-            route(json!([{"destination": {"host": "shop", "subset": "main"}}])),
-            "/spec/http/0/route: sends traffic to shop subset main and has no destination shop subset hotfix; add it with weight 0",
-        ),
+    ]);
+}
+
+#[test]
+fn a_named_route_has_to_be_there_once_with_both_slots() {
+    let delegate = object(json!([{"name": "primary", "delegate": {"name": "other"}}]));
+    refused([
         (
             named(&["web"]),
             json!({"spec": {}}),
@@ -248,11 +273,7 @@ fn refusals_name_the_place_and_the_mend() {
             object(json!([{"name": "a", "route": pair()}, {"name": "a", "route": pair()}])),
             "/spec/http/1: a second http route has the name a; rename one",
         ),
-    ];
-    for (backend, object, expected) in cases {
-        let refused = backend.read(&object).unwrap_err().to_string();
-        assert_eq!(refused, format!("VirtualService prod/shop at {expected}"));
-    }
+    ]);
 }
 
 #[test]
