@@ -12,6 +12,7 @@ mod facts;
 mod fence;
 mod hub;
 mod names;
+mod gitops;
 mod object;
 mod owner;
 mod pod;
