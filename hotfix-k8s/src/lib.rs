@@ -22,6 +22,7 @@ mod role;
 mod seal;
 mod shape;
 mod sight;
+pub mod rights;
 mod slot;
 mod snapshot;
 mod steps;

@@ -1,0 +1,300 @@
+//! The least that a deployer has to be allowed to do, feature by feature, as a Role to apply.
+//!
+//! Reading and changing are allowed for the objects by name. Listing and watching, which find the pods of a rollout,
+//! and creating, which adopts a workload, cannot be narrowed to names by the API server.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// Something that a deployer does, and the names of the objects it does it to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Feature {
+    /// Rolls, restores and watches Deployments and their pods.
+    Deployments(BTreeSet<String>),
+    /// Makes the copy of a Deployment that is the second slot.
+    Adoption,
+    /// Switches the selector of Services.
+    Services(BTreeSet<String>),
+    /// Splits by VirtualServices of Istio.
+    VirtualServices(BTreeSet<String>),
+    /// Splits by HTTPRoutes of the Gateway API.
+    HttpRoutes(BTreeSet<String>),
+    /// Splits by canary Ingresses of the NGINX ingress controller.
+    Ingresses(BTreeSet<String>),
+    /// Sees which autoscalers set the numbers of pods.
+    Autoscalers,
+    /// Sees which disruptions pods may suffer.
+    DisruptionBudgets,
+    /// Keeps hashes of ConfigMaps in snapshots.
+    ConfigMaps,
+    /// Keeps hashes of Secrets in snapshots. It can read every Secret of the namespace, so leave it out if you can.
+    Secrets,
+    /// Elects a leader and claims targets by Leases.
+    Leases(BTreeSet<String>),
+}
+
+/// A rule of a Role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rule {
+    /// The API group; empty for the core group.
+    pub api_groups: [&'static str; 1],
+    /// The resource.
+    pub resources: [&'static str; 1],
+    /// The names of the objects; every name when empty.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub resource_names: BTreeSet<String>,
+    /// What may be done.
+    pub verbs: Vec<&'static str>,
+}
+
+/// Whom a Role is given to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceAccount {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// Returns the rules that the features need, no others, in a fixed order.
+#[must_use]
+pub fn rules(features: &BTreeSet<Feature>) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = Vec::new();
+    for rule in features.iter().flat_map(Feature::rules).flatten() {
+        let same = rules.iter_mut().find(|known| {
+            (known.resources, &known.verbs, known.resource_names.is_empty())
+                == (rule.resources, &rule.verbs, rule.resource_names.is_empty())
+        });
+        match same {
+            Some(known) => known.resource_names.extend(rule.resource_names),
+            None => rules.push(rule),
+        }
+    }
+    rules
+}
+
+/// Returns the Role of a namespace that allows the features.
+#[must_use]
+pub fn role(namespace: &str, name: &str, features: &BTreeSet<Feature>) -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"namespace": namespace, "name": name},
+        "rules": rules(features),
+    })
+}
+
+/// Returns what gives the Role of that name to a service account.
+#[must_use]
+pub fn role_binding(namespace: &str, name: &str, account: &ServiceAccount) -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"namespace": namespace, "name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "namespace": account.namespace, "name": account.name}],
+    })
+}
+
+/// Returns manifests as one YAML stream, to be read by people and applied by kubectl.
+#[must_use]
+pub fn yaml(manifests: &[Value]) -> String {
+    let documents = manifests.iter().map(|manifest| {
+        let mut text = String::new();
+        block(manifest, 0, &mut text);
+        text
+    });
+    documents.collect::<Vec<_>>().join("---\n")
+}
+
+impl Feature {
+    fn rules(&self) -> Vec<Option<Rule>> {
+        match self {
+            Self::Deployments(names) => vec![
+                named("apps", "deployments", names, &["get", "patch"]),
+                all("apps", "deployments", &["list", "watch"]),
+                all("", "pods", &["get", "list", "watch"]),
+            ],
+            Self::Adoption => vec![all("apps", "deployments", &["create"])],
+            Self::Services(names) => vec![named("", "services", names, &["get", "patch"])],
+            Self::VirtualServices(names) => {
+                vec![named("networking.istio.io", "virtualservices", names, &["get", "patch"])]
+            }
+            Self::HttpRoutes(names) => {
+                vec![named("gateway.networking.k8s.io", "httproutes", names, &["get", "patch"])]
+            }
+            Self::Ingresses(names) => vec![named("networking.k8s.io", "ingresses", names, &["get", "patch"])],
+            Self::Autoscalers => vec![all("autoscaling", "horizontalpodautoscalers", &["list"])],
+            Self::DisruptionBudgets => vec![all("policy", "poddisruptionbudgets", &["list"])],
+            Self::ConfigMaps => vec![all("", "configmaps", &["get"])],
+            Self::Secrets => vec![all("", "secrets", &["get"])],
+            Self::Leases(names) => vec![
+                all("coordination.k8s.io", "leases", &["create"]),
+                named("coordination.k8s.io", "leases", names, &["get", "patch"]),
+            ],
+        }
+    }
+}
+
+fn all(group: &'static str, resource: &'static str, verbs: &[&'static str]) -> Option<Rule> {
+    let (resource_names, verbs) = (BTreeSet::new(), verbs.to_vec());
+    Some(Rule { api_groups: [group], resources: [resource], resource_names, verbs })
+}
+
+/// No rule without a name: the server would take it for one about every object.
+fn named(
+    group: &'static str,
+    resource: &'static str,
+    names: &BTreeSet<String>,
+    verbs: &[&'static str],
+) -> Option<Rule> {
+    let rule = all(group, resource, verbs).filter(|_| !names.is_empty())?;
+    Some(Rule { resource_names: names.clone(), ..rule })
+}
+
+/// Writes objects over several lines and lists of scalars on one. Scalars are written as JSON, which YAML takes.
+fn block(value: &Value, depth: usize, text: &mut String) {
+    let Value::Object(fields) = value else {
+        text.push_str(&format!("{value}\n"));
+        return;
+    };
+    for (position, (name, value)) in fields.iter().enumerate() {
+        if position > 0 {
+            text.push_str(&"  ".repeat(depth));
+        }
+        text.push_str(&format!("{name}:"));
+        match value {
+            Value::Array(elements) if elements.iter().any(Value::is_object) => {
+                text.push('\n');
+                for element in elements {
+                    text.push_str(&format!("{}- ", "  ".repeat(depth)));
+                    block(element, depth + 1, text);
+                }
+            }
+            Value::Object(_) => {
+                text.push_str(&format!("\n{}", "  ".repeat(depth + 1)));
+                block(value, depth + 1, text);
+            }
+            scalar => text.push_str(&format!(" {scalar}\n")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn a_manifest_says_what_is_needed_and_nothing_more() {
+        let features = BTreeSet::from([
+            Feature::Deployments(names(&["shop", "shop-hotfix"])),
+            Feature::Services(names(&["shop"])),
+            Feature::Leases(names(&["hotfix"])),
+        ]);
+        let account = ServiceAccount { namespace: "platform".to_owned(), name: "releaser".to_owned() };
+        let text = yaml(&[role("prod", "hotfix", &features), role_binding("prod", "hotfix", &account)]);
+        assert_eq!(
+            text,
+            r#"apiVersion: "rbac.authorization.k8s.io/v1"
+kind: "Role"
+metadata:
+  name: "hotfix"
+  namespace: "prod"
+rules:
+- apiGroups: ["apps"]
+  resourceNames: ["shop","shop-hotfix"]
+  resources: ["deployments"]
+  verbs: ["get","patch"]
+- apiGroups: ["apps"]
+  resources: ["deployments"]
+  verbs: ["list","watch"]
+- apiGroups: [""]
+  resources: ["pods"]
+  verbs: ["get","list","watch"]
+- apiGroups: [""]
+  resourceNames: ["shop"]
+  resources: ["services"]
+  verbs: ["get","patch"]
+- apiGroups: ["coordination.k8s.io"]
+  resources: ["leases"]
+  verbs: ["create"]
+- apiGroups: ["coordination.k8s.io"]
+  resourceNames: ["hotfix"]
+  resources: ["leases"]
+  verbs: ["get","patch"]
+---
+apiVersion: "rbac.authorization.k8s.io/v1"
+kind: "RoleBinding"
+metadata:
+  name: "hotfix"
+  namespace: "prod"
+roleRef:
+  apiGroup: "rbac.authorization.k8s.io"
+  kind: "Role"
+  name: "hotfix"
+subjects:
+- kind: "ServiceAccount"
+  name: "releaser"
+  namespace: "platform"
+"#
+        );
+    }
+
+    /// Each feature by itself: `group/resource[names]: verbs`.
+    #[test]
+    fn every_feature_has_its_rules() {
+        let shop = || names(&["shop"]);
+        let cases = [
+            (
+                Feature::Deployments(shop()),
+                vec![
+                    "apps/deployments[shop]: get patch",
+                    "apps/deployments: list watch",
+                    "/pods: get list watch",
+                ],
+            ),
+            (Feature::Adoption, vec!["apps/deployments: create"]),
+            (Feature::Services(shop()), vec!["/services[shop]: get patch"]),
+            (Feature::VirtualServices(shop()), vec!["networking.istio.io/virtualservices[shop]: get patch"]),
+            (Feature::HttpRoutes(shop()), vec!["gateway.networking.k8s.io/httproutes[shop]: get patch"]),
+            (Feature::Ingresses(shop()), vec!["networking.k8s.io/ingresses[shop]: get patch"]),
+            (Feature::Autoscalers, vec!["autoscaling/horizontalpodautoscalers: list"]),
+            (Feature::DisruptionBudgets, vec!["policy/poddisruptionbudgets: list"]),
+            (Feature::ConfigMaps, vec!["/configmaps: get"]),
+            (Feature::Secrets, vec!["/secrets: get"]),
+            (
+                Feature::Leases(shop()),
+                vec!["coordination.k8s.io/leases: create", "coordination.k8s.io/leases[shop]: get patch"],
+            ),
+        ];
+        for (feature, expected) in cases {
+            let shown = rules(&BTreeSet::from([feature])).iter().map(shown).collect::<Vec<_>>();
+            assert_eq!(shown, expected);
+        }
+    }
+
+    fn shown(rule: &Rule) -> String {
+        let names = rule.resource_names.iter().map(String::as_str).collect::<Vec<_>>().join(",");
+        let names = if names.is_empty() { names } else { format!("[{names}]") };
+        format!("{}/{}{names}: {}", rule.api_groups[0], rule.resources[0], rule.verbs.join(" "))
+    }
+
+    #[test]
+    fn targets_of_one_namespace_share_their_rules() {
+        let both = BTreeSet::from([Feature::Services(names(&["a"])), Feature::Services(names(&["b"]))]);
+        assert_eq!(rules(&both).iter().map(shown).collect::<Vec<_>>(), ["/services[a,b]: get patch"]);
+    }
+
+    #[test]
+    fn no_name_allows_nothing() {
+        assert_eq!(rules(&BTreeSet::from([Feature::Services(BTreeSet::new())])), []);
+    }
+}
