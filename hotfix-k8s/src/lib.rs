@@ -13,6 +13,7 @@ mod fence;
 mod hub;
 mod names;
 mod gitops;
+mod lanes;
 mod object;
 mod owner;
 mod pod;
