@@ -14,6 +14,7 @@ mod hub;
 mod names;
 mod gitops;
 mod lanes;
+mod lease;
 mod object;
 mod owner;
 mod pod;
