@@ -150,7 +150,9 @@ impl Sight {
         };
         let notes: Vec<&Note> = self.notes().into_iter().map(|(_, note)| note).collect();
         let stamp = fence::highest(&notes);
-        Ok(Workload { slots: slots.into_iter().map(state).collect(), live, weights, rollout, stamp })
+        // Whatever deploys the service outside of a hotfix knows this Deployment and no other.
+        let home = Some(self.slots.main.clone());
+        Ok(Workload { slots: slots.into_iter().map(state).collect(), live, weights, rollout, stamp, home })
     }
 
     /// Returns how many pods of what each slot holds can take traffic.

@@ -12,7 +12,6 @@ use serde_json::Value;
 
 use crate::object::ObjectRef;
 
-pub(crate) mod service;
 mod cursor;
 mod http_route;
 mod ingress;
@@ -21,6 +20,7 @@ mod patched;
 #[cfg(test)]
 mod properties;
 pub(crate) mod ratio;
+pub(crate) mod service;
 mod shares;
 mod testers;
 mod virtual_service;
