@@ -56,3 +56,34 @@ async fn a_bad_fix_takes_itself_back() {
     assert_eq!(world.source.resolve("hotfix/2.1.1"), None, "the branch is gone");
     assert!(world.source.resolve("v2.1.1-rc.1").is_some(), "what ran stays on record");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_fix_comes_home_to_the_slot_that_others_deploy_to_and_is_judged_there() {
+    let world = World::new().await;
+    for target in [staging(), production()] {
+        world.deployer.set_home(&target, &slot("blue"));
+    }
+    let engine = world.engine("w1");
+    let plan = world.plan(&engine, &world.fix("version 2.1.1")).await;
+    let fixed = artifact_of(&plan);
+    let _traffic = world.traffic(None, 0);
+
+    let run = engine.start(plan).await.expect("a free target");
+    let id = run.run().clone();
+    let outcome = run.outcome().await.expect("an end");
+
+    assert!(matches!(outcome, Outcome::Succeeded { .. }), "{outcome}");
+    for target in [staging(), production()] {
+        let workload = world.deployer.observe(&target).await.expect("a known target");
+        assert_eq!(
+            (workload.live.as_ref(), workload.live_artifact()),
+            (Some(&slot("blue")), Some(fixed.clone()))
+        );
+        assert_eq!(workload.slot(&slot("green")), None, "{target}");
+    }
+    let document = engine.postmortem(&id).await.expect("a postmortem");
+    let verdicts =
+        document.lines().filter(|line| line.contains("judge blue at 100 %") && line.contains("pass: "));
+    assert_eq!(verdicts.count(), 1, "{document}");
+    world.applied_once();
+}

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use hotfix_core::execute::{Event, Record, Run, StepState};
 use hotfix_core::judge::Increments;
-use hotfix_core::model::{Sample, Timestamp};
+use hotfix_core::model::{Sample, SlotName, Target, Timestamp};
 use hotfix_core::plan::{Action, Gate, Plan, StepId};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
@@ -29,10 +29,14 @@ pub(crate) struct GateWatch {
     steady: Steady,
     /// Every committed sample, in order.
     samples: Vec<(StepId, Sample)>,
-    /// The counters as last seen, kept from gate to gate.
-    counters: Arc<Mutex<Option<Increments>>>,
+    /// The counters as last seen, kept from gate to gate of one rollout.
+    counters: Counters,
+    /// Which rollout that is.
+    counted: Option<(Target, SlotName)>,
     open: Option<OpenGate>,
 }
+
+type Counters = Arc<Mutex<Option<Increments>>>;
 
 #[derive(Debug)]
 struct OpenGate {
@@ -59,7 +63,7 @@ struct Context {
     told: mpsc::Sender<Box<Event>>,
     steady: Steady,
     nudges: mpsc::UnboundedReceiver<Nudge>,
-    counters: Arc<Mutex<Option<Increments>>>,
+    counters: Counters,
 }
 
 impl GateWatch {
@@ -69,7 +73,7 @@ impl GateWatch {
         steady: Steady,
         samples: Vec<(StepId, Sample)>,
     ) -> Self {
-        Self { ports, told, steady, samples, counters: Arc::default(), open: None }
+        Self { ports, told, steady, samples, counters: Arc::default(), counted: None, open: None }
     }
 
     /// Takes note of a committed record.
@@ -98,10 +102,14 @@ impl GateWatch {
         }
     }
 
-    fn start(&self, run: &Run, step: StepId) -> Option<OpenGate> {
+    fn start(&mut self, run: &Run, step: StepId) -> Option<OpenGate> {
         let plan = run.plan();
         let Action::Gate(gate) = &plan.step(step)?.action else { return None };
         let StepState::Open { at, .. } = run.steps().get(usize::from(step.0))? else { return None };
+        let rollout = Some((gate.target().clone(), gate.slot().clone()));
+        if matches!(gate, Gate::Verify { .. }) && self.counted != rollout {
+            (self.counters, self.counted) = (Counters::default(), rollout);
+        }
         let (nudge, nudges) = mpsc::unbounded_channel();
         let context = Context {
             ports: Arc::clone(&self.ports),
