@@ -106,20 +106,15 @@ impl ControlPlane {
 
     /// Waits for the server, and for controllers that did something.
     async fn wait_until_ready(&self) -> io::Result<()> {
-        let client = eventually("the API server says that it is ready", async || {
-            let log = self.server.log();
-            if log.contains("address already in use") {
-                return Some(Err(io::Error::new(io::ErrorKind::AddrInUse, "somebody took the port")));
-            }
-            if log.contains("command failed") {
-                return Some(Err(io::Error::other(format!("the API server gave up; its log: {log}"))));
-            }
-            let client = Client::try_from(load(&self.kubeconfig()).await.ok()?).ok()?;
-            client.request_text(request("/readyz")).await.ok()?;
-            Some(Ok(client))
+        let client = Client::try_from(load(&self.kubeconfig()).await?).map_err(io::Error::other)?;
+        eventually("the API server says that it is ready", async || {
+            let is_ready = client.request_text(request("/readyz")).await.is_ok();
+            if is_ready { Some(Ok(())) } else { given_up(&self.server.log()).map(Err) }
         })
         .await
-        .map_err(|error| io::Error::other(format!("{error}; its log: {}", self.server.log())))??;
+        .map_err(|error| {
+            io::Error::new(error.kind(), format!("{error}; its log: {}", self.server.log()))
+        })??;
         let account = "/api/v1/namespaces/default/serviceaccounts/default";
         eventually("the controllers made the first account", async || {
             client.request_text(request(account)).await.ok()
@@ -127,6 +122,15 @@ impl ControlPlane {
         .await?;
         Ok(())
     }
+}
+
+/// Reads in the log of a server that it will not be ready, and why.
+fn given_up(log: &str) -> Option<io::Error> {
+    if log.contains("address already in use") {
+        return Some(io::Error::new(io::ErrorKind::AddrInUse, "somebody took the port of the API server"));
+    }
+    log.contains("command failed")
+        .then(|| io::Error::other(format!("the API server gave up; its log: {log}")))
 }
 
 /// Reads what leads to a server.

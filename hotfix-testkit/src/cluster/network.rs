@@ -4,6 +4,7 @@
 //! EndpointSlice, so the API shows `10.x.y.z` for what is reached at `127.x.y.z`.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -67,8 +68,8 @@ impl PodAddress {
     pub(super) fn take(network: &Arc<Network>, ports: &[u16]) -> Self {
         loop {
             let shown = by_chance();
-            let is_free = ports.iter().all(|port| TcpListener::bind(reach(shown.into(), *port)).is_ok());
-            if is_free && network.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(shown) {
+            let all_free = ports.iter().all(|port| is_free(reach(shown.into(), *port)));
+            if all_free && network.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(shown) {
                 return Self { shown, network: Arc::clone(network) };
             }
         }
@@ -87,6 +88,11 @@ impl Drop for PodAddress {
     fn drop(&mut self) {
         self.network.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.shown);
     }
+}
+
+/// A port that may not be taken at all is no reason to look elsewhere: its process will say so.
+fn is_free(address: SocketAddr) -> bool {
+    !matches!(TcpListener::bind(address), Err(error) if error.kind() == io::ErrorKind::AddrInUse)
 }
 
 fn by_chance() -> Ipv4Addr {

@@ -72,10 +72,10 @@ impl TestCluster {
         let pod_program = nodes.program.clone().or_else(found);
         let registry = Arc::new(Registry::default());
         let worker = Worker::start()?;
+        let node_config = control_plane::load(&plane.node_kubeconfig()).await?;
         let client = {
             let _the_runtime_of_its_connections = worker.handle().enter();
-            Client::try_from(control_plane::load(&plane.node_kubeconfig()).await?)
-                .map_err(io::Error::other)?
+            Client::try_from(node_config).map_err(io::Error::other)?
         };
         let agent = Arc::new(Agent::new(client, nodes, Arc::clone(&registry), pod_program.clone()));
         let registered = Arc::clone(&agent);

@@ -17,12 +17,16 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::super::image::Registry;
 use super::super::network::Network;
 use super::life;
 use super::register;
 use super::schedule::{Place, Placement, place};
+
+/// After how long a pod is sent to its node again that could not be sent.
+const BIND_AGAIN: Duration = Duration::from_millis(200);
 
 /// How nodes behave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,10 +107,10 @@ impl Agent {
         let mut turn = 0;
         while let Some(event) = events.next().await {
             match event {
-                Ok(Event::Apply(pod)) => self.see(pod, &mut lives, &mut running, &mut turn).await,
+                Ok(Event::Apply(pod)) => self.see(pod, &mut lives, &mut running, &mut turn),
                 Ok(Event::InitApply(pod)) => {
                     listed.extend(pod.uid());
-                    self.see(pod, &mut lives, &mut running, &mut turn).await;
+                    self.see(pod, &mut lives, &mut running, &mut turn);
                 }
                 Ok(Event::Init) => listed.clear(),
                 Ok(Event::InitDone) => lives.retain(|uid, life| listed.contains(uid) || end(life)),
@@ -122,7 +126,7 @@ impl Agent {
         }
     }
 
-    async fn see(self: &Arc<Self>, pod: Pod, lives: &mut Lives, running: &mut JoinSet<()>, turn: &mut usize) {
+    fn see(self: &Arc<Self>, pod: Pod, lives: &mut Lives, running: &mut JoinSet<()>, turn: &mut usize) {
         let Some(uid) = pod.uid() else { return };
         if let Some(life) = lives.get(&uid) {
             life.send_replace(Some(pod));
@@ -139,29 +143,39 @@ impl Agent {
             }
             return;
         }
-        // Of a pod that is not bound now the watch will tell again.
-        let _told = match place(&pod, &self.places, *turn) {
+        match place(&pod, &self.places, *turn) {
             Placement::On(node) => {
                 *turn += 1;
-                self.bind(&pod, &node).await
+                running.spawn(Arc::clone(self).bind(pod, node));
             }
-            Placement::Nowhere(message) => self.refuse(&pod, &message).await,
-            Placement::NotOurs => Ok(()),
-        };
+            Placement::Nowhere(message) => {
+                let agent = Arc::clone(self);
+                // The watch tells of it again if this fails.
+                running.spawn(async move { drop(agent.refuse(&pod, &message).await) });
+            }
+            Placement::NotOurs => {}
+        }
     }
 
-    async fn bind(&self, pod: &Pod, node: &str) -> Result<(), kube::Error> {
+    /// Sends a pod to a node, until that is done or the server has another opinion.
+    async fn bind(self: Arc<Self>, pod: Pod, node: String) {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &pod.namespace().unwrap_or_default());
         let name = pod.name_any();
         let binding = json!({
             "apiVersion": "v1",
             "kind": "Binding",
-            "metadata": {"name": name},
+            "metadata": {"name": name, "uid": pod.uid()},
             "target": {"apiVersion": "v1", "kind": "Node", "name": node},
         });
-        let _status: serde_json::Value =
-            pods.create_subresource("binding", &name, &PostParams::default(), &binding).await?;
-        Ok(())
+        loop {
+            let bound: Result<serde_json::Value, _> =
+                pods.create_subresource("binding", &name, &PostParams::default(), &binding).await;
+            match bound {
+                Err(kube::Error::Api(status)) if status.code < 429 => return,
+                Err(_) => sleep(BIND_AGAIN).await,
+                Ok(_status) => return,
+            }
+        }
     }
 
     async fn refuse(&self, pod: &Pod, message: &str) -> Result<(), kube::Error> {

@@ -180,3 +180,127 @@ fn terminated(ended: &Terminated) -> Value {
         "containerID": ended.container_id,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 1);
+
+    fn time(text: &str) -> Time {
+        serde_json::from_value(json!(text)).unwrap()
+    }
+
+    fn pod(spec: &Value, status: &Value) -> Pod {
+        let pod = json!({"metadata": {"generation": 3}, "spec": spec, "status": status});
+        serde_json::from_value(pod).unwrap()
+    }
+
+    fn shop(state: State, ready: bool) -> Record {
+        let container = serde_json::from_value(json!({"name": "shop", "image": "demo/shop:1"})).unwrap();
+        Record { state, ready, ..Record::new(&container) }
+    }
+
+    fn ended(reason: &'static str, exit_code: i32) -> Terminated {
+        Terminated {
+            reason,
+            exit_code,
+            started: time("2026-01-01T00:00:00Z"),
+            finished: time("2026-01-01T00:00:01Z"),
+            container_id: "process://7".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_container_that_backs_off_is_shown_with_how_it_ended() {
+        let now = time("2026-01-01T00:00:02Z");
+        let mut record = shop(State::Terminated(ended("Error", 1)), false);
+        record.wait("CrashLoopBackOff", "back-off".to_owned());
+        record.restarts = 2;
+        let pod = pod(&json!({"containers": []}), &json!({}));
+        let status = status(&pod, ADDRESS, &now, &[record], &mut Conditions::default(), &now);
+        assert_eq!(status["phase"], "Running");
+        assert_eq!(
+            status["containerStatuses"],
+            json!([{
+                "name": "shop",
+                "image": "demo/shop:1",
+                "imageID": "",
+                "ready": false,
+                "started": false,
+                "restartCount": 2,
+                "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}},
+                "lastState": {"terminated": {
+                    "reason": "Error",
+                    "exitCode": 1,
+                    "startedAt": "2026-01-01T00:00:00Z",
+                    "finishedAt": "2026-01-01T00:00:01Z",
+                    "containerID": "process://7",
+                }},
+            }])
+        );
+        assert_eq!(
+            status["conditions"][3],
+            json!({
+                "type": "Ready",
+                "status": "False",
+                "lastProbeTime": null,
+                "lastTransitionTime": "2026-01-01T00:00:02Z",
+                "observedGeneration": 3,
+                "reason": "ContainersNotReady",
+                "message": "containers with unready status: [shop]",
+            })
+        );
+    }
+
+    #[test]
+    fn a_condition_keeps_the_time_of_its_last_change() {
+        let (first, second, third) =
+            (time("2026-01-01T00:00:00Z"), time("2026-01-01T00:00:01Z"), time("2026-01-01T00:00:02Z"));
+        let pod = pod(&json!({"containers": []}), &json!({}));
+        let mut conditions = Conditions::default();
+        let running = |ready| [shop(State::Running { since: first.clone() }, ready)];
+        let mut since = |ready, now: &Time| {
+            let status = status(&pod, ADDRESS, &first, &running(ready), &mut conditions, now);
+            status["conditions"][3]["lastTransitionTime"].clone()
+        };
+        assert_eq!(since(false, &first), "2026-01-01T00:00:00Z");
+        assert_eq!(since(false, &second), "2026-01-01T00:00:00Z");
+        assert_eq!(since(true, &second), "2026-01-01T00:00:01Z");
+        assert_eq!(since(true, &third), "2026-01-01T00:00:01Z");
+    }
+
+    #[test]
+    fn gates_hold_a_pod_back_whose_containers_are_ready() {
+        let now = time("2026-01-01T00:00:00Z");
+        let gates = json!({"containers": [], "readinessGates": [{"conditionType": "warm"}, {"conditionType": "dry"}]});
+        let others = json!({"conditions": [{"type": "warm", "status": "False"}]});
+        let records = [shop(State::Running { since: now.clone() }, true)];
+        let pod = pod(&gates, &others);
+        let status = status(&pod, ADDRESS, &now, &records, &mut Conditions::default(), &now);
+        assert_eq!(status["conditions"][2]["status"], "True");
+        assert_eq!(
+            status["conditions"][3]["message"],
+            "the status of pod readiness gate \"warm\" is not \"True\", but False, \
+             corresponding condition of pod readiness gate \"dry\" does not exist."
+        );
+    }
+
+    #[test]
+    fn the_phase_follows_the_containers_and_the_restart_policy() {
+        let waiting = || shop(State::Waiting { reason: "ErrImagePull", message: String::new() }, false);
+        let terminated = |code| shop(State::Terminated(ended("Error", code)), false);
+        let cases = [
+            ("Always", vec![waiting()], "Pending"),
+            ("Always", vec![terminated(1)], "Running"),
+            ("Never", vec![terminated(0)], "Succeeded"),
+            ("Never", vec![terminated(0), terminated(1)], "Failed"),
+            ("OnFailure", vec![terminated(0)], "Succeeded"),
+            ("OnFailure", vec![terminated(1)], "Running"),
+        ];
+        for (policy, records, expected) in cases {
+            let pod = pod(&json!({"containers": [], "restartPolicy": policy}), &json!({}));
+            assert_eq!(phase(&pod, &records), expected, "{policy} {records:?}");
+        }
+    }
+}
