@@ -184,6 +184,9 @@ fn start_server(store: &str, port: u16) -> io::Result<Program> {
             vec![
                 format!("--etcd-servers={store}"),
                 "--bind-address=127.0.0.1".to_owned(),
+                // Otherwise it looks for an address by which others reach this machine, and there may be none.
+                "--advertise-address=127.0.0.1".to_owned(),
+                "--endpoint-reconciler-type=none".to_owned(),
                 format!("--secure-port={port}"),
                 format!("--cert-dir={}", at("certs")),
                 format!("--service-account-key-file={}", at("accounts.pub")),
