@@ -79,7 +79,10 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
 }
 
 /// Waits for a condition with a deadline.
-pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> io::Result<T> {
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut look: impl FnMut() -> F,
+) -> io::Result<T> {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look().await {

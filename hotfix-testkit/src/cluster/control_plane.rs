@@ -83,7 +83,7 @@ impl ControlPlane {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let server = start_server(&store, port)?;
         let certificate = server.folder().join("certs/apiserver.crt");
-        eventually("the API server has a certificate", async || certificate.metadata().ok()).await?;
+        eventually("the API server has a certificate", || async { certificate.metadata().ok() }).await?;
         let controllers = start_controllers(&Administrator::Controllers.kubeconfig(server.folder()))?;
         let plane = Self { _controllers: controllers, server, _etcd: etcd };
         plane.wait_until_ready().await?;
@@ -107,7 +107,7 @@ impl ControlPlane {
     /// Waits for the server, and for controllers that did something.
     async fn wait_until_ready(&self) -> io::Result<()> {
         let client = Client::try_from(load(&self.kubeconfig()).await?).map_err(io::Error::other)?;
-        eventually("the API server says that it is ready", async || {
+        eventually("the API server says that it is ready", || async {
             let is_ready = client.request_text(request("/readyz")).await.is_ok();
             if is_ready { Some(Ok(())) } else { given_up(&self.server.log()).map(Err) }
         })
@@ -116,7 +116,7 @@ impl ControlPlane {
             io::Error::new(error.kind(), format!("{error}; its log: {}", self.server.log()))
         })??;
         let account = "/api/v1/namespaces/default/serviceaccounts/default";
-        eventually("the controllers made the first account", async || {
+        eventually("the controllers made the first account", || async {
             client.request_text(request(account)).await.ok()
         })
         .await?;
@@ -165,7 +165,7 @@ fn start_etcd() -> io::Result<Program> {
 }
 
 async fn store_url(etcd: &Program) -> io::Result<String> {
-    eventually("etcd listens", async || {
+    eventually("etcd listens", || async {
         let log = etcd.log();
         let line = log.lines().find(|line| line.contains("serving client traffic"))?;
         let (_, behind) = line.split_once("\"address\":\"")?;

@@ -17,7 +17,7 @@ pub(super) fn find<'a>(names: &[&'a str]) -> io::Result<&'a str> {
 
 /// Waits until a program says in its log which address it listens on.
 pub(super) async fn address(program: &Program) -> io::Result<SocketAddr> {
-    eventually("the program listens", async || {
+    eventually("the program listens", || async {
         let log = program.log();
         let (_, behind) = log
             .split_once("msg=\"Listening on\" address=")

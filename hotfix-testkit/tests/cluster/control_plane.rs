@@ -9,7 +9,7 @@ use kube::{Api, Client};
 #[tokio::test]
 async fn a_cluster_is_of_the_pinned_version_and_has_its_nodes() {
     let nodes = NodeOptions { count: 2, ..NodeOptions::default() };
-    let cluster = TestCluster::start_with(nodes).await.unwrap();
+    let cluster = tokio::spawn(TestCluster::start_with(nodes)).await.unwrap().unwrap();
     let client = cluster.client().unwrap();
     assert_eq!(client.apiserver_version().await.unwrap().git_version, "v1.36.3");
     let nodes = Api::<Node>::all(client).list(&ListParams::default()).await.unwrap();
