@@ -36,6 +36,8 @@ mod network;
 mod node;
 mod pod;
 mod proxy;
+#[cfg(feature = "monitoring")]
+mod scrape;
 mod test_cluster;
 mod worker;
 
@@ -50,4 +52,6 @@ pub use network::reach;
 pub use node::NodeOptions;
 pub use pod::{DemoPod, Identity, run as run_pod};
 pub use proxy::{Disturbance, FaultProxy, Happened};
+#[cfg(feature = "monitoring")]
+pub use scrape::PodScrape;
 pub use test_cluster::TestCluster;

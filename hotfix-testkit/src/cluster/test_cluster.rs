@@ -18,8 +18,12 @@ use super::image::Registry;
 use super::namespace::TestNamespace;
 use super::node::{Agent, NodeOptions};
 use super::proxy::FaultProxy;
+#[cfg(feature = "monitoring")]
+use super::scrape::PodScrape;
 use super::worker::Worker;
 use crate::environment;
+#[cfg(feature = "monitoring")]
+use crate::monitoring::RealPrometheus;
 
 /// Names a kubeconfig file that leads to a cluster to use instead of starting one.
 const EXISTING: &str = "HOTFIX_TEST_KUBECONFIG";
@@ -165,6 +169,15 @@ impl TestCluster {
     /// When there is no port.
     pub async fn proxy(&self) -> io::Result<FaultProxy> {
         FaultProxy::start(&self.config).await
+    }
+
+    /// Lets a real Prometheus scrape the pods of the namespace at `/metrics`, with the labels `namespace`, `pod` and those
+    /// of the pod, until what is returned is dropped. A new pod is scraped within five seconds.
+    #[cfg(feature = "monitoring")]
+    #[must_use = "it ends when this is dropped"]
+    pub fn scrape_pods(&self, namespace: &str, prometheus: &RealPrometheus) -> PodScrape {
+        let discovered = prometheus.discovered();
+        PodScrape::start(self.config(), namespace.to_owned(), discovered, self.worker.handle())
     }
 
     /// Installs the kinds of Istio that route traffic: VirtualService and DestinationRule. Again is harmless.

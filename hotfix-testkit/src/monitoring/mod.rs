@@ -5,8 +5,10 @@
 //! and `alertmanager` as the projects publish them do as well.
 
 mod alertmanager;
+mod discovered;
 mod installed;
 mod prometheus;
 
 pub use alertmanager::RealAlertmanager;
+pub use discovered::Discovered;
 pub use prometheus::{PrometheusOptions, RealPrometheus, ScrapeTarget};

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::discovered::{self, Discovered};
 use super::installed::{address, find};
 use crate::program::Program;
 
@@ -50,6 +51,14 @@ pub struct ScrapeTarget {
     pub labels: BTreeMap<String, String>,
 }
 
+impl ScrapeTarget {
+    pub(super) fn group(&self) -> serde_json::Value {
+        let mut labels = self.labels.clone();
+        labels.insert("__metrics_path__".to_owned(), self.path.clone());
+        serde_json::json!({"targets": [self.address.to_string()], "labels": labels})
+    }
+}
+
 impl RealPrometheus {
     /// Starts one. It takes about five seconds until the first scrape, because Prometheus waits for that long until it
     /// believes what its targets are.
@@ -63,6 +72,7 @@ impl RealPrometheus {
                 for (number, rules) in options.rules.iter().enumerate() {
                     std::fs::write(folder.join(format!("rules-{number}.yml")), rules)?;
                 }
+                Discovered::of(folder).replace(&[])?;
                 std::fs::write(folder.join("prometheus.yml"), configuration(options).to_string())
             },
             |folder| {
@@ -95,6 +105,12 @@ impl RealPrometheus {
         format!("http://{}", self.address)
     }
 
+    /// Returns a way to tell it of targets that come and go.
+    #[must_use]
+    pub fn discovered(&self) -> Discovered {
+        Discovered::of(self.program.folder())
+    }
+
     /// Returns its log.
     #[must_use]
     pub fn log(&self) -> String {
@@ -111,15 +127,16 @@ impl RealPrometheus {
 /// Writes the configuration as JSON, which YAML takes.
 fn configuration(options: &PrometheusOptions) -> serde_json::Value {
     let interval = format!("{}ms", options.interval.as_millis());
-    let targets = options.targets.iter().map(|target| {
-        let mut labels = target.labels.clone();
-        labels.insert("__metrics_path__".to_owned(), target.path.clone());
-        serde_json::json!({"targets": [target.address.to_string()], "labels": labels})
-    });
-    let targets: Vec<_> = targets.collect();
+    let targets: Vec<_> = options.targets.iter().map(ScrapeTarget::group).collect();
+    let discovered = serde_json::json!([{"files": [discovered::FILE], "refresh_interval": "1s"}]);
     serde_json::json!({
         "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
         "rule_files": ["rules-*.yml"],
-        "scrape_configs": [{"job_name": "test", "honor_labels": true, "static_configs": targets}],
+        "scrape_configs": [{
+            "job_name": "test",
+            "honor_labels": true,
+            "static_configs": targets,
+            "file_sd_configs": discovered,
+        }],
     })
 }

@@ -5,4 +5,6 @@ mod definitions;
 mod keeper;
 mod nodes;
 mod proxy;
+#[cfg(feature = "monitoring")]
+mod scrape;
 mod shop;
