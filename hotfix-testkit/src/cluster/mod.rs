@@ -15,6 +15,11 @@
 //! # }
 //! ```
 //!
+//! Its nodes bind pods and run each as a process on an address of its own ([`reach`]): a service that behaves as its image
+//! was pushed to behave ([`TestCluster::image`], [`Behaviour`]) and that a test can talk to past every route ([`DemoPod`]).
+//! They write the status of a pod as a kubelet would: probes, gates, back-off, and the reasons by which one fails.
+//! A [`FaultProxy`] stands between a test's subject and the API server where requests are to be lost, held or repeated.
+//!
 //! The programs come from the folder that `KUBEBUILDER_ASSETS` names, or from a cache that `hotfix-test-cluster build`
 //! fills once ([`build`]). With `HOTFIX_TEST_KUBECONFIG` set to a kubeconfig file, [`TestCluster::start`] starts nothing
 //! and uses that cluster, whose user must be an administrator.
@@ -31,6 +36,7 @@ mod definitions;
 mod gateway;
 mod image;
 mod load;
+mod kubeconfig;
 mod namespace;
 mod network;
 mod node;

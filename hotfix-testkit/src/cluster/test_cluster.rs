@@ -15,6 +15,7 @@ use super::behaviour::Behaviour;
 use super::control_plane::{self, ControlPlane};
 use super::definitions;
 use super::image::Registry;
+use super::kubeconfig;
 use super::namespace::TestNamespace;
 use super::node::{Agent, NodeOptions};
 use super::proxy::FaultProxy;
@@ -128,6 +129,15 @@ impl TestCluster {
     #[must_use]
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
+    }
+
+    /// Writes a configuration as a kubeconfig file, which other processes can be given: that of a [`user`](Self::user),
+    /// also with the way led [`through`](FaultProxy::through) a proxy. The file holds what proves who the user is.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_kubeconfig(&self, config: &Config, file: &Path) -> io::Result<()> {
+        kubeconfig::write(config, &self.kubeconfig, file)
     }
 
     /// Makes a namespace whose name begins with the prefix and differs from all others.

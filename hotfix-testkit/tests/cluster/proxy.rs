@@ -138,3 +138,23 @@ async fn a_watch_streams_and_can_be_cut_and_silenced() {
     let silence = tokio::time::timeout(Duration::from_millis(300), watch.next()).await;
     assert!(silence.is_err(), "{silence:?}");
 }
+
+#[tokio::test]
+async fn another_process_can_be_led_through_the_proxy_as_a_user() {
+    let cluster = TestCluster::shared().await.unwrap();
+    let namespace = cluster.namespace("proxy").await.unwrap();
+    let user = cluster.user(&namespace, "nobody", &[]).await.unwrap();
+    let proxy = cluster.proxy().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (config, name) in [(user.clone(), "direct"), (proxy.through(&user), "disturbed")] {
+        let file = folder.path().join(name);
+        cluster.write_kubeconfig(&config, &file).unwrap();
+        let there = TestCluster::existing(&file).await.unwrap();
+        let maps: Api<ConfigMap> = Api::default_namespaced(there.client().unwrap());
+        let refused = maps.get("any").await.unwrap_err().to_string();
+        let who = format!("\"system:serviceaccount:{namespace}:nobody\" cannot get resource \"configmaps\"");
+        assert!(refused.contains(&who), "{name}: {refused}");
+    }
+    let paths: Vec<_> = proxy.happened().into_iter().map(|happened| happened.request.path).collect();
+    assert_eq!(paths, [format!("/api/v1/namespaces/{namespace}/configmaps/any")]);
+}
