@@ -1,5 +1,6 @@
 //! The test cluster, on a real control plane.
 
+mod command;
 mod control_plane;
 mod definitions;
 mod keeper;
