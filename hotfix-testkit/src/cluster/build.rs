@@ -82,7 +82,10 @@ fn compile(go: &Path, module: &Module, into: &Path) -> io::Result<()> {
     if status.success() {
         Ok(())
     } else {
-        Err(io::Error::other(format!("`go build {}` failed: {status}", module.packages.join(" "))))
+        Err(io::Error::other(format!(
+            "`go build {}` failed: {status}; it needs Go 1.21 or newer",
+            module.packages.join(" ")
+        )))
     }
 }
 

@@ -84,10 +84,18 @@ impl ControlPlane {
         let server = start_server(&store, port)?;
         let certificate = server.folder().join("certs/apiserver.crt");
         eventually("the API server has a certificate", || async { certificate.metadata().ok() }).await?;
+        let client = ready_client(&server).await?;
+        // They would give up on a server that takes long, and look after it once a second only.
         let controllers = start_controllers(&Administrator::Controllers.kubeconfig(server.folder()))?;
-        let plane = Self { _controllers: controllers, server, _etcd: etcd };
-        plane.wait_until_ready().await?;
-        Ok(plane)
+        let account = "/api/v1/namespaces/default/serviceaccounts/default";
+        eventually("the controllers made the first account", || async {
+            client.request_text(request(account)).await.ok()
+        })
+        .await
+        .map_err(|error| {
+            io::Error::new(error.kind(), format!("{error}; their log: {}", controllers.log()))
+        })?;
+        Ok(Self { _controllers: controllers, server, _etcd: etcd })
     }
 
     /// Returns the file that leads an administrator to the server.
@@ -103,25 +111,19 @@ impl ControlPlane {
     pub(super) fn audit_log(&self) -> PathBuf {
         self.server.folder().join("audit.log")
     }
+}
 
-    /// Waits for the server, and for controllers that did something.
-    async fn wait_until_ready(&self) -> io::Result<()> {
-        let client = Client::try_from(load(&self.kubeconfig()).await?).map_err(io::Error::other)?;
-        eventually("the API server says that it is ready", || async {
-            let is_ready = client.request_text(request("/readyz")).await.is_ok();
-            if is_ready { Some(Ok(())) } else { given_up(&self.server.log()).map(Err) }
-        })
-        .await
-        .map_err(|error| {
-            io::Error::new(error.kind(), format!("{error}; its log: {}", self.server.log()))
-        })??;
-        let account = "/api/v1/namespaces/default/serviceaccounts/default";
-        eventually("the controllers made the first account", || async {
-            client.request_text(request(account)).await.ok()
-        })
-        .await?;
-        Ok(())
-    }
+/// Waits until the server is ready, and returns a client of it.
+async fn ready_client(server: &Program) -> io::Result<Client> {
+    let kubeconfig = Administrator::Tester.kubeconfig(server.folder());
+    let client = Client::try_from(load(&kubeconfig).await?).map_err(io::Error::other)?;
+    eventually("the API server says that it is ready", || async {
+        let is_ready = client.request_text(request("/readyz")).await.is_ok();
+        if is_ready { Some(Ok(())) } else { given_up(&server.log()).map(Err) }
+    })
+    .await
+    .map_err(|error| io::Error::new(error.kind(), format!("{error}; its log: {}", server.log())))??;
+    Ok(client)
 }
 
 /// Reads in the log of a server that it will not be ready, and why.
