@@ -1,1 +1,6 @@
-//! Nothing of its own: the examples are beside this file.
+//! What several examples share.
+
+pub mod repository;
+
+/// Any failure of an example itself, for people.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;

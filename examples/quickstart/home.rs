@@ -21,9 +21,9 @@ use hotfix::port::{Clock, Deployer};
 use hotfix::request::{Fix, Goal, Request, Revision, Staging};
 use hotfix::store::SqliteStore;
 use hotfix::{Engine, SystemClock};
+use hotfix_examples::repository::Repository;
 
 use crate::Failure;
-use crate::repository::Repository;
 
 /// The folder of the example.
 #[derive(Debug, Clone)]

@@ -20,9 +20,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
-/// Any failure of the example itself, for people.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+use hotfix_examples::Failure;
 
 #[derive(Debug, Parser)]
 #[command(about = "A bad fix takes itself back, a good one goes live, a killed one is resumed.")]

@@ -11,11 +11,13 @@ use hotfix::plan::{Plan, Planned};
 use hotfix::port::RunFilter;
 use tokio::process::Child;
 
+use hotfix_examples::repository::Repository;
+
 use crate::Failure;
 use crate::cleanup::Cleanup;
 use crate::display::{Display, PartReport, Summary};
 use crate::home::{Home, Quiet, request};
-use crate::repository::Repository;
+use crate::repository;
 use crate::traffic::Traffic;
 
 /// What all parts share.
@@ -33,7 +35,7 @@ pub(crate) async fn run(display: Display) -> Result<(), Failure> {
     let home = Home::new(tempfile::Builder::new().prefix("hotfix-quickstart-").tempdir()?.keep());
     let _cleanup = Cleanup::of(home.path());
     display.headline("A shop with production tag v2.1.0, two processes behind a proxy, steady checkouts");
-    let repository = Repository::create(home.path())?;
+    let repository = repository::create(home.path())?;
     home.start_agent().await?;
     let address = home.install().await?;
     display.say(&format!(
@@ -64,14 +66,15 @@ impl Stage {
     async fn bad(&mut self) -> Result<&'static str, Failure> {
         self.display.headline("1. A bad fix: fine on staging, every fourth checkout fails");
         self.traffic.expect_errors_of("2.1.1-bad");
-        let fix = self.repository.fix("v2.1.0", "2.1.1-bad", 4, "fix: charge the right card")?;
+        let fix = repository::fix(&self.repository, "v2.1.0", "2.1.1-bad", 4, "fix: charge the right card")?;
         let plan = self.plan("PROD-2847", "Payments are charged to the wrong card", &fix).await?;
         self.drive("bad", plan).await
     }
 
     async fn good(&mut self) -> Result<&'static str, Failure> {
         self.display.headline("2. The right fix goes live through all steps and is merged back");
-        let fix = self.repository.fix("v2.1.0", "2.1.1", 0, "fix: charge the right card, really")?;
+        let fix =
+            repository::fix(&self.repository, "v2.1.0", "2.1.1", 0, "fix: charge the right card, really")?;
         let plan = self.plan("PROD-2847", "Payments are charged to the wrong card", &fix).await?;
         let outcome = self.drive("good", plan).await?;
         self.display.say(&format!("  on the remote now: {}", self.repository.remote_refs()?.join(", ")));
@@ -80,7 +83,7 @@ impl Stage {
 
     async fn killed(&mut self) -> Result<&'static str, Failure> {
         self.display.headline("3. The process that drives a third fix is killed in the middle of a shift");
-        let fix = self.repository.fix("v2.1.1", "2.1.2", 0, "fix: send receipts once")?;
+        let fix = repository::fix(&self.repository, "v2.1.1", "2.1.2", 0, "fix: send receipts once")?;
         let started = elapsed();
         let mut first = self.process(&["drive"], Some(&fix))?;
         let run = self.wait_for_run(&mut first).await?;

@@ -14,6 +14,8 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("quickstart", &[]),
     ("alert_rules", &["istio"]),
     ("prometheus_verify", &[]),
+    ("k8s_blue_green", &[]),
+    ("k8s_rollback", &[]),
 ];
 
 pub(crate) fn run() -> Result<(), String> {

@@ -23,6 +23,8 @@ pub struct PrometheusOptions {
     pub interval: Duration,
     /// What it scrapes.
     pub targets: Vec<ScrapeTarget>,
+    /// What becomes of the labels of what it scrapes, as `relabel_configs`.
+    pub relabel: Vec<serde_json::Value>,
     /// Rule files, as YAML.
     pub rules: Vec<String>,
     /// Whether it takes in native histograms, which it then asks targets for in the protobuf format.
@@ -34,6 +36,7 @@ impl Default for PrometheusOptions {
         Self {
             interval: Duration::from_millis(200),
             targets: Vec::new(),
+            relabel: Vec::new(),
             rules: Vec::new(),
             native_histograms: false,
         }
@@ -137,6 +140,7 @@ fn configuration(options: &PrometheusOptions) -> serde_json::Value {
             "honor_labels": true,
             "static_configs": targets,
             "file_sd_configs": discovered,
+            "relabel_configs": options.relabel,
         }],
     })
 }

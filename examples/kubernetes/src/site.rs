@@ -1,0 +1,234 @@
+//! A shop in a cluster of its own, with customers.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use hotfix::execute::Outcome;
+use hotfix::model::{IssueKey, ServiceName, Severity, Target};
+use hotfix::plan::Planned;
+use hotfix::request::{Goal, Request, Revision, RollbackTo, Staging, Strategy};
+use hotfix::{Engine, SystemClock};
+use hotfix_examples::Failure;
+use hotfix_examples::repository::Repository;
+use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, Purpose, TargetConfig, Traffic};
+use hotfix_testkit::cluster::{
+    Behaviour, Gateway, Load, LoadPlan, LoadReport, PodScrape, TestCluster, TestNamespace, reach,
+};
+use hotfix_testkit::monitoring::RealPrometheus;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::objects::{create, deployment, service};
+use crate::pipeline;
+use crate::show::say;
+
+/// Requests of all customers in a second.
+const CUSTOMERS: u32 = 80;
+
+/// How many pods the shop has.
+const REPLICAS: u16 = 3;
+
+/// The user that the deployer is: it may do what its Role says and nothing else.
+const USER: &str = "hotfix";
+
+/// A shop with customers. Whatever it takes is gone when this is dropped.
+#[derive(Debug)]
+pub struct Site {
+    engine: Engine,
+    target: Target,
+    load: Load,
+    repository: Repository,
+    /// How many writes were told.
+    told: usize,
+    _gateway: Gateway,
+    _scrape: PodScrape,
+    _prometheus: RealPrometheus,
+    namespace: TestNamespace,
+    cluster: TestCluster,
+    _home: TempDir,
+}
+
+/// A fix to deploy.
+#[derive(Debug, Clone, Copy)]
+pub struct Fix {
+    /// The release it is made on.
+    pub base: &'static str,
+    /// The version that its image calls itself.
+    pub image: &'static str,
+    /// How many requests in a hundred fail in it.
+    pub fails: u8,
+    /// How production is changed.
+    pub strategy: Strategy,
+}
+
+impl Site {
+    /// Opens the shop with release 2.1.0 on three pods, and lets hotfix adopt it.
+    ///
+    /// # Errors
+    /// What did not work; without the programs of a control plane, an error that [`end`](crate::end) knows.
+    pub async fn open(traffic: Traffic, routes: Vec<Value>) -> Result<Self, Failure> {
+        say("a Kubernetes API server, its controllers and a node start");
+        let cluster = TestCluster::start().await?;
+        cluster.install_istio().await?;
+        cluster.install_gateway_api().await?;
+        let namespace = cluster.namespace("shop").await?;
+        let (client, target) = (cluster.client()?, "production/shop".parse::<Target>()?);
+        let image = cluster.image("demo/shop:2.1.0", &Behaviour::default())?;
+        create(&client, &namespace, deployment(&image, REPLICAS)).await?;
+        create(&client, &namespace, service("shop", "shop")).await?;
+        for route in routes {
+            create(&client, &namespace, route).await?;
+        }
+
+        let config = TargetConfig {
+            namespace: namespace.to_string(),
+            deployment: "shop".to_owned(),
+            traffic,
+            ..TargetConfig::default()
+        };
+        let rules = [Purpose::Adopt, Purpose::Run].map(|purpose| config.role(USER, purpose).rules);
+        let rules: Vec<_> = rules.into_iter().flatten().flatten().collect();
+        let user = cluster.user(&namespace, USER, &rules).await?;
+        let targets = KubernetesConfig { targets: [(target.clone(), config)].into() };
+        let deployer = KubernetesDeployer::connect(targets, user, Arc::new(SystemClock))?;
+        until_ready(&deployer, &target).await?;
+        deployer.adopt(&target).await?;
+
+        let home = tempfile::tempdir()?;
+        let repository = Repository::create(home.path(), &[("shop.txt", "2.1.0\n")])?;
+        let prometheus = pipeline::prometheus().await?;
+        let scrape = cluster.scrape_pods(&namespace, &prometheus);
+        let engine = pipeline::engine(home.path(), deployer, &prometheus).await?;
+        let gateway = Gateway::start(client, &namespace, reach).await?;
+        let plan = LoadPlan { per_second: CUSTOMERS, ..LoadPlan::to(gateway.address(), "shop") };
+        let load = Load::start(plan);
+        let mut site = Self {
+            engine,
+            target,
+            load,
+            repository,
+            told: 0,
+            _gateway: gateway,
+            _scrape: scrape,
+            _prometheus: prometheus,
+            namespace,
+            cluster,
+            _home: home,
+        };
+        say(format_args!(
+            "the shop is open: release 2.1.0 on {REPLICAS} pods, {CUSTOMERS} requests a second"
+        ));
+        say("what adopting it wrote:");
+        site.tell_writes()?;
+        Ok(site)
+    }
+
+    /// Deploys a fix and returns how that ended.
+    ///
+    /// # Errors
+    /// What kept it from being planned or driven.
+    pub async fn deploy(&mut self, fix: Fix) -> Result<Outcome, Failure> {
+        let Fix { base, image, fails, strategy } = fix;
+        let commit = self.repository.fix(base, &[("shop.txt", image)], "fix: charge the right card")?;
+        let behaviour = Behaviour { error_percent: fails, ..Behaviour::default() };
+        let image = self.cluster.image(&format!("demo/shop:{image}"), &behaviour)?;
+        let goal = Goal::Deploy {
+            fix: hotfix::request::Fix::Commits(vec![Revision::new(&commit)?]),
+            from: None,
+            image: Some(image),
+            strategy: Some(strategy),
+            staging: Staging::Skip,
+        };
+        self.drive(goal).await
+    }
+
+    /// Goes back to the last release that is known to be good.
+    ///
+    /// # Errors
+    /// What kept it from being planned or driven.
+    pub async fn roll_back(&mut self) -> Result<Outcome, Failure> {
+        self.drive(Goal::rollback(self.target.clone(), RollbackTo::LastKnownGood)).await
+    }
+
+    async fn drive(&mut self, goal: Goal) -> Result<Outcome, Failure> {
+        let request = Request {
+            break_glass: Some("customers cannot pay".to_owned()),
+            ..Request::new(
+                IssueKey::new("PROD-2847")?,
+                "Wrong card charged",
+                Severity::P0,
+                ServiceName::new("shop")?,
+                "ada",
+                goal,
+            )
+        };
+        let plan = match self.engine.plan(&request).await? {
+            Planned::Plan(plan) => plan,
+            Planned::NothingToDo(why) => return Err(why.into()),
+        };
+        let before = self.load.report();
+        let mut run = self.engine.start(*plan).await?;
+        while let Some(progress) = run.next().await {
+            say(format_args!("  {}", progress?));
+        }
+        let outcome = run.outcome().await?;
+        let after = self.load.report();
+        say(format_args!("{outcome}"));
+        say(format_args!(
+            "of {} requests meanwhile {} failed",
+            after.sent - before.sent,
+            after.failed - before.failed
+        ));
+        say("what it wrote:");
+        self.tell_writes()?;
+        Ok(outcome)
+    }
+
+    /// Prints what the deployer wrote since the last time, by the API server's own log.
+    fn tell_writes(&mut self) -> Result<(), Failure> {
+        let user = format!("system:serviceaccount:{}:{USER}", &*self.namespace);
+        let reads = BTreeSet::from(["get", "list", "watch"]);
+        let log = self.cluster.audit_log()?;
+        let writes = log.iter().filter(|event| event.user == user && !reads.contains(event.verb.as_str()));
+        let writes: Vec<_> = writes.collect();
+        for event in &writes[self.told..] {
+            let object = (event.resource.as_deref().unwrap_or("?"), event.name.as_deref().unwrap_or("?"));
+            let did = changes(event.request.as_ref());
+            say(format_args!("  {} {}/{} ({}){did}", event.verb, object.0, object.1, event.status));
+        }
+        self.told = writes.len();
+        Ok(())
+    }
+
+    /// Closes the shop and returns what its customers got.
+    pub async fn close(self) -> LoadReport {
+        self.load.stop().await
+    }
+}
+
+/// Puts a JSON Patch into words, without its tests and its fence.
+fn changes(request: Option<&Value>) -> String {
+    let operations = request.and_then(Value::as_array).into_iter().flatten();
+    let told = operations.filter_map(|operation| {
+        let path = operation["path"].as_str().filter(|path| !path.contains("hotfix.dev~1fence"))?;
+        match (operation["op"].as_str()?, &operation["value"]) {
+            ("test", _) => None,
+            ("remove", _) => Some(format!("{path} gone")),
+            (_, Value::Object(_) | Value::Array(_)) => Some(format!("{path} replaced")),
+            (_, value) => Some(format!("{path} = {value}")),
+        }
+    });
+    let told: Vec<_> = told.collect();
+    if told.is_empty() { String::new() } else { format!(": {}", told.join(", ")) }
+}
+
+async fn until_ready(deployer: &KubernetesDeployer, target: &Target) -> Result<(), Failure> {
+    use hotfix::port::Deployer as _;
+    for _ in 0..400 {
+        if deployer.observe(target).await.is_ok_and(|workload| workload.is_healthy()) {
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    Err("the first release does not become ready".into())
+}
