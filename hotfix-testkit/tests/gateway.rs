@@ -1,51 +1,57 @@
-//! The gateway and the load, on a real API server, with scripted servers for pods.
+//! The gateway and the load, on a real API server with real pods.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::time::Duration;
 
-use hotfix_testkit::cluster::{Counts, Gateway, Load, LoadPlan, TestCluster, TestNamespace};
-use hotfix_testkit::http::{Answer, ScriptedServer};
+use hotfix_core::model::Period;
+use hotfix_testkit::cluster::{
+    Behaviour, Counts, Gateway, Load, LoadPlan, Readiness, TestCluster, TestNamespace,
+};
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::runtime::wait::await_condition;
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
-/// A namespace with a gateway, a Service `shop` whose pod answers `v1`, and a Service `shop-hotfix` whose pod answers
-/// `v2`.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A namespace with a gateway, and two versions of a service that run: version 1 behind the Service `shop`, version 2
+/// behind the Service `shop-hotfix`.
 struct Shop {
+    cluster: &'static TestCluster,
     client: Client,
     namespace: TestNamespace,
-    pods: BTreeMap<&'static str, ScriptedServer>,
     gateway: Gateway,
 }
 
 impl Shop {
     async fn open() -> Self {
         let cluster = TestCluster::shared().await.unwrap();
+        cluster.install_istio().await.unwrap();
+        cluster.install_gateway_api().await.unwrap();
         let namespace = cluster.namespace("gateway").await.unwrap();
         let client = cluster.client().unwrap();
-        let gateway =
-            Gateway::start(client.clone(), &namespace, |_, port| (Ipv4Addr::LOCALHOST, port).into())
-                .await
-                .unwrap();
-        let mut shop = Self { client, namespace, pods: BTreeMap::new(), gateway };
-        for (service, version) in [("shop", "v1"), ("shop-hotfix", "v2")] {
+        let gateway = Gateway::start(client.clone(), &namespace).await.unwrap();
+        let shop = Self { cluster, client, namespace, gateway };
+        for (name, version) in [("shop", "1"), ("shop-hotfix", "2")] {
             shop.put(json!({
-                "apiVersion": "v1", "kind": "Service", "metadata": {"name": service},
-                "spec": {"ports": [{"port": 80}]},
+                "apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
+                "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": "http"}]},
             }))
             .await;
-            shop.start_pod(service, version).await;
+            shop.deploy(name, version, &Behaviour::default()).await;
         }
         shop
     }
 
-    /// Writes an object and waits until the gateway goes by it.
+    /// Writes an object and waits until the gateway goes by it, if it is one that it reads.
     async fn put(&self, object: Value) -> DynamicObject {
-        let name = object["metadata"]["name"].as_str().unwrap();
+        let (name, kind) = (object["metadata"]["name"].as_str().unwrap(), object["kind"].as_str().unwrap());
         let force = PatchParams::apply("test").force();
-        let kind = object["kind"].as_str().unwrap();
         let written = self.api(&object).patch(name, &force, &Patch::Apply(&object)).await.unwrap();
-        self.gateway.has_seen(kind, name, &written.resource_version().unwrap()).await;
+        if kind != "Deployment" {
+            self.gateway.has_seen(kind, name, &written.resource_version().unwrap()).await;
+        }
         written
     }
 
@@ -56,100 +62,182 @@ impl Shop {
         Api::namespaced_with(self.client.clone(), &self.namespace, &kind)
     }
 
-    /// Starts a pod, or another in its place, and leads its Service there.
-    async fn start_pod(&mut self, service: &'static str, version: &str) {
-        let pod = ScriptedServer::start().await;
-        pod.otherwise(Answer::status(200).text(version.to_owned()));
-        let slice = json!({
-            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
-            "metadata": {"name": format!("{service}-1"), "labels": {"kubernetes.io/service-name": service}},
-            "endpoints": [{"addresses": ["10.9.0.1"], "conditions": {"ready": true}}],
-            "ports": [{"name": "", "port": pod.address().port()}],
-        });
-        self.put(slice).await;
-        self.pods.insert(service, pod);
+    /// Rolls a version out and waits until requests reach it.
+    async fn deploy(&self, name: &str, version: &str, behaviour: &Behaviour) {
+        let image = self.cluster.image(&format!("demo/shop:{version}"), behaviour).unwrap();
+        let labels = json!({"app": name, "version": version, "tier": "web"});
+        self.put(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
+            "spec": {"replicas": 2, "selector": {"matchLabels": {"app": name}}, "template": {
+                "metadata": {"labels": labels},
+                "spec": {"terminationGracePeriodSeconds": 10, "containers": [{
+                    "name": "shop", "image": image.as_str(), "ports": [{"name": "http", "containerPort": 8080}],
+                    "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1},
+                }]},
+            }},
+        }))
+        .await;
+        let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), &self.namespace);
+        let rolled_out = |deployment: Option<&Deployment>| {
+            let (metadata, status) = deployment.map(|found| (&found.metadata, &found.status))?;
+            let status = status.as_ref()?;
+            let all = [status.replicas, status.updated_replicas, status.available_replicas] == [Some(2); 3];
+            Some(all && status.observed_generation == metadata.generation)
+        };
+        let rolled_out =
+            await_condition(deployments, name, |found: Option<&Deployment>| rolled_out(found) == Some(true));
+        tokio::time::timeout(PATIENCE, rolled_out).await.unwrap().unwrap();
+        self.gateway.has_endpoints(name, 2).await;
     }
 
-    fn load(&self, host: &str) -> Load {
-        Load::start(LoadPlan { per_second: 400, ..LoadPlan::to(self.gateway.address(), host) })
+    fn plan(&self, host: &str) -> LoadPlan {
+        LoadPlan { per_second: 300, ..LoadPlan::to(self.gateway.address(), host) }
     }
 
-    fn ingress(&self, name: &str, annotations: Value) -> Value {
-        json!({
-            "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
-            "metadata": {"name": name, "annotations": annotations},
-            "spec": {"rules": [{"host": "shop.example.com", "http": {"paths": [
-                {"path": "/", "pathType": "Prefix", "backend": {"service": {"name": name, "port": {"number": 80}}}}
-            ]}}]},
-        })
+    fn requests(&self) -> impl Fn(&str) -> u64 + use<> {
+        let counts = self.gateway.counts();
+        move |name| counts.get(name).copied().unwrap_or_default().requests
     }
 }
 
-fn canary(weight: &str) -> Value {
+fn virtual_service(http: Value) -> Value {
     json!({
-        "nginx.ingress.kubernetes.io/canary": "true",
-        "nginx.ingress.kubernetes.io/canary-weight": weight,
+        "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "shop"},
+        "spec": {"hosts": ["shop"], "http": http},
     })
 }
 
-#[tokio::test]
-async fn weights_move_real_traffic_and_nothing_fails() {
-    let shop = Shop::open().await;
-    shop.put(shop.ingress("shop", json!({}))).await;
-    shop.put(shop.ingress("shop-hotfix", canary("0"))).await;
-    let load = shop.load("shop.example.com");
-    load.more(50).await;
-    assert_eq!(load.report().by_version.get("v2"), None);
+fn split(main: u8) -> Value {
+    json!([
+        {"destination": {"host": "shop"}, "weight": main},
+        {"destination": {"host": "shop-hotfix"}, "weight": 100 - main},
+    ])
+}
 
-    shop.put(shop.ingress("shop-hotfix", canary("25"))).await;
-    let before = shop.gateway.counts();
+#[tokio::test]
+async fn weights_of_a_virtual_service_move_real_traffic_and_nothing_fails() {
+    let shop = Shop::open().await;
+    let testers = json!({
+        "match": [{"headers": {"x-hotfix": {"exact": "1"}}}],
+        "route": [{"destination": {"host": "shop-hotfix"}}],
+    });
+    let routes = |main: u8| virtual_service(json!([testers, {"route": split(main)}]));
+    shop.put(routes(100)).await;
+    let load = Load::start(shop.plan("shop"));
+    load.more(50).await;
+    assert_eq!(load.report().by_version.keys().collect::<Vec<_>>(), ["1"]);
+    let headers = vec![("x-hotfix".to_owned(), "1".to_owned())];
+    let tester = Load::start(LoadPlan { headers, per_second: 20, ..shop.plan("shop") });
+    tester.more(5).await;
+    let tester = tester.stop().await;
+    assert_eq!((tester.failed, tester.by_version["2"]), (0, tester.sent));
+
+    shop.put(routes(75)).await;
+    let before = shop.requests();
     load.more(200).await;
-    let after = shop.gateway.counts();
-    let requests =
-        |counts: &BTreeMap<String, Counts>, name| counts.get(name).copied().unwrap_or_default().requests;
-    let [main, hotfix] = ["shop", "shop-hotfix"].map(|name| requests(&after, name) - requests(&before, name));
+    let after = shop.requests();
+    let [main, hotfix] = ["shop", "shop-hotfix"].map(|name| after(name) - before(name));
     assert!(hotfix.abs_diff((main + hotfix) / 4) <= 1, "{hotfix} of {}", main + hotfix);
 
-    shop.put(shop.ingress("shop-hotfix", canary("100"))).await;
+    shop.put(routes(0)).await;
     load.more(50).await;
     let report = load.stop().await;
-    assert_eq!((report.failed, report.failures.len()), (0, 0), "{report:?}");
+    assert_eq!((report.failed, &report.failures), (0, &Vec::new()));
     assert_eq!(report.by_version.values().sum::<u64>(), report.sent);
-    assert_eq!(shop.gateway.counts()["shop-hotfix"], Counts { requests: report.by_version["v2"], failed: 0 });
 }
 
 #[tokio::test]
-async fn a_pod_that_is_gone_fails_requests_until_another_is_there() {
-    let mut shop = Shop::open().await;
-    let load = shop.load("shop");
-    load.more(50).await;
-    assert_eq!(load.report().failed, 0);
-    shop.pods.remove("shop");
-    load.more(50).await;
-    let down = load.report();
-    assert!(down.failed > 0 && down.by_status[&502] == down.failed, "{down:?}");
-
-    shop.start_pod("shop", "v1.1").await;
-    load.more(20).await;
-    let failed = load.report().failed;
-    load.more(50).await;
-    let report = load.stop().await;
-    assert_eq!(report.failed, failed, "{report:?}");
-    assert!(report.by_version["v1.1"] >= 50, "{report:?}");
-    assert_eq!(shop.gateway.counts()["shop"], Counts { requests: report.sent, failed });
-}
-
-#[tokio::test]
-async fn without_a_ready_pod_a_request_fails_by_name() {
+async fn a_rolling_update_under_load_fails_no_request() {
     let shop = Shop::open().await;
-    let load = Load::start(LoadPlan {
-        per_second: 50,
-        connections: 1,
-        ..LoadPlan::to(shop.gateway.address(), "nobody")
-    });
-    load.more(3).await;
+    let load = Load::start(shop.plan("shop"));
+    load.more(50).await;
+    let slow_start = Readiness::After(Period::from_millis(300));
+    shop.deploy("shop", "3", &Behaviour { readiness: slow_start, ..Behaviour::default() }).await;
+    load.more(100).await;
     let report = load.stop().await;
-    assert_eq!(report.failures[0], "503 Service Unavailable: no pod is ready");
-    assert_eq!(report.failed, report.sent);
-    assert_eq!(shop.gateway.counts()["nobody"], Counts { requests: report.sent, failed: report.sent });
+    assert_eq!((report.failed, &report.failures), (0, &Vec::new()));
+    assert!(report.by_version["3"] > 0, "{report:?}");
+    assert_eq!(shop.gateway.counts()["shop"], Counts { requests: report.sent, failed: 0 });
+}
+
+#[tokio::test]
+async fn failures_are_counted_where_they_happen() {
+    let shop = Shop::open().await;
+    let half = Behaviour { error_percent: 50, ..Behaviour::default() };
+    shop.deploy("shop-hotfix", "4", &half).await;
+    shop.put(virtual_service(json!([{"route": split(50)}]))).await;
+    let load = Load::start(shop.plan("shop"));
+    load.more(200).await;
+    let report = load.stop().await;
+    let counts = shop.gateway.counts();
+    assert_eq!((counts["shop"].failed, counts["shop-hotfix"].failed), (0, report.failed));
+    assert_eq!(report.by_status[&500], report.failed);
+    assert!(report.failed.abs_diff(report.sent / 4) < report.sent / 20, "{report:?}");
+
+    let nobody = Load::start(LoadPlan { per_second: 50, connections: 1, ..shop.plan("nobody") });
+    nobody.more(3).await;
+    let nobody = nobody.stop().await;
+    assert_eq!(nobody.failures[0], "503 Service Unavailable: no pod is ready");
+    assert_eq!(shop.gateway.counts()["nobody"], Counts { requests: nobody.sent, failed: nobody.sent });
+}
+
+#[tokio::test]
+async fn subsets_of_one_service_are_told_apart_by_the_labels_of_pods() {
+    let shop = Shop::open().await;
+    shop.put(json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "all"},
+        "spec": {"selector": {"tier": "web"}, "ports": [{"port": 80, "targetPort": "http"}]},
+    }))
+    .await;
+    shop.gateway.has_endpoints("all", 4).await;
+    shop.put(json!({
+        "apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": {"name": "all"},
+        "spec": {"host": "all", "subsets": [
+            {"name": "one", "labels": {"version": "1"}}, {"name": "two", "labels": {"version": "2"}},
+        ]},
+    }))
+    .await;
+    let to = |subset: &str, weight: u8| json!({"destination": {"host": "all", "subset": subset}, "weight": weight});
+    let mut object = virtual_service(json!([{"route": [to("one", 60), to("two", 40)]}]));
+    object["spec"]["hosts"] = json!(["all"]);
+    shop.put(object).await;
+    let load = Load::start(shop.plan("all"));
+    load.more(100).await;
+    let report = load.stop().await;
+    assert_eq!((report.failed, &report.failures), (0, &Vec::new()));
+    let counts = shop.gateway.counts();
+    let versions = BTreeMap::from([
+        ("1".to_owned(), counts["all/one"].requests),
+        ("2".to_owned(), counts["all/two"].requests),
+    ]);
+    assert_eq!(report.by_version, versions);
+    assert!(versions["2"].abs_diff(report.sent * 2 / 5) <= 1, "{versions:?}");
+}
+
+#[tokio::test]
+async fn an_http_route_says_when_it_is_in_force() {
+    let shop = Shop::open().await;
+    let route = |weight: u8| {
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "shop"},
+            "spec": {"parentRefs": [{"name": "edge"}], "hostnames": ["shop.example.com"], "rules": [{"backendRefs": [
+                {"name": "shop", "port": 80, "weight": 100 - weight},
+                {"name": "shop-hotfix", "port": 80, "weight": weight},
+            ]}]},
+        })
+    };
+    shop.put(route(0)).await;
+    let written = shop.put(route(100)).await;
+    let generation = written.metadata.generation;
+    let in_force = await_condition(shop.api(&route(0)), "shop", |route: Option<&DynamicObject>| {
+        route.is_some_and(|route| {
+            let said = route.data.pointer("/status/parents/0/conditions/0/observedGeneration");
+            said.and_then(Value::as_i64) == generation
+        })
+    });
+    tokio::time::timeout(PATIENCE, in_force).await.unwrap().unwrap();
+    let load = Load::start(shop.plan("shop.example.com"));
+    load.more(20).await;
+    let report = load.stop().await;
+    assert_eq!((report.failed, report.by_version["2"]), (0, report.sent));
 }

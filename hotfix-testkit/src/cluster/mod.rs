@@ -51,7 +51,7 @@ pub use audit::AuditEvent;
 pub use behaviour::{Behaviour, End, Pull, Readiness};
 pub use binaries::{MissingTools, Tool, check, locate};
 pub use build::build;
-pub use gateway::{Counts, Gateway, Reach};
+pub use gateway::{Counts, Gateway};
 pub use load::{Load, LoadPlan, LoadReport, VERSION_HEADER};
 pub use namespace::TestNamespace;
 pub use network::reach;

@@ -17,12 +17,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::Reach;
 use super::follow::Known;
 use super::pool::{Asked, Pool};
 use super::routes::{self, Ask};
 use super::turns::{Counts, Turns};
 use super::world::Backend;
+use crate::cluster::network::reach;
 
 /// What a connection says and nobody passes on.
 const OF_ONE_CONNECTION: [header::HeaderName; 4] =
@@ -32,7 +32,6 @@ const OF_ONE_CONNECTION: [header::HeaderName; 4] =
 #[derive(Debug)]
 pub(super) struct Front {
     known: watch::Receiver<Known>,
-    reach: Reach,
     pool: Pool,
     turns: Mutex<Turns>,
 }
@@ -57,8 +56,8 @@ pub(super) async fn accept(listener: TcpListener, front: Arc<Front>) {
 }
 
 impl Front {
-    pub(super) fn new(known: watch::Receiver<Known>, reach: Reach) -> Self {
-        Self { known, reach, pool: Pool::default(), turns: Mutex::default() }
+    pub(super) fn new(known: watch::Receiver<Known>) -> Self {
+        Self { known, pool: Pool::default(), turns: Mutex::default() }
     }
 
     pub(super) fn counts(&self) -> BTreeMap<String, Counts> {
@@ -99,7 +98,7 @@ impl Front {
         if let Some(first) = before.checked_rem(addresses.len() as u64) {
             addresses.rotate_left(first as usize);
         }
-        let reached = addresses.iter().map(|pod| (self.reach)(pod.ip(), pod.port())).collect();
+        let reached = addresses.iter().map(|pod| reach(pod.ip(), pod.port())).collect();
         (chosen.clone(), reached)
     }
 

@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use kube::Client;
@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use follow::Known;
 use forward::Front;
 pub use turns::Counts;
-use world::Kind;
+use world::{Backend, Kind};
 
 mod follow;
 mod forward;
@@ -33,10 +33,6 @@ mod turns;
 mod world;
 
 pub(super) use pool::{Connection, connect};
-
-/// Says where on this host a port of the pod with an address is to be reached: the server takes no address of the
-/// loopback interface for a pod.
-pub type Reach = fn(IpAddr, u16) -> SocketAddr;
 
 /// A running gateway of one namespace. Dropping it closes its port and every connection.
 #[derive(Debug)]
@@ -49,11 +45,11 @@ pub struct Gateway {
 
 impl Gateway {
     /// Starts a gateway on a free port of the loopback interface and returns when it knows the namespace. Kinds that
-    /// the server does not have then are looked for again and again.
+    /// the server does not have then are looked for again and again. It lives in the runtime that this is called in.
     ///
     /// # Errors
     /// When no port is free.
-    pub async fn start(client: Client, namespace: &str, reach: Reach) -> io::Result<Self> {
+    pub async fn start(client: Client, namespace: &str) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (sender, mut known) = watch::channel(Known::nothing(namespace));
@@ -62,7 +58,7 @@ impl Gateway {
             tasks.spawn(follow::follow(client.clone(), namespace.to_owned(), kind, sender.clone()));
         }
         follow::complete(&mut known).await?;
-        let front = Arc::new(Front::new(known.clone(), reach));
+        let front = Arc::new(Front::new(known.clone()));
         tasks.spawn(forward::accept(listener, Arc::clone(&front)));
         Ok(Self { address, front, known, _tasks: tasks })
     }
@@ -94,5 +90,12 @@ impl Gateway {
         let mut known = self.known.clone();
         // The sender lives in the tasks of this gateway, so it is there as long as this is.
         let _known = known.wait_for(seen).await;
+    }
+
+    /// Waits until a Service has that many ready pods at its first port.
+    pub async fn has_endpoints(&self, service: &str, pods: usize) {
+        let backend = Backend { service: service.to_owned(), ..Backend::nowhere() };
+        let mut known = self.known.clone();
+        let _known = known.wait_for(|known| known.world.endpoints(&backend).len() == pods).await;
     }
 }
