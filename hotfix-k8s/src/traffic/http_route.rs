@@ -11,10 +11,10 @@ use json_patch::PatchOperation;
 use serde_json::Value;
 
 use super::cursor::{At, Misfit, of_the_generation_read};
-use super::shares::{self, Found, Shares, Side};
+use super::shares::{self, Found, Shares};
 use super::{NotUnderstood, Route, Uptake};
 use crate::object::ObjectRef;
-use crate::slot::Slots;
+use crate::slot::{Side, Slots};
 
 /// An HTTPRoute that splits the traffic.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use serde_json::Value;
 use crate::object::ObjectRef;
 
 mod cursor;
-mod http_route;
-mod ingress;
+pub(crate) mod http_route;
+pub(crate) mod ingress;
 #[cfg(test)]
 mod patched;
 #[cfg(test)]
@@ -22,8 +22,8 @@ mod properties;
 pub(crate) mod ratio;
 pub(crate) mod service;
 mod shares;
-mod testers;
-mod virtual_service;
+pub(crate) mod testers;
+pub(crate) mod virtual_service;
 
 /// An object that says how traffic is split.
 pub(crate) trait Route: fmt::Debug + Send + Sync {

@@ -8,14 +8,7 @@ use hotfix_core::model::{SlotName, Weights};
 use json_patch::PatchOperation;
 
 use super::cursor::{At, Misfit, add, replace, test};
-use crate::slot::Slots;
-
-/// One of the two slots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    Main,
-    Hotfix,
-}
+use crate::slot::{Side, Slots};
 
 /// What a list has of ours.
 #[derive(Debug)]
@@ -178,12 +171,14 @@ pub(super) fn write(
 
 /// What `weights` give to the hotfix slot.
 pub(super) fn hotfix_percent(slots: &Slots, weights: &Weights) -> Result<u8, Misfit> {
-    let known = |slot: &SlotName| slot == &slots.main || slot == &slots.hotfix;
-    match weights.iter().find(|(slot, _)| !known(slot)) {
-        Some((slot, _)) => Err(Misfit {
-            path: String::new(),
-            reason: format!("there is no slot {slot}; the slots are {} and {}", slots.main, slots.hotfix),
-        }),
+    match weights.iter().find(|(slot, _)| slots.side(slot).is_none()) {
+        Some((slot, _)) => Err(unknown(slots, slot)),
         None => Ok(weights.of(&slots.hotfix)),
     }
+}
+
+/// The refusal of a slot that is neither.
+pub(super) fn unknown(slots: &Slots, slot: &SlotName) -> Misfit {
+    let reason = format!("there is no slot {slot}; the slots are {} and {}", slots.main, slots.hotfix);
+    Misfit { path: String::new(), reason }
 }

@@ -10,9 +10,10 @@ use json_patch::PatchOperation;
 use serde_json::{Value, json};
 
 use super::cursor::{At, Misfit, add, of_the_generation_read, remove, test};
-use super::shares::Side;
+use super::shares;
 use super::virtual_service::{OurRoute, VirtualService};
 use super::{NotUnderstood, Route};
+use crate::slot::Side;
 
 /// The name that marks a route as a tester route.
 pub(crate) const NAME: &str = "hotfix-testers";
@@ -43,6 +44,7 @@ pub(super) fn owns(route: &At<'_>) -> Result<bool, Misfit> {
     Ok(route.text("name")? == Some(NAME))
 }
 
+#[expect(clippy::result_large_err, reason = "it is made once, and then nothing is written")]
 impl VirtualService {
     /// Returns what makes testers, and only they, reach `slot`; nothing when they do.
     pub(crate) fn open_to_testers(
@@ -51,11 +53,11 @@ impl VirtualService {
         testers: &Testers,
         slot: &SlotName,
     ) -> Result<Vec<PatchOperation>, NotUnderstood> {
-        let side = if slot == &self.slots.main { Side::Main } else { Side::Hotfix };
-        let wanted = self.ours(object).and_then(|ours| {
-            let http = ours.into_iter().filter(|ours| ours.kind == "http");
-            http.map(|ours| Ok((ours.index, testers.route(&ours, side)?))).collect()
-        });
+        let wanted =
+            self.slots.side(slot).ok_or_else(|| shares::unknown(&self.slots, slot)).and_then(|side| {
+                let http = self.ours(object)?.into_iter().filter(|ours| ours.kind == "http");
+                http.map(|ours| Ok((ours.index, testers.route(&ours, side)?))).collect()
+            });
         self.tester_routes(object, wanted)
     }
 

@@ -98,12 +98,14 @@ fn weights_pass_the_tester_routes_by() {
 }
 
 #[test]
-fn a_header_that_the_route_asks_for_itself_is_refused() {
+fn a_header_that_the_route_asks_for_itself_and_a_slot_that_is_not_there_are_refused() {
     let taken = object(json!([{"match": [{"headers": {"x-hotfix": {"exact": "no"}}}], "route": pair()}]));
     let refused = backend().open_to_testers(&taken, &testers(), &slot("hotfix")).unwrap_err();
     let golden = "VirtualService prod/shop at /spec/http/0/match/0/headers/x-hotfix: this match asks for the testers' \
                   header itself; choose another header";
     assert_eq!(refused.to_string(), golden);
+    let refused = backend().open_to_testers(&shop(), &testers(), &slot("blue")).unwrap_err();
+    assert!(refused.reason.starts_with("there is no slot blue; "), "{refused}");
     for (header, value) in [("X-Hotfix", "1"), ("", "1"), ("x-hotfix", "")] {
         assert!(Testers::new(header, value).is_err(), "{header:?}: {value:?}");
     }

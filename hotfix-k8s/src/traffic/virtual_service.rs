@@ -13,11 +13,11 @@ use json_patch::PatchOperation;
 use serde_json::Value;
 
 use super::cursor::{At, Misfit, of_the_generation_read};
-use super::shares::{self, Found, Shares, Side};
+use super::shares::{self, Found, Shares};
 use super::testers;
 use super::{NotUnderstood, Route, Uptake};
 use crate::object::ObjectRef;
-use crate::slot::Slots;
+use crate::slot::{Side, Slots};
 
 /// A VirtualService that splits the traffic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl VirtualService {
     }
 
     fn without_slots(&self, at: &At<'_>) -> Misfit {
-        let [main, hotfix] = [Side::Main, Side::Hotfix].map(|side| self.destination(side));
+        let [main, hotfix] = Side::BOTH.map(|side| self.destination(side));
         at.misfit(format!(
             "no route has destinations {main} and {hotfix}; add both to one, the second with weight 0"
         ))
@@ -152,14 +152,10 @@ impl VirtualService {
     }
 
     fn one_sided(&self, list: &At<'_>, side: Side) -> Misfit {
-        let other = match side {
-            Side::Main => Side::Hotfix,
-            Side::Hotfix => Side::Main,
-        };
         list.misfit(format!(
             "sends traffic to {} and has no destination {}; add it with weight 0",
             self.destination(side),
-            self.destination(other)
+            self.destination(side.other())
         ))
     }
 
