@@ -37,6 +37,10 @@ impl<'a> At<'a> {
         self.value
     }
 
+    pub(super) fn pointer(&self) -> &PointerBuf {
+        &self.pointer
+    }
+
     pub(super) fn misfit(&self, reason: impl Into<String>) -> Misfit {
         Misfit { path: self.pointer.to_string(), reason: reason.into() }
     }

@@ -150,7 +150,11 @@ impl Canary<'_> {
             Some((written, _)) if self.counts() != weight => {
                 vec![test(path.clone(), written), replace(path, weight.to_string())]
             }
-            None if self.counts() != weight => vec![add(path, weight.to_string())],
+            // Nothing can be tested where nothing is, but all that is beside it can.
+            None if self.counts() != weight => {
+                let beside = test(self.annotations.pointer().clone(), self.annotations.value().clone());
+                vec![beside, add(path, weight.to_string())]
+            }
             _ => Vec::new(),
         }
     }

@@ -16,6 +16,8 @@ mod cursor;
 pub(crate) mod http_route;
 pub(crate) mod ingress;
 #[cfg(test)]
+mod on_a_server;
+#[cfg(test)]
 mod patched;
 #[cfg(test)]
 mod properties;
