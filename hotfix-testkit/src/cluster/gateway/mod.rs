@@ -1,14 +1,5 @@
 //! A small HTTP gateway that splits real traffic by the objects of a namespace, as an ingress controller and a mesh
 //! would, so that tests can count the requests that failed while a release was changed.
-//!
-//! It reads Services, EndpointSlices, Pods (for subsets), VirtualServices with their DestinationRules, HTTPRoutes and
-//! Ingresses with the canary annotations of NGINX, by watch. A request goes by the first of these that names its
-//! host: a VirtualService, an HTTPRoute, an Ingress; otherwise to the Service of that name. What those say beside
-//! matches and weights (rewrites, retries, mirrors, filters) is not done. On an HTTPRoute it says in the status that
-//! the route is in force, when it is.
-//!
-//! Bodies are passed on whole, not as they come. A request of which no byte was sent is tried at another pod; any
-//! other failure is a failure, so that none is hidden.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -35,6 +26,32 @@ mod world;
 pub(super) use pool::{Connection, connect};
 
 /// A running gateway of one namespace. Dropping it closes its port and every connection.
+///
+/// It reads Services, EndpointSlices, Pods (for subsets), VirtualServices with their DestinationRules, HTTPRoutes and
+/// Ingresses with the canary annotations of NGINX, by watch. A request goes by the first of these that names its
+/// host: a VirtualService, an HTTPRoute, an Ingress; otherwise to the Service of that name. What those say beside
+/// matches and weights (rewrites, retries, mirrors, filters) is not done. On an HTTPRoute it says in the status that
+/// the route is in force, when it is.
+///
+/// Bodies are passed on whole, not as they come. A request of which no byte was sent is tried at another pod; any
+/// other failure is a failure, so that none is hidden.
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// use hotfix_testkit::cluster::{Gateway, Load, LoadPlan, TestCluster};
+///
+/// let cluster = TestCluster::shared().await?;
+/// let namespace = cluster.namespace("shop").await?;
+/// // Deploy something behind a Service `shop` here.
+/// let gateway = Gateway::start(cluster.client()?, &namespace).await?;
+/// let load = Load::start(LoadPlan::to(gateway.address(), "shop"));
+/// load.more(100).await;
+/// // Change the release here.
+/// let report = load.stop().await;
+/// assert_eq!(report.failed, 0, "{:?}", report.failures);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Gateway {
     address: SocketAddr,
