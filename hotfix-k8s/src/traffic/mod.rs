@@ -19,6 +19,7 @@ pub(crate) mod ingress;
 mod on_a_server;
 #[cfg(test)]
 mod patched;
+pub(crate) mod pin;
 #[cfg(test)]
 mod properties;
 pub(crate) mod ratio;
