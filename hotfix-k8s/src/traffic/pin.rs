@@ -33,13 +33,11 @@ pub(crate) enum Pin {
 
 impl PinnedService {
     /// Returns which pods the Service selects.
-    #[expect(clippy::result_large_err, reason = "it is made once, and then nothing is written")]
     pub(crate) fn read(&self, service: &Value) -> Result<Pin, NotUnderstood> {
         self.pinned(service).map(|(pin, _)| pin).map_err(|misfit| misfit.of(self.object.clone()))
     }
 
     /// Returns what makes the Service select as `pin` says: a test of the selector that was read, and one change.
-    #[expect(clippy::result_large_err, reason = "it is made once, and then nothing is written")]
     pub(crate) fn write(&self, service: &Value, pin: Pin) -> Result<Vec<PatchOperation>, NotUnderstood> {
         let (now, selector) = self.pinned(service).map_err(|misfit| misfit.of(self.object.clone()))?;
         let path = selector.pointer_to(HASH);

@@ -44,7 +44,6 @@ pub(super) fn owns(route: &At<'_>) -> Result<bool, Misfit> {
     Ok(route.text("name")? == Some(NAME))
 }
 
-#[expect(clippy::result_large_err, reason = "it is made once, and then nothing is written")]
 impl VirtualService {
     /// Returns what makes testers, and only they, reach `slot`; nothing when they do.
     pub(crate) fn open_to_testers(
