@@ -1,7 +1,8 @@
 //! Traffic by the weights of a Gateway API HTTPRoute between two Services.
 //!
 //! Every rule with a backend for each slot is written, or the named ones; a rule that sends traffic to one slot alone
-//! is refused, unless the rules to write were named: whoever names rules answers for the others.
+//! is refused when weights are read, unless the rules to write were named: whoever names rules answers for the others.
+//! When weights are written it is passed over, so that it keeps no undo from the rest.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use json_patch::PatchOperation;
 use serde_json::Value;
 
 use super::cursor::{At, Misfit, of_the_generation_read};
-use super::shares::{self, Found, Shares};
+use super::shares::{self, Found, OneSided, Shares};
 use super::{NotUnderstood, Route, Uptake};
 use crate::object::ObjectRef;
 use crate::slot::{Side, Slots};
@@ -55,12 +56,15 @@ impl Route for HttpRoute {
     }
 
     fn read(&self, object: &Value) -> Result<Weights, NotUnderstood> {
-        let weights = self.lists(object).and_then(|lists| shares::read(&lists, &self.slots));
+        let weights =
+            self.lists(object, OneSided::Refused).and_then(|lists| shares::read(&lists, &self.slots));
         weights.map_err(|misfit| misfit.of(self.object()))
     }
 
     fn write(&self, object: &Value, weights: &Weights) -> Result<Vec<PatchOperation>, NotUnderstood> {
-        let changes = self.lists(object).and_then(|lists| shares::write(&lists, &self.slots, weights));
+        let changes = self
+            .lists(object, OneSided::PassedOver)
+            .and_then(|lists| shares::write(&lists, &self.slots, weights));
         changes
             .map(|changes| of_the_generation_read(object, changes))
             .map_err(|misfit| misfit.of(self.object()))
@@ -95,7 +99,7 @@ impl Route for HttpRoute {
 
 impl HttpRoute {
     /// The weighted lists that are ours to write; at least one.
-    fn lists<'a>(&self, object: &'a Value) -> Result<Vec<Shares<'a>>, Misfit> {
+    fn lists<'a>(&self, object: &'a Value, one_sided: OneSided) -> Result<Vec<Shares<'a>>, Misfit> {
         let spec = At::root(object).need("spec", "give the HTTPRoute rules")?;
         let rules = match &self.rules {
             Rules::Every => spec.list("rules")?,
@@ -111,7 +115,8 @@ impl HttpRoute {
             // The API gives a backend without a weight the weight 1.
             match shares::find(&list, |_| 1, |entry| self.side(entry))? {
                 Found::Both(shares) => lists.push(shares),
-                Found::One(side) => return Err(self.one_sided(&list, side)),
+                Found::One(side) if one_sided == OneSided::Refused => return Err(self.one_sided(&list, side)),
+                Found::One(_) => {}
                 Found::Neither if self.rules == Rules::Every => {}
                 Found::Neither => return Err(self.without_slots(&list)),
             }

@@ -69,6 +69,17 @@ fn a_weight_that_is_not_written_is_one() {
 }
 
 #[test]
+fn a_rule_that_somebody_adds_keeps_no_undo_from_the_others() {
+    let with_added = |main: u8, hotfix: u8| {
+        let pair = json!([to("shop", json!(main)), to("shop-hotfix", json!(hotfix))]);
+        object(json!([{"backendRefs": [to("shop-hotfix", json!(1))]}, {"backendRefs": pair}]))
+    };
+    assert_eq!(backend().read(&with_added(75, 25)).unwrap_err().path, "/spec/rules/0/backendRefs");
+    let undo = backend().write(&with_added(75, 25), &hotfix(0)).unwrap();
+    assert_eq!(patched(&with_added(75, 25), &undo), with_added(100, 0));
+}
+
+#[test]
 fn backends_of_the_same_name_elsewhere_are_others() {
     let mut elsewhere = to("shop", json!(300));
     elsewhere["namespace"] = json!("staging");

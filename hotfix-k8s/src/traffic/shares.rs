@@ -21,6 +21,16 @@ pub(super) enum Found<'a> {
     Neither,
 }
 
+/// What becomes of a list that sends traffic to one slot alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OneSided {
+    /// It is refused: nobody can say how traffic is split.
+    Refused,
+    /// It is passed over: what can be written is, so that a list which somebody adds does not keep an undo from the
+    /// others.
+    PassedOver,
+}
+
 /// The entries of both slots.
 #[derive(Debug)]
 pub(super) struct Shares<'a> {

@@ -10,7 +10,7 @@ use json_patch::PatchOperation;
 use serde_json::{Value, json};
 
 use super::cursor::{At, Misfit, add, of_the_generation_read, remove, test};
-use super::shares;
+use super::shares::{self, OneSided};
 use super::virtual_service::{OurRoute, VirtualService};
 use super::{NotUnderstood, Route};
 use crate::slot::Side;
@@ -54,7 +54,8 @@ impl VirtualService {
     ) -> Result<Vec<PatchOperation>, NotUnderstood> {
         let wanted =
             self.slots.side(slot).ok_or_else(|| shares::unknown(&self.slots, slot)).and_then(|side| {
-                let http = self.ours(object)?.into_iter().filter(|ours| ours.kind == "http");
+                let http =
+                    self.ours(object, OneSided::PassedOver)?.into_iter().filter(|ours| ours.kind == "http");
                 http.map(|ours| Ok((ours.index, testers.route(&ours, side)?))).collect()
             });
         self.tester_routes(object, wanted)

@@ -3,7 +3,8 @@
 //!
 //! Only the weights of routes are written that have a destination for each slot, and the tester routes of
 //! [`super::testers`]. A route that sends traffic to one slot alone would go on doing so when that slot is empty, so
-//! it is refused, unless the routes to write were named: whoever names routes answers for the others.
+//! it is refused when weights are read, unless the routes to write were named: whoever names routes answers for the
+//! others. When weights are written it is passed over, so that it keeps no undo from the rest.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +14,7 @@ use json_patch::PatchOperation;
 use serde_json::Value;
 
 use super::cursor::{At, Misfit, of_the_generation_read};
-use super::shares::{self, Found, Shares};
+use super::shares::{self, Found, OneSided, Shares};
 use super::testers;
 use super::{NotUnderstood, Route, Uptake};
 use crate::object::ObjectRef;
@@ -69,12 +70,14 @@ impl Route for VirtualService {
     }
 
     fn read(&self, object: &Value) -> Result<Weights, NotUnderstood> {
-        let lists = self.lists(object).and_then(|lists| shares::read(&lists, &self.slots));
+        let lists = self.lists(object, OneSided::Refused).and_then(|lists| shares::read(&lists, &self.slots));
         lists.map_err(|misfit| misfit.of(self.object()))
     }
 
     fn write(&self, object: &Value, weights: &Weights) -> Result<Vec<PatchOperation>, NotUnderstood> {
-        let lists = self.lists(object).and_then(|lists| shares::write(&lists, &self.slots, weights));
+        let lists = self
+            .lists(object, OneSided::PassedOver)
+            .and_then(|lists| shares::write(&lists, &self.slots, weights));
         lists
             .map(|changes| of_the_generation_read(object, changes))
             .map_err(|misfit| misfit.of(self.object()))
@@ -111,7 +114,11 @@ pub(super) struct OurRoute<'a> {
 
 impl VirtualService {
     /// The routes that are ours to write; at least one.
-    pub(super) fn ours<'a>(&self, object: &'a Value) -> Result<Vec<OurRoute<'a>>, Misfit> {
+    pub(super) fn ours<'a>(
+        &self,
+        object: &'a Value,
+        one_sided: OneSided,
+    ) -> Result<Vec<OurRoute<'a>>, Misfit> {
         let spec = At::root(object).need("spec", "give the VirtualService routes")?;
         let routes = match &self.routes {
             Routes::Every => routes(&spec)?,
@@ -126,7 +133,8 @@ impl VirtualService {
             };
             match self.find(&list)? {
                 Found::Both(shares) => ours.push(OurRoute { kind, index, route, shares }),
-                Found::One(side) => return Err(self.one_sided(&list, side)),
+                Found::One(side) if one_sided == OneSided::Refused => return Err(self.one_sided(&list, side)),
+                Found::One(_) => {}
                 Found::Neither if self.routes == Routes::Every => {}
                 Found::Neither => return Err(self.without_slots(&list)),
             }
@@ -134,8 +142,8 @@ impl VirtualService {
         if ours.is_empty() { Err(self.without_slots(&spec)) } else { Ok(ours) }
     }
 
-    fn lists<'a>(&self, object: &'a Value) -> Result<Vec<Shares<'a>>, Misfit> {
-        Ok(self.ours(object)?.into_iter().map(|ours| ours.shares).collect())
+    fn lists<'a>(&self, object: &'a Value, one_sided: OneSided) -> Result<Vec<Shares<'a>>, Misfit> {
+        Ok(self.ours(object, one_sided)?.into_iter().map(|ours| ours.shares).collect())
     }
 
     fn without_slots(&self, at: &At<'_>) -> Misfit {

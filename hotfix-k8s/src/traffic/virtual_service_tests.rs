@@ -139,6 +139,18 @@ fn named_routes_are_written_and_others_are_their_owners_affair() {
 }
 
 #[test]
+fn a_route_that_somebody_adds_keeps_no_undo_from_the_others() {
+    let with_added = |main: u8, hotfix: u8| {
+        let pair = json!([to("shop", json!(main)), to("shop-hotfix", json!(hotfix))]);
+        object(json!([{"name": "new", "route": [to("shop-hotfix", json!(null))]}, {"route": pair}]))
+    };
+    let refused = hosts().read(&with_added(75, 25)).unwrap_err();
+    assert_eq!(refused.path, "/spec/http/0/route");
+    let undo = hosts().write(&with_added(75, 25), &hotfix(0)).unwrap();
+    assert_eq!(patched(&with_added(75, 25), &undo), with_added(100, 0));
+}
+
+#[test]
 fn weights_that_are_no_percents_cannot_be_read_but_are_mended() {
     let object = shop(1, 2);
     let refused = hosts().read(&object).unwrap_err().to_string();
