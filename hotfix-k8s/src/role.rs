@@ -46,6 +46,7 @@ impl TargetConfig {
             Purpose::Adopt => rules.push(rule("apps", "deployments", &["create"], &[])),
             Purpose::Run => {
                 rules.push(rule("apps", "deployments", &["list", "watch"], &[]));
+                rules.push(rule("discovery.k8s.io", "endpointslices", &["list"], &[]));
                 match self.fingerprints {
                     Fingerprints::Nothing => {}
                     Fingerprints::ConfigMaps => rules.push(rule("", "configmaps", &["get"], &[])),
@@ -99,9 +100,11 @@ mod tests {
             "horizontalpodautoscalers : list",
             "services shop: get,patch",
         ];
-        assert_eq!(lines(&config, Purpose::Adopt), [&common[..], &["deployments : create"]].concat());
-        assert_eq!(lines(&config, Purpose::Run), [&common[..], &["deployments : list,watch"]].concat());
+        let adopt = ["deployments : create"];
+        assert_eq!(lines(&config, Purpose::Adopt), [&common[..], &adopt].concat());
+        let run = ["deployments : list,watch", "endpointslices : list"];
+        assert_eq!(lines(&config, Purpose::Run), [&common[..], &run].concat());
         let all = TargetConfig { fingerprints: Fingerprints::ConfigMapsAndSecrets, ..config };
-        assert_eq!(lines(&all, Purpose::Run)[5..], ["configmaps : get", "secrets : get"]);
+        assert_eq!(lines(&all, Purpose::Run)[6..], ["configmaps : get", "secrets : get"]);
     }
 }
