@@ -84,7 +84,7 @@ impl KubernetesDeployer {
         let mut last = Failure::Timeout;
         for _ in 0..TRIES {
             let object = self.fetch(reference, deadline).await?;
-            let object = object.ok_or_else(|| Unusable::Missing(reference.clone()))?;
+            let object = object.ok_or_else(|| Unusable::Missing(reference.clone().into()))?;
             if object.fence.is_some() {
                 return Ok(());
             }
@@ -104,7 +104,7 @@ fn is_copy(object: &Object, of: &ObjectRef) -> Result<(), Unusable> {
     if object.value["metadata"]["annotations"][names::COPY_OF] == *of.name {
         return Ok(());
     }
-    Err(Unusable::Foreign { object: object.reference.clone(), deployment: of.clone() })
+    Err(Unusable::Foreign { object: object.reference.clone().into(), deployment: of.clone().into() })
 }
 
 /// The copy: the same Deployment under another name and label, without pods and without what others noted about

@@ -1,22 +1,34 @@
 //! Brings a verb about: read everything, decide, write step by step, and tell apart what a refusal means.
 
-use hotfix_core::model::{Precondition, Stamp, Target, Verb};
+use hotfix_core::model::{Precondition, Stamp, Target, Verb, VerbName};
 use hotfix_core::port::{Ambiguity, Call, Conflict, Receipt, Rejection, Reply};
 use json_patch::PatchOperation;
-use tokio::time::{Duration, Instant};
+use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::deployer::KubernetesDeployer;
-use crate::error::Unusable;
 use crate::fence::{self, Admission, Note};
 use crate::reply::{self, Meaning};
 use crate::sight::{Naming, Place, Sight};
-use crate::slot::Side;
 use crate::steps::{self, Refused, Step, Write, WriteEffect};
 
 /// How often a verb is planned anew because somebody changed an object between reading and writing.
 const PLANS: usize = 4;
 /// How often one patch is sent again because the server could not settle who wrote first.
 const RACES: usize = 5;
+
+/// One call, and how far it got.
+pub(crate) struct Attempt<'a> {
+    pub(crate) deployer: &'a KubernetesDeployer,
+    pub(crate) call: &'a Call,
+    pub(crate) target: &'a Target,
+    pub(crate) verb: &'a Verb,
+    pub(crate) precondition: &'a Precondition,
+    pub(crate) deadline: Instant,
+    progress: Progress,
+    /// The route as the server answered that it is, if it was written.
+    route: Option<Value>,
+}
 
 /// How far a verb got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,209 +40,185 @@ enum Progress {
     Begun,
 }
 
-/// What became of a list of steps.
-enum Performed {
-    Done,
+/// Why a list of steps was not brought to its end.
+enum Stopped {
     /// Somebody changed what the steps were planned for.
     PlanAgain(Conflict),
     Answer(Reply),
 }
 
-impl KubernetesDeployer {
-    pub(crate) async fn bring_about(
-        &self,
-        call: &Call,
-        target: &Target,
-        verb: &Verb,
-        precondition: &Precondition,
+struct Plan {
+    steps: Vec<Step>,
+    receipt: Receipt,
+}
+
+impl<'a> Attempt<'a> {
+    pub(crate) const fn new(
+        deployer: &'a KubernetesDeployer,
+        call: &'a Call,
+        target: &'a Target,
+        verb: &'a Verb,
+        precondition: &'a Precondition,
         deadline: Instant,
-    ) -> Reply {
-        let digest = fence::digest(verb, precondition);
-        let mut progress = Progress::Nothing;
-        let mut last = None;
-        for _ in 0..PLANS {
-            let sight = match self.sight(target, deadline).await {
-                Ok(sight) => sight,
-                Err(unusable) => return failed_read(&unusable, progress),
-            };
-            let plan = match self.plan(&sight, target, call, verb, precondition, &digest, progress) {
-                Ok(plan) => plan,
-                Err(reply) => return half_done(reply, progress),
-            };
-            match self.perform(&sight, target, call, plan.steps, deadline, &mut progress).await {
-                Performed::Done => return Reply::Applied(plan.receipt),
-                Performed::PlanAgain(conflict) => last = Some(conflict),
-                Performed::Answer(reply) => return reply,
-            }
-        }
-        match (progress, last) {
-            (Progress::Begun, _) | (_, None) => {
-                let answer = "somebody changes the objects all the time".to_owned();
-                Reply::Ambiguous(Ambiguity::Unclear { answer })
-            }
-            (_, Some(conflict)) => Reply::Conflict(conflict),
+    ) -> Self {
+        let (progress, route) = (Progress::Nothing, None);
+        Self { deployer, call, target, verb, precondition, deadline, progress, route }
+    }
+
+    /// Brings the verb about, or says why not.
+    pub(crate) async fn run(mut self) -> Reply {
+        let reply = self.try_run().await;
+        match reply {
+            Ok(receipt) => Reply::Applied(receipt),
+            Err(reply) => half_done(reply, self.progress),
         }
     }
 
-    /// Decides what to do, or why nothing is done. Pure, apart from the configuration.
-    #[expect(clippy::too_many_arguments, reason = "each is one part of the question")]
-    fn plan(
-        &self,
-        sight: &Sight,
-        target: &Target,
-        call: &Call,
-        verb: &Verb,
-        precondition: &Precondition,
-        digest: &str,
-        progress: Progress,
-    ) -> Result<Plan, Reply> {
-        let notes = sight.notes();
-        let bare: Vec<&Note> = notes.iter().map(|(_, note)| *note).collect();
-        let current = fence::highest(&bare);
-        if progress == Progress::Nothing {
-            match fence::admit(&bare, &call.key, digest, call.stamp) {
-                Admission::Fresh => {}
-                Admission::Fenced(current) => return Err(Reply::Conflict(Conflict::Fenced { current })),
-                Admission::KeyReused => {
-                    let reason = format!("key {} was applied to another effect; use a new key", call.key);
-                    return Err(permanent(reason));
+    async fn try_run(&mut self) -> Result<Receipt, Reply> {
+        let mut last = None;
+        for _ in 0..PLANS {
+            let sight = self.deployer.sight(self.target, self.deadline).await;
+            let sight = sight.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
+            let plan = self.plan(&sight)?;
+            match self.perform(&sight, plan.steps).await {
+                Ok(()) => {
+                    self.in_force(&sight).await?;
+                    return Ok(plan.receipt);
                 }
-                Admission::Repeated(index, applied) => {
-                    let steps = if call.stamp > current {
-                        steps::repetition(sight, call, notes[index].0, applied)
-                            .map_err(|refused| refuse(&refused))?
-                    } else {
-                        Vec::new()
-                    };
-                    return Ok(Plan { steps, receipt: Receipt(applied.receipt.clone()) });
-                }
+                Err(Stopped::PlanAgain(conflict)) => last = Some(conflict),
+                Err(Stopped::Answer(reply)) => return Err(reply),
             }
-        } else if current > call.stamp {
-            // Another caller went on from here; what it makes of it is its own.
-            return Err(Reply::Conflict(Conflict::Fenced { current }));
         }
-        let naming = match verb {
-            Verb::Restore { .. } => Naming::Lenient,
-            _ => Naming::Strict,
+        let unclear = || {
+            let answer = "somebody changes the objects all the time".to_owned();
+            Reply::Ambiguous(Ambiguity::Unclear { answer })
         };
+        Err(last.map_or_else(unclear, Reply::Conflict))
+    }
+
+    /// Decides what to do, or why nothing is done.
+    fn plan(&self, sight: &Sight) -> Result<Plan, Reply> {
+        let Self { call, verb, .. } = *self;
+        let digest = fence::digest(verb, self.precondition);
+        if let Some(repetition) = self.admit(sight, &digest)? {
+            return Ok(repetition);
+        }
+        let naming = if verb.name() == VerbName::Restore { Naming::Lenient } else { Naming::Strict };
         let layout = sight.layout(naming).map_err(|error| refuse(&Refused::Unreadable(error)))?;
-        layout.holds(precondition).map_err(|drift| {
+        layout.holds(self.precondition).map_err(|drift| {
             Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
         })?;
         layout.after(verb, &sight.ready_instances()).map_err(|refusal| refuse(&Refused::Rule(refusal)))?;
-        let overrides =
-            &self.target(target).map_err(|unusable| Reply::Rejected(unusable.rejection()))?.overrides;
-        let steps = steps::steps(sight, call, verb, digest, overrides).map_err(|refused| refuse(&refused))?;
+        let config = self.deployer.target(self.target);
+        let config = config.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
+        let steps = steps::steps(sight, call, verb, &digest, &config.overrides);
+        let steps = steps.map_err(|refused| refuse(&refused))?;
         Ok(Plan { steps, receipt: Receipt(format!("{verb} at {}", call.stamp)) })
     }
 
-    async fn perform(
-        &self,
-        sight: &Sight,
-        target: &Target,
-        call: &Call,
-        steps: Vec<Step>,
-        deadline: Instant,
-        progress: &mut Progress,
-    ) -> Performed {
+    /// Compares the call with the fence; a key that was applied before has a plan of its own.
+    fn admit(&self, sight: &Sight, digest: &str) -> Result<Option<Plan>, Reply> {
+        let notes = sight.notes();
+        let bare: Vec<&Note> = notes.iter().map(|(_, note)| *note).collect();
+        let (current, call) = (fence::highest(&bare), self.call);
+        if self.progress > Progress::Nothing {
+            // The stamp is its own by now. A higher one belongs to somebody who went on from here.
+            let is_own = current <= call.stamp;
+            return if is_own { Ok(None) } else { Err(Reply::Conflict(Conflict::Fenced { current })) };
+        }
+        match fence::admit(&bare, &call.key, digest, call.stamp) {
+            Admission::Fresh => Ok(None),
+            Admission::Fenced(current) => Err(Reply::Conflict(Conflict::Fenced { current })),
+            Admission::KeyReused => {
+                Err(permanent(format!("key {} was applied to another effect; use a new key", call.key)))
+            }
+            Admission::Repeated(index, applied) => {
+                let receipt = Receipt(applied.receipt.clone());
+                let steps = if call.stamp > current {
+                    let steps = steps::repetition(sight, call, notes[index].0, applied);
+                    steps.map_err(|refused| refuse(&refused))?
+                } else {
+                    Vec::new()
+                };
+                Ok(Some(Plan { steps, receipt }))
+            }
+        }
+    }
+
+    async fn perform(&mut self, sight: &Sight, steps: Vec<Step>) -> Result<(), Stopped> {
         for step in steps {
-            let write = match step {
-                Step::UntilReady(side) => {
-                    self.until_ready(target, side, deadline).await;
-                    continue;
-                }
-                Step::Patch(write) => write,
-            };
-            match self.write(&write, sight, call.stamp, deadline).await {
-                Ok(()) => {
+            match step {
+                Step::UntilReady(side) => self.deployer.until_ready(self.target, side, self.deadline).await,
+                Step::UntilLeft(side) => self.deployer.until_left(self.target, side, self.deadline).await,
+                Step::Patch(write) => {
+                    let written = self.write(&write, sight).await?;
+                    if write.place == Place::Route {
+                        self.route = Some(written);
+                    }
                     let reached = match write.effect {
                         WriteEffect::Fence => Progress::Claimed,
                         WriteEffect::Values => Progress::Begun,
                     };
-                    *progress = (*progress).max(reached);
+                    self.progress = self.progress.max(reached);
                 }
-                Err(Performed::Answer(reply)) => return Performed::Answer(half_done(reply, *progress)),
-                Err(other) => return other,
             }
         }
-        Performed::Done
+        Ok(())
     }
 
     /// Sends one patch and finds out what a refusal means.
-    async fn write(
-        &self,
-        write: &Write,
-        sight: &Sight,
-        stamp: Stamp,
-        deadline: Instant,
-    ) -> Result<(), Performed> {
-        let mut failure = None;
+    async fn write(&self, write: &Write, sight: &Sight) -> Result<Value, Stopped> {
         for _ in 0..RACES {
-            let answer = self.api.patch(&write.object, &write.patch, deadline).await;
-            let Err(failed) = answer else { return Ok(()) };
-            match reply::meaning(&failed, &write.object) {
-                Meaning::Raced => failure = Some(failed),
-                Meaning::Rejected(rejection) => return Err(Performed::Answer(Reply::Rejected(rejection))),
-                Meaning::Ambiguous(ambiguity) => return Err(Performed::Answer(Reply::Ambiguous(ambiguity))),
-                Meaning::Unproven { message } => {
-                    return Err(self.prove(write, sight, stamp, message, deadline).await);
+            let failure = match self.deployer.api.patch(&write.object, &write.patch, self.deadline).await {
+                Ok(written) => return Ok(written),
+                Err(failure) => failure,
+            };
+            match reply::meaning(&failure, &write.object) {
+                Meaning::Raced => {
+                    tracing::debug!(object = %write.object, "somebody wrote at the same moment")
                 }
+                Meaning::Rejected(rejection) => return Err(Stopped::Answer(Reply::Rejected(rejection))),
+                Meaning::Ambiguous(ambiguity) => return Err(Stopped::Answer(Reply::Ambiguous(ambiguity))),
+                Meaning::Unproven { message } => return Err(self.prove(write, sight, &message).await),
             }
         }
-        let cause = failure.map(|failure| format!("{failure:?}")).unwrap_or_default();
-        let reason = format!("{} is written by others all the time: {cause}", write.object);
-        Err(Performed::Answer(Reply::Rejected(reply::busy(reason, None))))
+        let reason = format!("{} is written by others all the time", write.object);
+        Err(Stopped::Answer(Reply::Rejected(reply::busy(reason, None))))
     }
 
     /// The server does not say which test failed, or whether one did: reading again tells.
-    async fn prove(
-        &self,
-        write: &Write,
-        sight: &Sight,
-        stamp: Stamp,
-        message: String,
-        deadline: Instant,
-    ) -> Performed {
-        let found = match self.fetch(&write.object, deadline).await {
+    async fn prove(&self, write: &Write, sight: &Sight, message: &str) -> Stopped {
+        let found = match self.deployer.fetch(&write.object, self.deadline).await {
             Ok(Some(found)) => found,
             Ok(None) => {
-                let reason =
-                    format!("{} was deleted meanwhile; create it and adopt the target again", write.object);
-                return Performed::Answer(permanent(reason));
+                let mend = "create it and adopt the target again";
+                return Stopped::Answer(permanent(format!("{} was deleted meanwhile; {mend}", write.object)));
             }
-            Err(unusable) => return Performed::Answer(Reply::Rejected(unusable.rejection())),
+            Err(unusable) => return Stopped::Answer(Reply::Rejected(unusable.rejection())),
         };
-        let current = found.fence.as_ref().map_or(Stamp::ZERO, |(_, note)| note.stamp);
-        let is_ours = write.place != Place::ANCHOR
+        let (current, stamp) =
+            (found.fence.as_ref().map_or(Stamp::ZERO, |(_, note)| note.stamp), self.call.stamp);
+        let claimed = self.progress > Progress::Nothing
             || sight.main.fence.as_ref().is_some_and(|(_, note)| note.stamp == stamp);
-        if current > stamp || (current == stamp && !is_ours) {
-            return Performed::Answer(Reply::Conflict(Conflict::Fenced { current }));
+        if current > stamp || (current == stamp && !claimed) {
+            return Stopped::Answer(Reply::Conflict(Conflict::Fenced { current }));
         }
         match drift(&write.patch, &found.value) {
-            Some(conflict) => Performed::PlanAgain(conflict),
-            None => Performed::Answer(permanent(format!("{} was not changed: {message}", write.object))),
+            Some(conflict) => Stopped::PlanAgain(conflict),
+            None => Stopped::Answer(permanent(format!("{} was not changed: {message}", write.object))),
         }
     }
 
-    /// Waits until a slot has a pod that can take traffic, at most for three quarters of the time: then it gets the
-    /// traffic all the same.
-    async fn until_ready(&self, target: &Target, side: Side, deadline: Instant) {
-        let now = Instant::now();
-        let until = now + deadline.saturating_duration_since(now) * 3 / 4;
-        let Ok(config) = self.target(target) else { return };
-        let mut changes = self.hub.follow(config, side);
-        while Instant::now() < until {
-            match self.sight(target, until).await {
-                Ok(sight) if sight.ready(side) > 0 => return,
-                _ => changes.changed(Duration::from_millis(250).min(until - Instant::now())).await,
+    /// Waits until the route is in force, after a verb that moves traffic.
+    async fn in_force(&self, sight: &Sight) -> Result<(), Reply> {
+        match self.verb.name() {
+            VerbName::Shift | VerbName::Restore => {
+                let route = self.route.as_ref().unwrap_or(&sight.route.value);
+                self.deployer.in_force(sight, route, self.deadline).await
             }
+            _ => Ok(()),
         }
     }
-}
-
-struct Plan {
-    steps: Vec<Step>,
-    receipt: Receipt,
 }
 
 /// Finds the first tested value that is not there any more.
@@ -270,10 +258,6 @@ fn half_done(reply: Reply, progress: Progress) -> Reply {
         }
         (_, reply) => reply,
     }
-}
-
-fn failed_read(unusable: &Unusable, progress: Progress) -> Reply {
-    half_done(Reply::Rejected(unusable.rejection()), progress)
 }
 
 fn refuse(refused: &Refused) -> Reply {

@@ -11,6 +11,7 @@ use hotfix_core::{Error, ErrorKind, Result};
 use tokio::time::Instant;
 
 use crate::api::READ_LIMIT;
+use crate::apply::Attempt;
 use crate::config::Traffic;
 use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
@@ -52,7 +53,7 @@ impl Deployer for KubernetesDeployer {
 
     async fn apply(&self, call: &Call, target: &Target, verb: &Verb, precondition: &Precondition) -> Reply {
         match self.instant(call.deadline) {
-            Some(deadline) => self.bring_about(call, target, verb, precondition, deadline).await,
+            Some(deadline) => Attempt::new(self, call, target, verb, precondition, deadline).run().await,
             None => {
                 let reason = "the deadline had passed before anything was done".to_owned();
                 Reply::Rejected(reply::busy(reason, None))

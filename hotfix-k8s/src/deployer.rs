@@ -97,6 +97,7 @@ impl KubernetesDeployer {
         };
         self.selectors().insert(target.clone(), selector);
         let traffic = shape.route(config, &self.slots);
+        let route = Object { reference: traffic.object(), ..route };
         Ok(Sight { slots: self.slots.clone(), shape, main, hotfix: hotfix?, route, traffic, pods })
     }
 
@@ -141,11 +142,11 @@ pub(crate) fn request(object: String, failure: Failure) -> Unusable {
 }
 
 fn present(reference: &ObjectRef, object: Option<Object>) -> Result<Object, Unusable> {
-    object.ok_or_else(|| Unusable::Missing(reference.clone()))
+    object.ok_or_else(|| Unusable::Missing(reference.clone().into()))
 }
 
 fn object(reference: &ObjectRef, value: Value) -> Result<Object, Unusable> {
-    let fence =
-        Note::read(&value).map_err(|reason| Unusable::Corrupt { object: reference.clone(), reason })?;
+    let fence = Note::read(&value)
+        .map_err(|reason| Unusable::Corrupt { object: reference.clone().into(), reason })?;
     Ok(Object { reference: reference.clone(), value, fence })
 }

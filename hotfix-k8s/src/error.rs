@@ -18,13 +18,13 @@ pub(crate) enum Unusable {
     #[error("target {0} is not configured; add it to the configuration of this deployer")]
     NotConfigured(Target),
     #[error("{0} does not exist; create it or correct the configuration")]
-    Missing(ObjectRef),
+    Missing(Box<ObjectRef>),
     #[error("{0} was never adopted; adopt the target first")]
-    NotAdopted(ObjectRef),
+    NotAdopted(Box<ObjectRef>),
     #[error("{object} is not understood: {reason}; correct or remove it")]
-    Corrupt { object: ObjectRef, reason: String },
+    Corrupt { object: Box<ObjectRef>, reason: String },
     #[error("{object} exists and is no copy of {deployment}; rename or remove it")]
-    Foreign { object: ObjectRef, deployment: ObjectRef },
+    Foreign { object: Box<ObjectRef>, deployment: Box<ObjectRef> },
     #[error(transparent)]
     Misshapen(#[from] Misshapen),
     #[error(transparent)]

@@ -1,5 +1,4 @@
 #![doc = include_str!("../README.md")]
-#![expect(dead_code, reason = "the parts of this crate land one after the other")]
 
 mod adopt;
 mod api;
@@ -30,6 +29,7 @@ mod snapshot;
 mod steps;
 mod template;
 mod traffic;
+mod waiting;
 mod watch;
 
 pub use config::{

@@ -11,11 +11,11 @@ pub(crate) enum Owned {
     #[error(
         "{object} belongs to {owner} (by its {mark}), which would take every change back; take it out of its sync first"
     )]
-    GitOps { object: ObjectRef, owner: &'static str, mark: String },
+    GitOps { object: Box<ObjectRef>, owner: &'static str, mark: String },
     #[error(
         "HorizontalPodAutoscaler {autoscaler} sets the replicas of {object}; set on_autoscaler to accept it, or remove it"
     )]
-    Autoscaler { object: ObjectRef, autoscaler: String },
+    Autoscaler { object: Box<ObjectRef>, autoscaler: String },
 }
 
 /// What GitOps controllers leave on the objects that they apply.
@@ -49,7 +49,7 @@ pub(crate) fn gitops(config: &TargetConfig, object: &ObjectRef, value: &Value) -
     let marked = MARKS.iter().find(|(place, mark, _)| metadata[place][mark].is_string());
     if let Some((place, mark, owner)) = marked {
         let mark = format!("{} {mark}", &place[..place.len() - 1]);
-        return Err(Owned::GitOps { object: object.clone(), owner, mark });
+        return Err(Owned::GitOps { object: object.clone().into(), owner, mark });
     }
     let managers = metadata["managedFields"].as_array().into_iter().flatten();
     let owner = |entry: &Value| MANAGERS.iter().find(|(manager, _)| entry["manager"] == *manager);
@@ -57,7 +57,7 @@ pub(crate) fn gitops(config: &TargetConfig, object: &ObjectRef, value: &Value) -
         None => Ok(()),
         Some((manager, owner)) => {
             let mark = format!("field manager {manager}");
-            Err(Owned::GitOps { object: object.clone(), owner, mark })
+            Err(Owned::GitOps { object: object.clone().into(), owner, mark })
         }
     }
 }
@@ -76,7 +76,7 @@ pub(crate) fn scaled(config: &TargetConfig, deployment: &ObjectRef, all: &[Value
     match (config.on_autoscaler, autoscalers(all, deployment).first()) {
         (OnAutoscaler::Refuse, Some(autoscaler)) => {
             let name = autoscaler["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-            Err(Owned::Autoscaler { object: deployment.clone(), autoscaler: name })
+            Err(Owned::Autoscaler { object: deployment.clone().into(), autoscaler: name })
         }
         _ => Ok(()),
     }

@@ -60,7 +60,7 @@ impl KubernetesDeployer {
         for _ in 0..TRIES {
             let Some(object) = found.take() else { return Ok(()) };
             let Some((text, note)) = &object.fence else {
-                return Err(Unusable::NotAdopted(reference).into());
+                return Err(Unusable::NotAdopted(reference.into()).into());
             };
             if note.stamp > seal.stamp {
                 return Err(Unsealed::Overtaken(note.stamp));
@@ -90,7 +90,7 @@ impl KubernetesDeployer {
             self.fetch(&names.hotfix, deadline),
             self.fetch(&names.service, deadline),
         );
-        let main = main?.ok_or(Unusable::Missing(names.main))?;
+        let main = main?.ok_or(Unusable::Missing(names.main.into()))?;
         Ok([Some(main), hotfix?, route?].into_iter().flatten().collect())
     }
 }

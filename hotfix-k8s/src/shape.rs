@@ -14,23 +14,23 @@ use crate::traffic::service::ServiceSwitch;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Misshapen {
     #[error("{deployment} does not select its pods by a label that {service} selects by too; give both one")]
-    NoLabel { deployment: ObjectRef, service: ObjectRef },
+    NoLabel { deployment: Box<ObjectRef>, service: Box<ObjectRef> },
     #[error(
         "{service} and {deployment} both select by {labels}; name the one that tells the slots apart in the target's configuration"
     )]
-    ManyLabels { deployment: ObjectRef, service: ObjectRef, labels: String },
+    ManyLabels { deployment: Box<ObjectRef>, service: Box<ObjectRef>, labels: String },
     #[error(
         "{service} does not select the pods of {deployment}: its selector at /spec/selector/{label} is {value:?}; correct the selector or the target's configuration"
     )]
-    NotSelected { deployment: ObjectRef, service: ObjectRef, label: String, value: String },
+    NotSelected { deployment: Box<ObjectRef>, service: Box<ObjectRef>, label: String, value: String },
     #[error(
         "{deployment} selects by an expression on {label} at /spec/selector/matchExpressions; only /spec/selector/matchLabels is understood for that label"
     )]
-    Expression { deployment: ObjectRef, label: String },
+    Expression { deployment: Box<ObjectRef>, label: String },
     #[error(
         "the value {value:?} of the label {label} on {deployment} is too long for the copy's; at most 56 characters are"
     )]
-    LongLabel { deployment: ObjectRef, label: String, value: String },
+    LongLabel { deployment: Box<ObjectRef>, label: String, value: String },
     #[error(transparent)]
     Unnamed(#[from] Unnamed),
 }
@@ -61,17 +61,17 @@ impl Shape {
         };
         let main = label_value(deployment, &label)
             .ok_or_else(|| Misshapen::NoLabel {
-                deployment: names.main.clone(),
-                service: names.service.clone(),
+                deployment: names.main.clone().into(),
+                service: names.service.clone().into(),
             })?
             .to_owned();
         let hotfix = format!("{main}-hotfix");
         if hotfix.len() > 63 {
-            return Err(Misshapen::LongLabel { deployment: names.main, label, value: main });
+            return Err(Misshapen::LongLabel { deployment: names.main.into(), label, value: main });
         }
         let expressions = deployment.pointer("/spec/selector/matchExpressions").and_then(Value::as_array);
         if expressions.into_iter().flatten().any(|expression| expression["key"] == *label) {
-            return Err(Misshapen::Expression { deployment: names.main, label });
+            return Err(Misshapen::Expression { deployment: names.main.into(), label });
         }
         selects_both(&names, deployment, service, &label, [&main, &hotfix])?;
         let template = deployment.pointer("/spec/template");
@@ -134,7 +134,7 @@ fn only_label(names: &Names, deployment: &Value, service: &Value) -> Result<Stri
     let selector = service.pointer("/spec/selector").and_then(Value::as_object);
     let common = selector.into_iter().flatten().filter(|(label, _)| label_value(deployment, label).is_some());
     let labels: Vec<&str> = common.map(|(label, _)| label.as_str()).collect();
-    let (deployment, service) = (names.main.clone(), names.service.clone());
+    let (deployment, service) = (names.main.clone().into(), names.service.clone().into());
     match labels.as_slice() {
         [only] => Ok((*only).to_owned()),
         [] => Err(Misshapen::NoLabel { deployment, service }),
@@ -162,7 +162,7 @@ fn selects_both(
             labels.is_some_and(|labels| labels[key] == value)
         };
         if !holds {
-            let (deployment, service) = (names.main.clone(), names.service.clone());
+            let (deployment, service) = (names.main.clone().into(), names.service.clone().into());
             return Err(Misshapen::NotSelected {
                 deployment,
                 service,
@@ -174,7 +174,7 @@ fn selects_both(
     if found {
         return Ok(());
     }
-    Err(Misshapen::NoLabel { deployment: names.main.clone(), service: names.service.clone() })
+    Err(Misshapen::NoLabel { deployment: names.main.clone().into(), service: names.service.clone().into() })
 }
 
 fn label_value<'a>(deployment: &'a Value, label: &str) -> Option<&'a str> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
 use hotfix_core::model::{
-    Fault, Held, Layout, Period, ReadyInstances, Release, Rollout, SlotName, SlotState, Weights, Workload,
+    Fault, Held, Layout, Period, ReadyInstances, Rollout, SlotName, SlotState, Weights, Workload,
 };
 use serde_json::Value;
 
@@ -66,9 +66,9 @@ pub(crate) enum Unreadable {
     #[error(transparent)]
     Unnamed(#[from] Unnamed),
     #[error("{0}")]
-    Route(NotUnderstood),
+    Route(Box<NotUnderstood>),
     #[error("the annotation hotfix.dev/live of {deployment} is {value:?}; the slots are main and hotfix")]
-    Live { deployment: ObjectRef, value: String },
+    Live { deployment: Box<ObjectRef>, value: String },
 }
 
 impl Sight {
@@ -113,14 +113,17 @@ impl Sight {
             None => Ok((replicas(&self.main.value) > 0).then_some(Side::Main)),
             Some(text) => {
                 let side = SlotName::new(text).ok().and_then(|slot| self.slots.side(&slot));
-                let deployment = self.main.reference.clone();
-                side.map(Some).ok_or_else(|| Unreadable::Live { deployment, value: text.to_owned() })
+                let unknown = || {
+                    let deployment = self.main.reference.clone().into();
+                    Unreadable::Live { deployment, value: text.to_owned() }
+                };
+                side.map(Some).ok_or_else(unknown)
             }
         }
     }
 
     pub(crate) fn weights(&self) -> Result<Weights, Unreadable> {
-        self.traffic.read(&self.route.value).map_err(Unreadable::Route)
+        self.traffic.read(&self.route.value).map_err(|error| Unreadable::Route(error.into()))
     }
 
     /// Returns the part of the workload that verbs determine.
@@ -166,14 +169,18 @@ impl Sight {
         ready(&self.pods(side), artifact)
     }
 
+    /// Returns whether a pod belongs to a slot.
+    pub(crate) fn has_pod(&self, side: Side, name: &str) -> bool {
+        self.pods(side).iter().any(|pod| pod.name == name)
+    }
+
     fn rollout(&self) -> Rollout {
         let paused = |side| self.deployment(side).is_some_and(|object| is_paused(&object.value));
         if Side::BOTH.into_iter().any(paused) { Rollout::Paused } else { Rollout::Active }
     }
 
     fn state(&self, side: Side, held: Held) -> SlotState {
-        let Held { release, replicas }: Held = held;
-        let release: Release = release;
+        let Held { release, replicas } = held;
         let deployment = self.deployment(side);
         let artifact = deployment.and_then(|object| artifact_label(&object.value));
         let pods = self.pods(side);

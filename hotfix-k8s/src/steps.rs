@@ -7,7 +7,7 @@
 use hotfix_core::model::{
     Artifact, ImageReference, Release, SlotName, Verb, VerbRefusal, Weights, WorkloadSnapshot,
 };
-use hotfix_core::port::Call;
+use hotfix_core::port::{Call, TrafficSplit};
 use json_patch::{AddOperation, PatchOperation, RemoveOperation, ReplaceOperation, TestOperation};
 use serde_json::Value;
 
@@ -28,6 +28,8 @@ pub(crate) enum Step {
     Patch(Write),
     /// Wait until the slot has a pod that can take traffic. Not for ever: the caller bounds it.
     UntilReady(Side),
+    /// Wait until whoever serves the traffic has stopped sending it to the slot. Bounded, too.
+    UntilLeft(Side),
 }
 
 /// One patch.
@@ -55,18 +57,22 @@ pub(crate) enum Refused {
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
     #[error("{0}")]
-    Route(NotUnderstood),
+    Route(Box<NotUnderstood>),
+    #[error(
+        "{object} sends all traffic to one slot and cannot split it into {weights}; use a route with weights"
+    )]
+    Split { object: Box<ObjectRef>, weights: Weights },
     #[error("{0} cannot run in a cluster; only images by digest (image:sha256:...) can")]
     NotAnImage(String),
     #[error("{0} was never adopted; adopt the target first")]
-    NotAdopted(ObjectRef),
+    NotAdopted(Box<ObjectRef>),
     #[error("the snapshot was not taken by this version: {0}; take it anew")]
     Snapshot(String),
 }
 
 impl From<NotUnderstood> for Refused {
     fn from(error: NotUnderstood) -> Self {
-        Self::Route(error)
+        Self::Route(error.into())
     }
 }
 
@@ -108,7 +114,7 @@ pub(crate) fn repetition(
 
 enum Edit {
     Change(Place, Vec<PatchOperation>),
-    UntilReady(Side),
+    Wait(Step),
 }
 
 struct Draft<'a> {
@@ -158,7 +164,12 @@ impl<'a> Draft<'a> {
     }
 
     fn shift(&mut self, weights: &Weights) -> Result<(), Refused> {
-        let patch = self.sight.traffic.write(&self.sight.route.value, weights)?;
+        let traffic = &self.sight.traffic;
+        if traffic.split() == TrafficSplit::Switch && weights.iter().count() > 1 {
+            let object = self.sight.route.reference.clone().into();
+            return Err(Refused::Split { object, weights: weights.clone() });
+        }
+        let patch = traffic.write(&self.sight.route.value, weights)?;
         self.change(Place::Route, patch);
         Ok(())
     }
@@ -213,9 +224,12 @@ impl<'a> Draft<'a> {
         if !shift.is_empty() {
             let is_ready = self.sight.ready(side) > 0;
             if !is_ready && self.sight.ready(other) > 0 {
-                self.edits.push(Edit::UntilReady(side));
+                self.edits.push(Edit::Wait(Step::UntilReady(side)));
             }
             self.change(Place::Route, shift);
+            if !emptied.is_empty() {
+                self.edits.push(Edit::Wait(Step::UntilLeft(other)));
+            }
         }
         self.change(Place::Slot(other), emptied);
         Ok(())
@@ -286,7 +300,7 @@ impl<'a> Draft<'a> {
 
     fn object(&self, place: Place) -> Result<&'a sight::Object, Refused> {
         let object = self.sight.object(place);
-        object.ok_or_else(|| Refused::NotAdopted(self.sight.main.reference.clone()))
+        object.ok_or_else(|| Refused::NotAdopted(self.sight.main.reference.clone().into()))
     }
 
     fn change(&mut self, place: Place, patch: Vec<PatchOperation>) {
@@ -306,14 +320,14 @@ impl<'a> Draft<'a> {
         for place in Place::ALL {
             let object = self.sight.object(place).and_then(|object| Some((object, object.fence.as_ref()?)));
             let (_, (text, note)) =
-                object.ok_or_else(|| Refused::NotAdopted(self.sight.main.reference.clone()))?;
+                object.ok_or_else(|| Refused::NotAdopted(self.sight.main.reference.clone().into()))?;
             fences.push((place, text.clone(), note.clone()));
         }
         let mut steps = Vec::new();
         for (index, edit) in edits.into_iter().enumerate() {
             let (place, patch) = match edit {
-                Edit::UntilReady(side) => {
-                    steps.push(Step::UntilReady(side));
+                Edit::Wait(step) => {
+                    steps.push(step);
                     continue;
                 }
                 Edit::Change(place, patch) => (place, patch),

@@ -126,6 +126,7 @@ fn outline(scene: Scene, verb: &Verb) -> Vec<String> {
     };
     let line = |step: &Step| match step {
         Step::UntilReady(side) => format!("until {side:?} is ready"),
+        Step::UntilLeft(side) => format!("until {side:?} is left"),
         Step::Patch(write) => {
             let fence = write.patch[1].to_string();
             let mark = if fence.contains("run:1") { "*" } else { "" };
@@ -178,6 +179,7 @@ fn a_restore_moves_the_traffic_before_it_empties_the_other_side() {
     let expected = [
         format!("shop: {LIVE}"),
         "shop: /spec/selector/app".to_owned(),
+        "until Hotfix is left".to_owned(),
         format!("shop-hotfix*: {MARK} /spec/replicas"),
     ];
     assert_eq!(outline(ready, &restore(1)), expected);
@@ -191,7 +193,11 @@ fn a_restore_waits_for_a_pod_only_while_the_other_side_has_one() {
         ..Scene::shifted()
     };
     let filled = format!("shop: /spec/template {MARK} /spec/replicas {LIVE}");
-    let rest = ["shop: /spec/selector/app".to_owned(), format!("shop-hotfix*: {MARK} /spec/replicas")];
+    let rest = [
+        "shop: /spec/selector/app".to_owned(),
+        "until Hotfix is left".to_owned(),
+        format!("shop-hotfix*: {MARK} /spec/replicas"),
+    ];
     let waits = [&[filled.clone(), "until Main is ready".to_owned()], &rest[..]].concat();
     assert_eq!(outline(retired(), &restore(1)), waits);
     let dead = Scene { ready: &[], ..retired() };
@@ -228,7 +234,7 @@ fn two_patches_of_one_object_build_on_each_other() {
                 let patch = serde_json::to_value(&write.patch).unwrap();
                 Some((write.object.name.as_str(), patch[0]["value"].clone(), patch[1]["value"].clone()))
             }
-            Step::UntilReady(_) => None,
+            _ => None,
         })
         .collect();
     let claimed = json!(r#"{"stamp":"1.1"}"#);
@@ -246,7 +252,7 @@ fn a_slot_whose_release_has_no_name_does_not_block_a_restore() {
     assert!(strange().sight().layout(Naming::Strict).is_err());
     let layout = strange().sight().layout(Naming::Lenient).unwrap();
     assert_eq!(layout.held(&slot("hotfix")), None);
-    assert_eq!(outline(strange(), &restore(1)).len(), 3);
+    assert_eq!(outline(strange(), &restore(1)).len(), 4);
 }
 
 #[test]

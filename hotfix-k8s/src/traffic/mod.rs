@@ -29,6 +29,7 @@ pub(crate) mod testers;
 pub(crate) mod virtual_service;
 
 /// An object that says how traffic is split.
+#[expect(clippy::result_large_err, reason = "it is made once, and then nothing is written")]
 pub(crate) trait Route: fmt::Debug + Send + Sync {
     /// The object that is read and written.
     fn object(&self) -> ObjectRef;
@@ -49,6 +50,7 @@ pub(crate) trait Route: fmt::Debug + Send + Sync {
 
 /// Whether a route is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(dead_code, reason = "a Service has no status that could say the rest")]
 pub(crate) enum Uptake {
     /// Its status says that this generation is in force, or it has no status to say so.
     InForce,

@@ -23,6 +23,7 @@ pub(crate) struct ServiceSwitch {
 }
 
 impl ServiceSwitch {
+    #[expect(clippy::result_large_err, reason = "it is made once, and then nothing is written")]
     fn selected<'a>(&self, object: &'a Value) -> Result<(&'a str, Side), NotUnderstood> {
         let value = object.pointer("/spec/selector").and_then(|selector| selector.get(&self.label));
         match value.and_then(Value::as_str) {

@@ -1,0 +1,105 @@
+//! What a verb waits for, each wait with a bound: a pod that can take traffic, and a route that is in force.
+
+use hotfix_core::model::Target;
+use hotfix_core::port::{Ambiguity, Reply};
+use serde_json::Value;
+use tokio::time::{Duration, Instant, sleep};
+
+use crate::deployer::{KubernetesDeployer, request};
+use crate::error::Unusable;
+use crate::object;
+use crate::shape::Names;
+use crate::sight::Sight;
+use crate::slot::Side;
+use crate::traffic::Uptake;
+
+/// How often what has no watch is read again.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long a slot may go on getting traffic after the route was moved away from it, before it is emptied all the
+/// same: nobody may keep a rollback from its end.
+const LEAVE: Duration = Duration::from_secs(5);
+
+impl KubernetesDeployer {
+    /// Waits until a slot has a pod that can take traffic, at most for three quarters of the time: then it gets the
+    /// traffic all the same.
+    pub(crate) async fn until_ready(&self, target: &Target, side: Side, deadline: Instant) {
+        let now = Instant::now();
+        let until = now + deadline.saturating_duration_since(now) * 3 / 4;
+        let Ok(config) = self.target(target) else { return };
+        let mut changes = self.hub.follow(config, side);
+        while Instant::now() < until {
+            match self.sight(target, until).await {
+                Ok(sight) if sight.ready(side) > 0 => return,
+                // The watch only hastens the next look; without it there is one after a while.
+                _ => changes.changed(PAUSE * 5).await,
+            }
+        }
+    }
+
+    /// Waits until the route is in force and no endpoint of the Service is a pod of the slot.
+    pub(crate) async fn until_left(&self, target: &Target, side: Side, deadline: Instant) {
+        let now = Instant::now();
+        let until = (now + LEAVE).min(now + deadline.saturating_duration_since(now) / 2);
+        while Instant::now() < until {
+            match self.is_left(target, side, until).await {
+                Ok(true) => return,
+                // Endpoints that may not be read are no reason to wait for ever, nor not to wait.
+                Ok(false) | Err(_) => sleep(PAUSE).await,
+            }
+        }
+    }
+
+    async fn is_left(&self, target: &Target, side: Side, deadline: Instant) -> Result<bool, Unusable> {
+        let config = self.target(target)?;
+        let names = Names::of(config);
+        let labels = format!("kubernetes.io/service-name={}", names.service.name);
+        let collection = object::collection("discovery.k8s.io/v1", "endpointslices", &config.namespace);
+        let (sight, slices) =
+            tokio::join!(self.sight(target, deadline), self.api.list(&collection, &labels, deadline));
+        let sight = sight?;
+        let slices = slices.map_err(|failure| request(collection, failure))?;
+        Ok(sight.traffic.uptake(&sight.route.value) == Uptake::InForce
+            && !has_endpoint(&slices, &sight, side))
+    }
+
+    /// Waits until a route is in force, where its status says.
+    pub(crate) async fn in_force(
+        &self,
+        sight: &Sight,
+        route: &Value,
+        deadline: Instant,
+    ) -> Result<(), Reply> {
+        let mut read;
+        let mut route = route;
+        loop {
+            match sight.traffic.uptake(route) {
+                Uptake::InForce => return Ok(()),
+                Uptake::Refused { reason } => {
+                    let answer = format!("{} was written and is refused: {reason}", sight.route.reference);
+                    return Err(Reply::Ambiguous(Ambiguity::Unclear { answer }));
+                }
+                Uptake::Pending if Instant::now() + PAUSE >= deadline => {
+                    return Err(Reply::Ambiguous(Ambiguity::Timeout));
+                }
+                Uptake::Pending => sleep(PAUSE).await,
+            }
+            let found = self.fetch(&sight.route.reference, deadline).await;
+            read = match found {
+                Ok(Some(found)) => found.value,
+                Ok(None) => Value::Null,
+                Err(unusable) => {
+                    return Err(Reply::Ambiguous(Ambiguity::Interrupted { cause: unusable.to_string() }));
+                }
+            };
+            route = &read;
+        }
+    }
+}
+
+/// Whether an endpoint is a pod of the slot that still gets traffic.
+fn has_endpoint(slices: &[Value], sight: &Sight, side: Side) -> bool {
+    let endpoints = slices.iter().filter_map(|slice| slice["endpoints"].as_array()).flatten();
+    let serving = endpoints.filter(|endpoint| endpoint["conditions"]["ready"] != false);
+    let mut pods = serving.filter_map(|endpoint| endpoint["targetRef"]["name"].as_str());
+    pods.any(|pod| sight.has_pod(side, pod))
+}
