@@ -1,6 +1,10 @@
 //! The tests of hotfix-k8s, on a real control plane.
 
+mod adopt;
 mod conformance;
 mod fence;
 mod proxy;
+mod restore;
 mod site;
+mod traffic;
+mod watch;

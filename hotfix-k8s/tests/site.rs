@@ -11,7 +11,8 @@ use hotfix_core::port::{Call, Clock, Deployer};
 use hotfix_k8s::{Fingerprints, KubernetesConfig, KubernetesDeployer, Purpose, TargetConfig};
 use hotfix_testkit::cluster::{Behaviour, DemoPod, Readiness, TestCluster, TestNamespace};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, ResourceQuota, Secret, Service};
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject};
@@ -24,11 +25,16 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// The kinds that a shop is made of.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
+    Autoscaler,
+    ConfigMap,
     Deployment,
+    Quota,
+    Secret,
     Service,
 }
 
 pub(crate) struct Shop {
+    pub(crate) test_cluster: &'static TestCluster,
     pub(crate) namespace: TestNamespace,
     pub(crate) client: Client,
     pub(crate) cluster: kube::Config,
@@ -38,19 +44,20 @@ pub(crate) struct Shop {
 
 impl Shop {
     /// Makes a shop whose first release is ready, and adopts it.
-    pub(crate) async fn open(cluster: &TestCluster) -> Self {
+    pub(crate) async fn open(cluster: &'static TestCluster) -> Self {
         let shop = Self::unadopted(cluster, &deployment(cluster, 1)).await;
         shop.deployer.adopt(&shop.target).await.expect("adopted");
         shop
     }
 
-    pub(crate) async fn unadopted(cluster: &TestCluster, deployment: &Value) -> Self {
+    pub(crate) async fn unadopted(cluster: &'static TestCluster, deployment: &Value) -> Self {
+        let test_cluster = cluster;
         let namespace = cluster.namespace("shop").await.expect("a namespace");
         let (client, config) = (cluster.client().expect("a client"), cluster.config());
         let target: Target = "production/shop".parse().expect("a target");
         let user = cluster.user(&namespace, "hotfix", &rules(&namespace)).await.expect("a user");
         let deployer = deployer(&namespace, &target, user);
-        let shop = Self { namespace, client, cluster: config, target, deployer };
+        let shop = Self { test_cluster, namespace, client, cluster: config, target, deployer };
         shop.create(Kind::Deployment, deployment).await;
         shop.create(Kind::Service, &service()).await;
         until("the first release is ready", || async {
@@ -63,7 +70,11 @@ impl Shop {
 
     pub(crate) fn api(&self, kind: Kind) -> Api<DynamicObject> {
         let resource = match kind {
+            Kind::Autoscaler => ApiResource::erase::<HorizontalPodAutoscaler>(&()),
+            Kind::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
             Kind::Deployment => ApiResource::erase::<Deployment>(&()),
+            Kind::Quota => ApiResource::erase::<ResourceQuota>(&()),
+            Kind::Secret => ApiResource::erase::<Secret>(&()),
             Kind::Service => ApiResource::erase::<Service>(&()),
         };
         Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
@@ -102,6 +113,15 @@ impl Shop {
         for pod in self.pods(app(slot)).await.iter().filter_map(DemoPod::of) {
             pod.behave(&unready).await.expect("it listens");
         }
+    }
+
+    /// Returns every accepted patch of the deployer, in the order of the server's log.
+    pub(crate) fn patches(&self) -> Vec<String> {
+        let user = format!("system:serviceaccount:{}:hotfix", self.namespace);
+        let log = self.test_cluster.audit_log().expect("a log");
+        let own =
+            log.iter().filter(|event| event.user == user && event.verb == "patch" && event.status == 200);
+        own.filter_map(|event| Some(event.request.as_ref()?.to_string())).collect()
     }
 
     pub(crate) async fn until_ready(&self, slot: &str) {

@@ -1,0 +1,98 @@
+//! What a watch tells of real pods that fail, and how many watches there are.
+
+use std::num::NonZeroU16;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use hotfix_core::model::{Fault, Period, Precondition, Verb};
+use hotfix_core::port::{Deployer, Reply, WorkloadChange, WorkloadWatch};
+use hotfix_testkit::cluster::{Behaviour, End, Pull, TestCluster};
+
+use super::site::{Kind, Shop, call, pushed, slot};
+
+async fn stage(shop: &Shop, behaviour: &Behaviour) {
+    let release = pushed(shop.test_cluster, 5, behaviour);
+    let verb = Verb::Stage { slot: slot("hotfix"), release, replicas: NonZeroU16::MIN };
+    let reply = shop.deployer.apply(&call("stage", 1), &shop.target, &verb, &Precondition::default()).await;
+    assert!(matches!(reply, Reply::Applied(_)), "{reply:?}");
+}
+
+/// Waits for a fault of the hotfix slot.
+async fn fault(watch: &mut WorkloadWatch, is_it: impl Fn(&Fault) -> bool) -> Fault {
+    let waiting = async {
+        loop {
+            match Pin::as_mut(watch).next().await.expect("it goes on").expect("it is whole") {
+                WorkloadChange::Faulty { slot: found, fault } if found == slot("hotfix") && is_it(&fault) => {
+                    return fault;
+                }
+                _ => {}
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it is told")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_loop_is_told_while_other_pods_are_well() {
+    let cluster = TestCluster::shared().await.expect("a cluster");
+    let shop = Shop::open(cluster).await;
+    let mut watch = shop.deployer.watch(&shop.target).await.expect("a watch");
+    stage(&shop, &Behaviour { end: End::Crash(Period::from_millis(10)), ..Behaviour::default() }).await;
+    let found = fault(&mut watch, |fault| matches!(fault, Fault::CrashLoop { .. })).await;
+    let Fault::CrashLoop { instance, restarts } = found else { unreachable!("it was asked for") };
+    assert!(instance.starts_with("shop-hotfix-") && restarts > 0, "{instance} {restarts}");
+    let workload = shop.deployer.observe(&shop.target).await.expect("a workload");
+    assert!(workload.is_healthy(), "the live slot is well");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_image_and_configuration_faults_are_told_apart() {
+    let cluster = TestCluster::shared().await.expect("a cluster");
+    let killed = Behaviour { end: End::OutOfMemory(Period::from_millis(300)), ..Behaviour::default() };
+    let unpulled = Behaviour { pull: Pull::Fails("unauthorized".to_owned()), ..Behaviour::default() };
+    for (behaviour, expected) in
+        [(killed, "ended: OOMKilled"), (unpulled, "cannot fetch its image: ErrImagePull")]
+    {
+        let shop = Shop::open(cluster).await;
+        let mut watch = shop.deployer.watch(&shop.target).await.expect("a watch");
+        stage(&shop, &behaviour).await;
+        fault(&mut watch, |fault| fault.to_string().contains(expected)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_that_a_quota_forbids_are_told() {
+    let cluster = TestCluster::shared().await.expect("a cluster");
+    let shop = Shop::open(cluster).await;
+    let quota = serde_json::json!({"metadata": {"name": "few"}, "spec": {"hard": {"pods": "1"}}});
+    shop.create(Kind::Quota, &quota).await;
+    let mut watch = shop.deployer.watch(&shop.target).await.expect("a watch");
+    stage(&shop, &Behaviour::default()).await;
+    let found = fault(&mut watch, |fault| matches!(fault, Fault::CannotStart { .. })).await.to_string();
+    assert!(
+        found.starts_with("shop-hotfix cannot be started: FailedCreate: ") && found.contains("few"),
+        "{found}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_watches_are_two_for_the_server() {
+    let cluster = TestCluster::shared().await.expect("a cluster");
+    let shop = Shop::open(cluster).await;
+    let mut watches = Vec::new();
+    for _ in 0..100 {
+        watches.push(shop.deployer.watch(&shop.target).await.expect("a watch"));
+    }
+    let first = Pin::as_mut(&mut watches[99]).next().await.expect("the present state").expect("whole");
+    assert_eq!(first, WorkloadChange::Instances { slot: slot("main"), replicas: 1, ready: 1 });
+    let namespace = shop.namespace.name();
+    let log = cluster.audit_log().expect("a log");
+    let asked = log.iter().filter(|event| {
+        let user = format!("system:serviceaccount:{namespace}:hotfix");
+        event.user == user && event.uri.contains("watch=true") && event.raw["stage"] == "ResponseStarted"
+    });
+    let mut resources: Vec<&str> = asked.filter_map(|event| event.resource.as_deref()).collect();
+    resources.sort_unstable();
+    assert_eq!(resources, ["deployments", "pods"]);
+}
