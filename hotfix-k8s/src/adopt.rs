@@ -43,7 +43,7 @@ impl KubernetesDeployer {
             Some(copy) => is_copy(copy, &names.main)?,
             None => self.create_copy(&sight, &names, deadline).await?,
         }
-        for reference in [&names.hotfix, &names.service, &names.main] {
+        for reference in [&names.hotfix, &names.route, &names.main] {
             self.first_fence(reference, deadline).await?;
         }
         Ok(())

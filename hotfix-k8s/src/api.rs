@@ -19,6 +19,9 @@ use crate::object::ObjectRef;
 /// How long a read may take when nobody said.
 pub(crate) const READ_LIMIT: Duration = Duration::from_secs(10);
 
+/// How often a read is sent whose connection is closed before the answer.
+const READS: usize = 3;
+
 /// A connection to one cluster whose requests are never repeated behind our back.
 #[derive(Clone)]
 pub(crate) struct Api {
@@ -71,7 +74,7 @@ impl Api {
     /// Reads an object from the store behind the server, never from its cache; `None` when there is none.
     pub(crate) async fn get(&self, object: &ObjectRef, deadline: Instant) -> Result<Option<Value>, Failure> {
         let request = || Request::new(object.collection()).get(&object.name, &GetParams::default());
-        match self.send(request, deadline).await {
+        match self.read(request, deadline).await {
             Err(Failure::Status(refusal)) if refusal.code == 404 => Ok(None),
             answer => answer.map(Some),
         }
@@ -85,7 +88,7 @@ impl Api {
         deadline: Instant,
     ) -> Result<Vec<Value>, Failure> {
         let params = ListParams { label_selector: Some(labels.to_owned()), ..ListParams::default() };
-        let list = self.send(|| Request::new(collection).list(&params), deadline).await?;
+        let list = self.read(|| Request::new(collection).list(&params), deadline).await?;
         match list {
             Value::Object(mut list) => match list.remove("items") {
                 Some(Value::Array(items)) => Ok(items),
@@ -117,6 +120,21 @@ impl Api {
         let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
         let body = value.to_string().into_bytes();
         self.send(|| Request::new(object.collection()).create(&params, body.clone()), deadline).await
+    }
+
+    /// Sends a request that changes nothing, again when its connection was closed.
+    async fn read<R, E>(&self, request: R, deadline: Instant) -> Result<Value, Failure>
+    where
+        R: Fn() -> Result<http::Request<Vec<u8>>, E>,
+        E: StdError,
+    {
+        for _ in 1..READS {
+            match self.send(&request, deadline).await {
+                Err(Failure::Interrupted { cause }) => tracing::debug!(cause, "a read is tried again"),
+                answer => return answer,
+            }
+        }
+        self.send(&request, deadline).await
     }
 
     /// Sends a request. Only after a 401, which says that nothing was done, once more: the token may have been

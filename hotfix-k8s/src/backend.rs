@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::api::READ_LIMIT;
 use crate::apply::Attempt;
-use crate::config::Traffic;
+use crate::config::TargetConfig;
 use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
 use crate::fence::{self, Note};
@@ -22,8 +22,8 @@ use crate::reply;
 impl Deployer for KubernetesDeployer {
     fn capabilities(&self) -> DeployerCapabilities {
         use VerbName::{Pause, Promote, Restore, Resume, Retire, Shift, Stage};
-        let switches = |traffic: &Traffic| matches!(traffic, Traffic::Service(_));
-        let any_switch = self.config.targets.values().any(|target| switches(&target.traffic));
+        let is_switch = |target: &TargetConfig| target.traffic.split() == TrafficSplit::Switch;
+        let any_switch = self.config.targets.values().any(is_switch);
         DeployerCapabilities {
             verbs: [Stage, Shift, Promote, Retire, Restore, Pause, Resume].into(),
             // One answer for all targets, so the coarsest.

@@ -24,7 +24,12 @@ pub struct TargetConfig {
     pub deployment: String,
     /// The container whose image is the release; `None`: there is only one.
     pub container: Option<String>,
-    /// How traffic gets to the pods.
+    /// The Service that selects the pods; `None`: it has the name of the Deployment.
+    pub service: Option<String>,
+    /// The label whose value tells the slots apart; `None`: the only one that the Service and the Deployment both
+    /// select by.
+    pub label: Option<String>,
+    /// Where it is written which slot gets how much traffic.
     pub traffic: Traffic,
     /// What a staged release gets beside its image.
     pub overrides: Overrides,
@@ -36,30 +41,14 @@ pub struct TargetConfig {
     pub fingerprints: Fingerprints,
 }
 
-/// How traffic gets to the pods.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Where it is written which slot gets how much traffic.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Traffic {
-    /// By the selector of a Service: all of it to one slot (blue-green).
-    Service(ServiceTraffic),
-}
-
-impl Default for Traffic {
-    fn default() -> Self {
-        Self::Service(ServiceTraffic::default())
-    }
-}
-
-/// A Service that selects one slot.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ServiceTraffic {
-    /// The Service; `None`: it has the name of the Deployment.
-    pub name: Option<String>,
-    /// The label whose value tells the slots apart; `None`: the only one that the Service and the Deployment both
-    /// select by.
-    pub label: Option<String>,
+    /// In the selector of the Service: all of it to one slot (blue-green).
+    #[default]
+    Service,
 }
 
 /// What a staged release gets beside its image.
@@ -209,12 +198,11 @@ impl TargetConfig {
         if let Some(container) = &self.container {
             name("container", container, 63, "name a container of the Deployment's template")?;
         }
-        let Traffic::Service(service) = &self.traffic;
-        if let Some(service) = &service.name {
-            name("traffic.service.name", service, 63, "name a Service of the namespace")?;
+        if let Some(service) = &self.service {
+            name("service", service, 63, "name a Service of the namespace")?;
         }
-        if let Some(label) = service.label.as_ref().filter(|label| label.is_empty()) {
-            return Err(invalid(target, "traffic.service.label", label, "name a label or leave it out"));
+        if let Some(label) = self.label.as_ref().filter(|label| label.is_empty()) {
+            return Err(invalid(target, "label", label, "name a label or leave it out"));
         }
         for variable in self.overrides.env.keys() {
             let is_sound =
@@ -263,7 +251,6 @@ mod tests {
         assert_eq!(check(config()), Ok(()));
         let long = "a".repeat(57);
         let odd = [("A=B".to_owned(), EnvValue::Value("x".to_owned()))].into();
-        let no_label = ServiceTraffic { label: Some(String::new()), ..ServiceTraffic::default() };
         let cases = [
             (TargetConfig { namespace: String::new(), ..config() }, "namespace is \"\"; name a namespace"),
             (
@@ -272,10 +259,7 @@ mod tests {
             ),
             (TargetConfig { deployment: long, ..config() }, "at most 56"),
             (TargetConfig { container: Some("a b".to_owned()), ..config() }, "container is \"a b\""),
-            (
-                TargetConfig { traffic: Traffic::Service(no_label), ..config() },
-                "traffic.service.label is \"\"",
-            ),
+            (TargetConfig { label: Some(String::new()), ..config() }, "label is \"\""),
             (
                 TargetConfig { overrides: Overrides { env: odd, env_from: Vec::new() }, ..config() },
                 "overrides.env is \"A=B\"",
@@ -297,7 +281,7 @@ mod tests {
     #[test]
     fn it_is_written_as_people_expect() {
         let text = r#"{"targets": {"production/shop": {
-            "namespace": "prod", "deployment": "shop", "traffic": {"service": {"label": "app"}},
+            "namespace": "prod", "deployment": "shop", "traffic": "service", "label": "app",
             "overrides": {"env": {"LEVEL": {"value": "debug"}, "KEY": {"secret": {"name": "s", "key": "k"}}}}
         }}}"#;
         let config: KubernetesConfig = serde_json::from_str(text).unwrap();

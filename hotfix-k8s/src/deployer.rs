@@ -82,23 +82,29 @@ impl KubernetesDeployer {
                 None => None,
             }
         };
-        let (main, hotfix, route, early) = tokio::join!(
+        let apart = names.route != names.service;
+        let route = async { if apart { self.fetch(&names.route, deadline).await } else { Ok(None) } };
+        let (main, hotfix, service, route, early) = tokio::join!(
             self.fetch(&names.main, deadline),
             self.fetch(&names.hotfix, deadline),
             self.fetch(&names.service, deadline),
+            route,
             early,
         );
-        let (main, route) = (present(&names.main, main?)?, present(&names.service, route?)?);
-        let shape = Shape::read(config, &main.value, &route.value)?;
+        let (main, service) = (present(&names.main, main?)?, present(&names.service, service?)?);
+        let shape = Shape::read(config, &main.value, &service.value)?;
         let selector = format!("{} in ({},{})", shape.label, shape.main, shape.hotfix);
         let pods = match early {
             Some(pods) if guess.as_ref() == Some(&selector) => pods?,
             _ => self.pods(&config.namespace, &selector, deadline).await?,
         };
         self.selectors().insert(target.clone(), selector);
-        let traffic = shape.route(config, &self.slots);
+        let traffic = config.traffic.route(&names, &shape, &self.slots);
+        let selector = service.value["spec"]["selector"].clone();
+        let route = if apart { present(&names.route, route?)? } else { service };
         let route = Object { reference: traffic.object(), ..route };
-        Ok(Sight { slots: self.slots.clone(), shape, main, hotfix: hotfix?, route, traffic, pods })
+        let slots = self.slots.clone();
+        Ok(Sight { slots, shape, main, hotfix: hotfix?, route, selector, traffic, pods })
     }
 
     async fn pods(&self, namespace: &str, labels: &str, deadline: Instant) -> Result<Vec<Pod>, Unusable> {

@@ -34,7 +34,7 @@ mod watch;
 
 pub use config::{
     EnvFrom, EnvValue, Fingerprints, InvalidConfig, KubernetesConfig, OnAutoscaler, OnGitOps, Overrides,
-    ServiceTraffic, TargetConfig, Traffic,
+    TargetConfig, Traffic,
 };
 pub use deployer::KubernetesDeployer;
 pub use error::KubernetesError;

@@ -25,7 +25,13 @@ impl ObjectRef {
 
     /// Returns the path of all objects of its kind in its namespace.
     pub(crate) fn collection(&self) -> String {
-        collection(self.api_version, &plural(self.kind), &self.namespace)
+        collection(self.api_version, &self.plural(), &self.namespace)
+    }
+
+    /// Returns the name of its kind in a path; holds for every kind that is written here.
+    pub(crate) fn plural(&self) -> String {
+        let kind = self.kind.to_lowercase();
+        if kind.ends_with('s') { format!("{kind}es") } else { format!("{kind}s") }
     }
 }
 
@@ -33,12 +39,6 @@ impl ObjectRef {
 pub(crate) fn collection(api_version: &str, plural: &str, namespace: &str) -> String {
     let root = if api_version.contains('/') { "apis" } else { "api" };
     format!("/{root}/{api_version}/namespaces/{namespace}/{plural}")
-}
-
-/// The name of a kind in a path; holds for every kind that is written here.
-fn plural(kind: &str) -> String {
-    let kind = kind.to_lowercase();
-    if kind.ends_with('s') { format!("{kind}es") } else { format!("{kind}s") }
 }
 
 impl fmt::Display for ObjectRef {

@@ -3,7 +3,7 @@
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role};
 use kube::core::ObjectMeta;
 
-use crate::config::{Fingerprints, TargetConfig, Traffic};
+use crate::config::{Fingerprints, TargetConfig};
 use crate::shape::Names;
 
 /// What rights are for.
@@ -37,10 +37,12 @@ impl TargetConfig {
             rule("", "pods", &["list", "watch"], &[]),
             rule("autoscaling", "horizontalpodautoscalers", &["list"], &[]),
         ];
-        match &self.traffic {
-            Traffic::Service(_) => {
-                rules.push(rule("", "services", &["get", "patch"], &[&names.service.name]))
-            }
+        let is_route = names.route == names.service;
+        let service = if is_route { &["get", "patch"][..] } else { &["get"] };
+        rules.push(rule("", "services", service, &[&names.service.name]));
+        if !is_route {
+            let group = names.route.api_version.split_once('/').map_or("", |(group, _)| group);
+            rules.push(rule(group, &names.route.plural(), &["get", "patch"], &[&names.route.name]));
         }
         match purpose {
             Purpose::Adopt => rules.push(rule("apps", "deployments", &["create"], &[])),

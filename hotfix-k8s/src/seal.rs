@@ -88,7 +88,7 @@ impl KubernetesDeployer {
         let (main, hotfix, route) = tokio::join!(
             self.fetch(&names.main, deadline),
             self.fetch(&names.hotfix, deadline),
-            self.fetch(&names.service, deadline),
+            self.fetch(&names.route, deadline),
         );
         let main = main?.ok_or(Unusable::Missing(names.main.into()))?;
         Ok([Some(main), hotfix?, route?].into_iter().flatten().collect())

@@ -2,13 +2,11 @@
 
 use serde_json::Value;
 
-use crate::config::{TargetConfig, Traffic};
+use crate::config::TargetConfig;
 use crate::object::ObjectRef;
 use crate::release::Unnamed;
-use crate::slot::{Side, Slots};
+use crate::slot::Side;
 use crate::template;
-use crate::traffic::Route;
-use crate::traffic::service::ServiceSwitch;
 
 /// Why a target cannot be handled as it is. The text names the object, the place in it and the mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,8 +52,7 @@ impl Shape {
         service: &Value,
     ) -> Result<Self, Misshapen> {
         let names = Names::of(config);
-        let Traffic::Service(traffic) = &config.traffic;
-        let label = match &traffic.label {
+        let label = match &config.label {
             Some(label) => label.clone(),
             None => only_label(&names, deployment, service)?,
         };
@@ -86,19 +83,6 @@ impl Shape {
             Side::Hotfix => &self.hotfix,
         }
     }
-
-    /// Returns the backend that reads and writes the split.
-    pub(crate) fn route(&self, config: &TargetConfig, slots: &Slots) -> Box<dyn Route> {
-        match &config.traffic {
-            Traffic::Service(_) => Box::new(ServiceSwitch {
-                object: Names::of(config).service,
-                slots: slots.clone(),
-                label: self.label.clone(),
-                main: self.main.clone(),
-                hotfix: self.hotfix.clone(),
-            }),
-        }
-    }
 }
 
 /// The objects of a target.
@@ -107,16 +91,18 @@ pub(crate) struct Names {
     pub(crate) main: ObjectRef,
     pub(crate) hotfix: ObjectRef,
     pub(crate) service: ObjectRef,
+    /// Where the split of traffic is written; it may be the Service.
+    pub(crate) route: ObjectRef,
 }
 
 impl Names {
     pub(crate) fn of(config: &TargetConfig) -> Self {
-        let Traffic::Service(traffic) = &config.traffic;
-        let service = traffic.name.as_deref().unwrap_or(&config.deployment);
+        let service = config.service.as_deref().unwrap_or(&config.deployment);
         Self {
             main: ObjectRef::deployment(&config.namespace, &config.deployment),
             hotfix: ObjectRef::deployment(&config.namespace, &format!("{}-hotfix", config.deployment)),
             service: ObjectRef::service(&config.namespace, service),
+            route: config.traffic.object(&config.namespace, service),
         }
     }
 
@@ -186,14 +172,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::ServiceTraffic;
 
     fn config(label: Option<&str>) -> TargetConfig {
         let label = label.map(str::to_owned);
         TargetConfig {
             namespace: "prod".to_owned(),
             deployment: "shop".to_owned(),
-            traffic: Traffic::Service(ServiceTraffic { name: None, label }),
+            label,
             ..TargetConfig::default()
         }
     }

@@ -56,6 +56,8 @@ pub(crate) struct Sight {
     /// `None` until the target is adopted.
     pub(crate) hotfix: Option<Object>,
     pub(crate) route: Object,
+    /// The selector of the Service.
+    pub(crate) selector: Value,
     pub(crate) traffic: Box<dyn Route>,
     pub(crate) pods: Vec<Pod>,
 }

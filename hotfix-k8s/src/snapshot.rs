@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hotfix_core::model::{Target, WorkloadSnapshot};
+use hotfix_core::model::{Target, Weights, WorkloadSnapshot};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -30,8 +30,9 @@ pub(crate) struct Kept {
     pub(crate) template: Value,
     /// How its Deployment replaces pods.
     strategy: Value,
-    /// The selector or the weights of the route, as they were.
-    route: Value,
+    /// What the Service selected, and how the traffic was split.
+    selector: Value,
+    weights: Option<Weights>,
     /// SHA-256 of what the template refers to, by `ConfigMap/name` or `Secret/name`; `null` where there is none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     hashes: BTreeMap<String, Option<String>>,
@@ -59,7 +60,8 @@ impl Kept {
             format: FORMAT,
             template: field("template"),
             strategy: field("strategy"),
-            route: sight.route.value["spec"]["selector"].clone(),
+            selector: sight.selector.clone(),
+            weights: sight.weights().ok(),
             hashes,
             autoscalers: autoscalers.iter().copied().filter_map(bounds).collect(),
         }

@@ -89,11 +89,12 @@ impl Scene {
         };
         Sight {
             slots: Slots::new(),
-            traffic: shape.route(&config, &Slots::new()),
+            traffic: config.traffic.route(&names, &shape, &Slots::new()),
             shape,
+            selector: service["spec"]["selector"].clone(),
             main: object(names.main, self.main),
             hotfix: Some(object(names.hotfix, self.hotfix)),
-            route: object(names.service, service),
+            route: object(names.route, service),
             pods: self.ready.iter().map(|app| pod(app)).collect(),
         }
     }

@@ -2,7 +2,7 @@
 
 use hotfix_core::model::{IdempotencyKey, Precondition, Stamp, Verb, Weights};
 use hotfix_core::port::{Call, Conflict, Deployer, Probe, Rejection, Reply, Seal, Sealed};
-use hotfix_testkit::cluster::TestCluster;
+use hotfix_testkit::cluster::{Disturbance, FaultProxy, TestCluster};
 use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 };
@@ -10,8 +10,7 @@ use kube::Api;
 use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
 
-use super::proxy::Proxy;
-use super::site::{Kind, Shop, call, deployer, release, slot};
+use super::site::{Kind, Shop, call, deployer, is_patch, release, slot};
 
 fn stage(cluster: &TestCluster, patch: u8) -> Verb {
     Verb::Stage {
@@ -33,24 +32,24 @@ async fn apply(shop: &Shop, call: &Call, verb: &Verb) -> Reply {
 async fn a_patch_that_arrives_after_the_seal_is_refused() {
     let cluster = TestCluster::shared().await.expect("a cluster");
     let shop = Shop::open(cluster).await;
-    let proxy = Proxy::start(cluster.client().expect("a client")).await;
-    let slow = deployer(&shop.namespace, &shop.target, proxy.config());
+    let proxy = FaultProxy::start(&shop.user).await.expect("a proxy");
+    let slow = deployer(&shop.namespace, &shop.target, proxy.through(&shop.user));
     for (round, held) in [(1, "/deployments/shop"), (2, "/deployments/shop-hotfix")] {
         let before = shop.read(Kind::Deployment, "shop-hotfix").await["spec"].clone();
-        proxy.hold(held);
+        proxy.next(move |request| is_patch(request, held), Disturbance::Hold);
         let late = call("late", round * 10);
         let (target, verb) = (shop.target.clone(), stage(cluster, 2));
         let sender = slow.clone();
         let sent = late.clone();
         let sending =
             tokio::spawn(async move { sender.apply(&sent, &target, &verb, &Precondition::default()).await });
-        proxy.arrived().await;
+        proxy.held(1).await;
 
         let seal = Stamp::new(1, round * 10 + 1);
         let claimed = shop.deployer.observe(&shop.target).await.expect("a workload").stamp;
         assert_eq!(shop.deployer.seal(&shop.target, seal).await, Seal::Sealed(Sealed { previous: claimed }));
         assert_eq!(shop.deployer.probe(&shop.target, &late.key).await, Probe::NotApplied);
-        assert_eq!(proxy.release().await, 422, "{held}");
+        assert_eq!(proxy.release().await, [422], "{held}");
         assert_eq!(sending.await.expect("an answer"), fenced(round * 10 + 1), "{held}");
         assert_eq!(shop.read(Kind::Deployment, "shop-hotfix").await["spec"], before, "{held}");
     }
@@ -60,7 +59,7 @@ async fn a_patch_that_arrives_after_the_seal_is_refused() {
 async fn of_two_deployers_with_one_stamp_one_gets_further() {
     let cluster = TestCluster::shared().await.expect("a cluster");
     let shop = Shop::open(cluster).await;
-    let other = deployer(&shop.namespace, &shop.target, cluster.config());
+    let other = deployer(&shop.namespace, &shop.target, shop.user.clone());
     for round in 1..=10 {
         let calls = ["one", "two"].map(|name| call(&format!("{name}-{round}"), round));
         let (patch, none) = (2 + u8::try_from(round).expect("few"), Precondition::default());
@@ -86,22 +85,22 @@ async fn of_two_deployers_with_one_stamp_one_gets_further() {
 async fn what_somebody_changes_between_reading_and_writing_is_seen() {
     let cluster = TestCluster::shared().await.expect("a cluster");
     let shop = Shop::open(cluster).await;
-    let proxy = Proxy::start(cluster.client().expect("a client")).await;
-    let slow = deployer(&shop.namespace, &shop.target, proxy.config());
+    let proxy = FaultProxy::start(&shop.user).await.expect("a proxy");
+    let slow = deployer(&shop.namespace, &shop.target, proxy.through(&shop.user));
     let shift = |to: &str| Verb::Shift { weights: Weights::all(slot(to)) };
     assert!(matches!(apply(&shop, &call("stage", 1), &stage(cluster, 2)).await, Reply::Applied(_)));
     shop.until_ready("hotfix").await;
 
     // The Service is switched by hand while the patch is on its way: the switch is planned anew and finds nothing to do.
-    proxy.hold("/services/shop");
+    proxy.next(|request| is_patch(request, "/services/shop"), Disturbance::Hold);
     let (target, verb) = (shop.target.clone(), shift("hotfix"));
     let sender = slow.clone();
     let sending = tokio::spawn(async move {
         sender.apply(&call("shift", 2), &target, &verb, &Precondition::default()).await
     });
-    proxy.arrived().await;
+    proxy.held(1).await;
     shop.edit(Kind::Service, "shop", &json!({"spec": {"selector": {"app": "shop-hotfix"}}})).await;
-    assert_eq!(proxy.release().await, 422);
+    assert_eq!(proxy.release().await, [422]);
     assert!(matches!(sending.await.expect("an answer"), Reply::Applied(_)));
 
     // A selector that nobody here wrote is not overwritten.
@@ -174,7 +173,7 @@ impl Policy {
         policies.create(&done, &serde_json::from_value(policy).expect("a policy")).await.expect("created");
         let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(shop.client.clone());
         bindings.create(&done, &serde_json::from_value(binding).expect("a binding")).await.expect("created");
-        Self { name, cluster: shop.cluster.clone() }
+        Self { name, cluster: shop.test_cluster.config() }
     }
 }
 

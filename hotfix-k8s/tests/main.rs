@@ -2,8 +2,8 @@
 
 mod adopt;
 mod conformance;
+mod faults;
 mod fence;
-mod proxy;
 mod restore;
 mod site;
 mod traffic;

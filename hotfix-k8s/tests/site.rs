@@ -10,11 +10,12 @@ use hotfix_core::model::{
 use hotfix_core::port::{Call, Clock, Deployer};
 use hotfix_k8s::{Fingerprints, KubernetesConfig, KubernetesDeployer, Purpose, TargetConfig};
 use hotfix_testkit::cluster::{Behaviour, DemoPod, Readiness, TestCluster, TestNamespace};
+use hotfix_testkit::http::Recorded;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, ResourceQuota, Secret, Service};
 use k8s_openapi::api::rbac::v1::PolicyRule;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject};
 use kube::{Api, Client};
 use serde_json::{Value, json};
@@ -37,7 +38,8 @@ pub(crate) struct Shop {
     pub(crate) test_cluster: &'static TestCluster,
     pub(crate) namespace: TestNamespace,
     pub(crate) client: Client,
-    pub(crate) cluster: kube::Config,
+    /// What leads the user with the least rights to the cluster.
+    pub(crate) user: kube::Config,
     pub(crate) target: Target,
     pub(crate) deployer: KubernetesDeployer,
 }
@@ -53,11 +55,11 @@ impl Shop {
     pub(crate) async fn unadopted(cluster: &'static TestCluster, deployment: &Value) -> Self {
         let test_cluster = cluster;
         let namespace = cluster.namespace("shop").await.expect("a namespace");
-        let (client, config) = (cluster.client().expect("a client"), cluster.config());
+        let client = cluster.client().expect("a client");
         let target: Target = "production/shop".parse().expect("a target");
         let user = cluster.user(&namespace, "hotfix", &rules(&namespace)).await.expect("a user");
-        let deployer = deployer(&namespace, &target, user);
-        let shop = Self { test_cluster, namespace, client, cluster: config, target, deployer };
+        let deployer = deployer(&namespace, &target, user.clone());
+        let shop = Self { test_cluster, namespace, client, user, target, deployer };
         shop.create(Kind::Deployment, deployment).await;
         shop.create(Kind::Service, &service()).await;
         until("the first release is ready", || async {
@@ -95,6 +97,11 @@ impl Shop {
     pub(crate) async fn edit(&self, kind: Kind, name: &str, merge: &Value) {
         let patch = Patch::Merge(merge);
         self.api(kind).patch(name, &PatchParams::default(), &patch).await.expect("edited");
+    }
+
+    pub(crate) async fn delete(&self, kind: Kind, name: &str) {
+        self.api(kind).delete(name, &DeleteParams::default()).await.expect("deleted");
+        until("it is gone", || async { self.api(kind).get_opt(name).await.expect("read").is_none() }).await;
     }
 
     pub(crate) fn pod_api(&self) -> Api<Pod> {
@@ -148,6 +155,11 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, is_so: impl Fn()
 /// The value of the label `app` on the pods of a slot.
 pub(crate) fn app(slot: &SlotName) -> &'static str {
     if slot.as_str() == "main" { "shop" } else { "shop-hotfix" }
+}
+
+/// Whether a request changes an object at a path that ends so.
+pub(crate) fn is_patch(request: &Recorded, path: &str) -> bool {
+    request.method == "PATCH" && request.path.ends_with(path)
 }
 
 /// A deployer as another process would have it.

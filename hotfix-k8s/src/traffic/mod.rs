@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::object::ObjectRef;
 
+mod choice;
 mod cursor;
 pub(crate) mod http_route;
 pub(crate) mod ingress;
@@ -23,7 +24,7 @@ pub(crate) mod pin;
 #[cfg(test)]
 mod properties;
 pub(crate) mod ratio;
-pub(crate) mod service;
+mod service;
 mod shares;
 pub(crate) mod testers;
 pub(crate) mod virtual_service;

@@ -1,0 +1,311 @@
+//! Every way in which the API server or the way to it can fail, against the answer that it must get, and what the
+//! target holds afterwards.
+
+use std::num::NonZeroU16;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use hotfix_core::ErrorKind;
+use hotfix_core::model::{Period, Precondition, Stamp, Verb};
+use hotfix_core::port::{
+    Ambiguity, Call, Conflict, Deployer, Probe, Rejection, Reply, Seal, WorkloadChange, WorkloadWatch,
+};
+use hotfix_k8s::KubernetesDeployer;
+use hotfix_testkit::cluster::{Disturbance, FaultProxy, TestCluster};
+use hotfix_testkit::http::{Answer, Recorded};
+use serde_json::json;
+
+use super::site::{Kind, Shop, call, deployer, is_patch, release, slot};
+
+struct Behind {
+    shop: Shop,
+    proxy: FaultProxy,
+    deployer: KubernetesDeployer,
+}
+
+impl Behind {
+    async fn open() -> Self {
+        let shop = Shop::open(TestCluster::shared().await.expect("a cluster")).await;
+        let proxy = FaultProxy::start(&shop.user).await.expect("a proxy");
+        let deployer = deployer(&shop.namespace, &shop.target, proxy.through(&shop.user));
+        Self { shop, proxy, deployer }
+    }
+
+    async fn stage(&self, call: &Call) -> Reply {
+        let release = release(self.shop.test_cluster, 2);
+        let verb = Verb::Stage { slot: slot("hotfix"), release, replicas: NonZeroU16::MIN };
+        self.deployer.apply(call, &self.shop.target, &verb, &Precondition::default()).await
+    }
+
+    /// Whether the hotfix slot holds something.
+    async fn is_staged(&self) -> bool {
+        let workload = self.shop.deployer.observe(&self.shop.target).await.expect("a workload");
+        workload.slot(&slot("hotfix")).is_some()
+    }
+}
+
+fn status(code: u16, reason: &str, message: &str) -> Answer {
+    let body = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason,
+        "message": message,
+    });
+    Answer::json(code, &body)
+}
+
+/// The patch that fills the slot.
+fn fills(request: &Recorded) -> bool {
+    is_patch(request, "/deployments/shop-hotfix")
+}
+
+/// The patch that claims the target.
+fn claims(request: &Recorded) -> bool {
+    is_patch(request, "/deployments/shop")
+}
+
+fn busy(reason: &str, seconds: Option<u64>) -> Reply {
+    let retry_after = seconds.map(Period::from_secs);
+    Reply::Rejected(Rejection::Busy { reason: reason.to_owned(), retry_after })
+}
+
+fn unclear(answer: &str) -> Reply {
+    Reply::Ambiguous(Ambiguity::Unclear { answer: answer.to_owned() })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_says_is_classified_and_sealing_finds_out_the_rest() {
+    let behind = Behind::open().await;
+    let name = format!("Deployment {}/shop-hotfix", behind.shop.namespace);
+    let permanent = |reason: String| Reply::Rejected(Rejection::Permanent { reason });
+    let cases: Vec<(Answer, Reply)> = vec![
+        (
+            status(429, "TooManyRequests", "slow down").header("retry-after", "7"),
+            busy("the API server is busy: HTTP 429 TooManyRequests: slow down", Some(7)),
+        ),
+        (status(429, "", ""), busy("the API server is busy: HTTP 429", None)),
+        (status(500, "InternalError", "boom"), unclear("HTTP 500 InternalError: boom")),
+        (
+            status(500, "InternalError", "etcdserver: no leader"),
+            busy("HTTP 500 InternalError: etcdserver: no leader", None),
+        ),
+        (Answer::status(502), unclear("HTTP 502")),
+        (Answer::status(503), unclear("HTTP 503")),
+        (status(504, "Timeout", "too slow"), unclear("HTTP 504 Timeout: too slow")),
+        (
+            status(403, "Forbidden", "no"),
+            permanent(format!("{name} may not be changed: HTTP 403 Forbidden: no")),
+        ),
+        (
+            status(404, "NotFound", "gone"),
+            permanent(format!("{name} does not exist; create it or correct the configuration")),
+        ),
+        (Answer::status(200).text("<html>"), unclear("200 without JSON")),
+    ];
+    for (seq, (answer, expected)) in (1..).step_by(2).zip(cases) {
+        behind.proxy.next(fills, Disturbance::Instead(answer));
+        let call = call(&format!("stage-{seq}"), seq);
+        assert_eq!(behind.stage(&call).await, expected);
+        let seal = behind.deployer.seal(&behind.shop.target, Stamp::new(1, seq + 1)).await;
+        assert!(matches!(seal, Seal::Sealed(_)), "{seal:?}");
+        assert_eq!(behind.deployer.probe(&behind.shop.target, &call.key).await, Probe::NotApplied);
+        assert!(!behind.is_staged().await, "{expected:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_lost_is_ambiguous_and_the_probe_finds_the_key() {
+    let lost: [(Disturbance, bool); 3] = [
+        (Disturbance::LoseAnswer, true),
+        (Disturbance::Instead(Answer::cut()), false),
+        (Disturbance::ReplaceAnswer(status(500, "InternalError", "boom")), true),
+    ];
+    for (disturbance, arrived) in lost {
+        let behind = Behind::open().await;
+        behind.proxy.next(fills, disturbance.clone());
+        let call = call("stage", 1);
+        let reply = behind.stage(&call).await;
+        assert!(matches!(reply, Reply::Ambiguous(_)), "{disturbance:?}: {reply:?}");
+        let seal = behind.deployer.seal(&behind.shop.target, Stamp::new(1, 2)).await;
+        assert!(matches!(seal, Seal::Sealed(_)), "{seal:?}");
+        let probe = behind.deployer.probe(&behind.shop.target, &call.key).await;
+        assert_eq!(matches!(probe, Probe::Applied(_)), arrived, "{disturbance:?}: {probe:?}");
+        assert_eq!(behind.is_staged().await, arrived, "{disturbance:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_failed_leaves_nothing_half_done() {
+    let behind = Behind::open().await;
+    behind.proxy.next(fills, Disturbance::Instead(Answer::cut()));
+    let first = call("stage", 1);
+    assert!(matches!(behind.stage(&first).await, Reply::Ambiguous(Ambiguity::Interrupted { .. })));
+    // The claim stands, so the same stamp is refused; the key with a newer one does the rest.
+    let fenced = Reply::Conflict(Conflict::Fenced { current: Stamp::new(1, 1) });
+    assert_eq!(behind.stage(&first).await, fenced);
+    assert!(matches!(behind.stage(&call("stage", 2)).await, Reply::Applied(_)));
+    assert!(behind.is_staged().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_of_the_store_is_settled_by_the_tests_of_the_patch() {
+    let behind = Behind::open().await;
+    let conflict = status(409, "Conflict", "the object has been modified");
+    behind.proxy.next(claims, Disturbance::Instead(conflict.clone()));
+    behind.proxy.next(fills, Disturbance::Instead(conflict));
+    assert!(matches!(behind.stage(&call("stage", 1)).await, Reply::Applied(_)));
+    let patches = behind.proxy.happened();
+    assert_eq!(patches.iter().filter(|happened| happened.request.method == "PATCH").count(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_refused_is_tried_once_more() {
+    let behind = Behind::open().await;
+    behind.proxy.next(fills, Disturbance::Instead(status(401, "Unauthorized", "expired")));
+    assert!(matches!(behind.stage(&call("stage", 1)).await, Reply::Applied(_)));
+    behind.proxy.every(claims, Disturbance::Instead(status(401, "Unauthorized", "expired")));
+    let reply = behind.stage(&call("again", 2)).await;
+    let Reply::Rejected(Rejection::Permanent { reason }) = reply else { panic!("{reply:?}") };
+    assert!(
+        reason.contains("the credentials were not accepted") && reason.ends_with("renew them"),
+        "{reason}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_after_the_deadline_is_ambiguous() {
+    let behind = Behind::open().await;
+    behind.proxy.next(fills, Disturbance::Hold);
+    let mut call = call("stage", 1);
+    call.deadline -= chrono::TimeDelta::seconds(18);
+    assert_eq!(behind.stage(&call).await, Reply::Ambiguous(Ambiguity::Timeout));
+    assert_eq!(behind.proxy.release().await, [200], "nobody sealed");
+    let probe = behind.deployer.probe(&behind.shop.target, &call.key).await;
+    assert!(matches!(probe, Probe::Applied(_)), "{probe:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_is_busy_and_unreadable() {
+    let behind = Behind::open().await;
+    let Behind { shop, proxy, deployer } = behind;
+    let through = proxy.through(&shop.user);
+    drop((proxy, deployer));
+    let deployer = super::site::deployer(&shop.namespace, &shop.target, through);
+    let release = release(shop.test_cluster, 2);
+    let verb = Verb::Stage { slot: slot("hotfix"), release, replicas: NonZeroU16::MIN };
+    let call = call("stage", 1);
+    let reply = deployer.apply(&call, &shop.target, &verb, &Precondition::default()).await;
+    assert!(matches!(reply, Reply::Rejected(Rejection::Busy { .. })), "{reply:?}");
+    let seal = deployer.seal(&shop.target, Stamp::new(1, 2)).await;
+    assert!(matches!(seal, Seal::Unreachable { .. }), "{seal:?}");
+    let probe = deployer.probe(&shop.target, &call.key).await;
+    assert!(matches!(probe, Probe::Unreadable { .. }), "{probe:?}");
+    let error = deployer.observe(&shop.target).await.expect_err("unreachable");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_come_from_the_store_and_never_from_a_cache() {
+    let behind = Behind::open().await;
+    behind.deployer.seal(&behind.shop.target, Stamp::new(1, 1)).await;
+    behind.deployer.probe(&behind.shop.target, &call("stage", 1).key).await;
+    behind.deployer.observe(&behind.shop.target).await.expect("a workload");
+    let cached: Vec<String> = behind
+        .proxy
+        .happened()
+        .into_iter()
+        .filter(|happened| {
+            happened.request.method == "GET" && happened.request.query.contains("resourceVersion")
+        })
+        .map(|happened| format!("{}?{}", happened.request.path, happened.request.query))
+        .collect();
+    assert_eq!(cached, [] as [String; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_whose_connection_ends_is_tried_again() {
+    let behind = Behind::open().await;
+    for _ in 0..2 {
+        let reads = |request: &Recorded| request.method == "GET" && request.path.ends_with("/services/shop");
+        behind.proxy.next(reads, Disturbance::Instead(Answer::cut()));
+    }
+    behind.deployer.observe(&behind.shop.target).await.expect("a workload");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_that_was_made_anew_is_not_taken_for_the_adopted_one() {
+    let behind = Behind::open().await;
+    let before = behind.shop.read(Kind::Deployment, "shop-hotfix").await;
+    behind.shop.delete(Kind::Deployment, "shop-hotfix").await;
+    let reply = behind.stage(&call("stage", 1)).await;
+    let Reply::Rejected(Rejection::Permanent { reason }) = reply else { panic!("{reply:?}") };
+    assert!(reason.ends_with("was never adopted; adopt the target first"), "{reason}");
+    behind.shop.deployer.adopt(&behind.shop.target).await.expect("adopted");
+    let after = behind.shop.read(Kind::Deployment, "shop-hotfix").await;
+    assert_ne!(after["metadata"]["uid"], before["metadata"]["uid"]);
+    assert!(matches!(behind.stage(&call("stage", 2)).await, Reply::Applied(_)));
+}
+
+async fn instances(watch: &mut WorkloadWatch, expected: (u16, u16)) {
+    let waiting = async {
+        loop {
+            let change = Pin::as_mut(watch).next().await.expect("it goes on").expect("it is whole");
+            if let WorkloadChange::Instances { slot: found, replicas, ready } = change
+                && found == slot("hotfix")
+                && (replicas, ready) == expected
+            {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it is told");
+}
+
+fn is_watch(request: &Recorded) -> bool {
+    request.query.contains("watch=true")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_survives_cuts_and_versions_that_are_gone() {
+    let behind = Behind::open().await;
+    let mut watch = behind.deployer.watch(&behind.shop.target).await.expect("a watch");
+    assert!(matches!(behind.stage(&call("stage", 1)).await, Reply::Applied(_)));
+    behind.proxy.cut_connections();
+    instances(&mut watch, (1, 1)).await;
+
+    let gone = json!({"type": "ERROR", "object": {
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old",
+    }});
+    let line = format!("{gone}\n");
+    for _ in 0..2 {
+        behind.proxy.next(is_watch, Disturbance::Instead(Answer::status(200).text(line.clone())));
+    }
+    behind.proxy.cut_connections();
+    // Not through the proxy: a patch on a connection that is cut is ambiguous, and rightly so.
+    let (shop, retire) = (&behind.shop, Verb::Retire { slot: slot("hotfix") });
+    let reply =
+        shop.deployer.apply(&call("retire", 2), &shop.target, &retire, &Precondition::default()).await;
+    assert!(matches!(reply, Reply::Applied(_)), "{reply:?}");
+    instances(&mut watch, (0, 0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_may_not_be_ends_with_the_reason() {
+    let behind = Behind::open().await;
+    let mut watch = behind.deployer.watch(&behind.shop.target).await.expect("a watch");
+    behind.proxy.every(is_watch, Disturbance::Instead(status(403, "Forbidden", "no more")));
+    behind.proxy.cut_connections();
+    let waiting = async {
+        loop {
+            match Pin::as_mut(&mut watch).next().await.expect("it ends with an error") {
+                Ok(_) => {}
+                Err(error) => return error,
+            }
+        }
+    };
+    let error = tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it ends");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains("no more"), "{error}");
+    behind.proxy.clear();
+    let again = behind.deployer.watch(&behind.shop.target).await;
+    assert!(again.is_ok(), "a new watch is welcome");
+}
