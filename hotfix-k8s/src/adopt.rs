@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::api::{Failure, READ_LIMIT};
-use crate::config::TargetConfig;
 use crate::deployer::{KubernetesDeployer, request};
 use crate::error::{KubernetesError, Unusable};
 use crate::fence::{self, Note};
@@ -35,8 +34,7 @@ impl KubernetesDeployer {
     async fn try_adopt(&self, target: &Target) -> Result<(), Unusable> {
         let deadline = Instant::now() + READ_LIMIT;
         let config = self.target(target)?;
-        let sight = self.sight(target, deadline).await?;
-        self.unowned(config, &sight, deadline).await?;
+        let (sight, _) = self.unowned(target, deadline).await?;
         sight.workload()?;
         let names = Names::of(config);
         match &sight.hotfix {
@@ -49,20 +47,22 @@ impl KubernetesDeployer {
         Ok(())
     }
 
-    /// Refuses objects that somebody else would set back.
+    /// Reads a target with the autoscalers of its namespace, and refuses objects that somebody else would set back.
     pub(crate) async fn unowned(
         &self,
-        config: &TargetConfig,
-        sight: &Sight,
+        target: &Target,
         deadline: Instant,
-    ) -> Result<Vec<Value>, Unusable> {
+    ) -> Result<(Sight, Vec<Value>), Unusable> {
+        let config = self.target(target)?;
+        let (sight, autoscalers) =
+            tokio::join!(self.sight(target, deadline), self.autoscalers(&config.namespace, deadline));
+        let (sight, autoscalers) = (sight?, autoscalers?);
         let objects = [Some(&sight.main), sight.hotfix.as_ref(), Some(&sight.route)];
         for object in objects.into_iter().flatten() {
             owner::gitops(config, &object.reference, &object.value)?;
         }
-        let autoscalers = self.autoscalers(&config.namespace, deadline).await?;
         owner::scaled(config, &sight.main.reference, &autoscalers)?;
-        Ok(autoscalers)
+        Ok((sight, autoscalers))
     }
 
     async fn create_copy(&self, sight: &Sight, names: &Names, deadline: Instant) -> Result<(), Unusable> {

@@ -75,10 +75,7 @@ impl Deployer for KubernetesDeployer {
 
 impl KubernetesDeployer {
     async fn try_observe(&self, target: &Target) -> std::result::Result<Workload, Unusable> {
-        let deadline = Instant::now() + READ_LIMIT;
-        let config = self.target(target)?;
-        let sight = self.sight(target, deadline).await?;
-        self.unowned(config, &sight, deadline).await?;
+        let (sight, _) = self.unowned(target, Instant::now() + READ_LIMIT).await?;
         Ok(sight.workload()?)
     }
 

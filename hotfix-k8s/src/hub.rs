@@ -1,7 +1,7 @@
 //! One watch per kind and namespace, however many follow: the last value of each Deployment with its pods, stripped
 //! to what matters.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub(crate) struct Hub {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Seen {
     pub(crate) deployment: Option<DeploymentFacts>,
-    pub(crate) pods: BTreeMap<String, Pod>,
+    pub(crate) pods: BTreeMap<String, Arc<Pod>>,
 }
 
 /// The watches of a namespace. They end when nobody follows any more.
@@ -147,12 +147,9 @@ impl Drop for Feed {
 }
 
 impl State {
-    fn change(&mut self, name: &str, change: impl FnOnce(&mut Seen)) {
-        self.cells.entry(name.to_owned()).or_default().send_if_modified(|seen| {
-            let before = seen.clone();
-            change(seen);
-            *seen != before
-        });
+    /// Changes what is known of a Deployment; those who follow it are told if `change` says that it did.
+    fn change(&mut self, name: &str, change: impl FnOnce(&mut Seen) -> bool) {
+        self.cells.entry(name.to_owned()).or_default().send_if_modified(change);
     }
 }
 
@@ -177,11 +174,15 @@ impl Kept for DeploymentFacts {
 
     fn put(self, state: &mut State) {
         let name = self.name.clone();
-        state.change(&name, |seen| seen.deployment = Some(self));
+        state.change(&name, |seen| {
+            let is_new = seen.deployment.as_ref() != Some(&self);
+            seen.deployment = Some(self);
+            is_new
+        });
     }
 
     fn take(state: &mut State, name: &str) {
-        state.change(name, |seen| seen.deployment = None);
+        state.change(name, |seen| seen.deployment.take().is_some());
     }
 
     fn names(state: &State) -> Vec<String> {
@@ -207,15 +208,15 @@ impl Kept for Pod {
         let Some(owner) = self.deployment.clone() else { return };
         state.owners.insert(self.name.clone(), owner.clone());
         state.change(&owner, |seen| {
-            seen.pods.insert(self.name.clone(), self);
+            let before = seen.pods.get(&self.name).is_some_and(|before| **before == self);
+            seen.pods.insert(self.name.clone(), Arc::new(self));
+            !before
         });
     }
 
     fn take(state: &mut State, name: &str) {
         if let Some(owner) = state.owners.remove(name) {
-            state.change(&owner, |seen| {
-                seen.pods.remove(name);
-            });
+            state.change(&owner, |seen| seen.pods.remove(name).is_some());
         }
     }
 
@@ -257,11 +258,9 @@ async fn keep<K: Kept>(api: Api<DynamicObject>, feed: Weak<Feed>) {
             Event::Init => listing.clear(),
             Event::InitApply(object) => listing.push(read(object)),
             Event::InitDone => {
-                for gone in
-                    K::names(&state).iter().filter(|name| listing.iter().all(|kept| kept.name() != **name))
-                {
-                    K::take(&mut state, gone);
-                }
+                let kept: HashSet<&str> = listing.iter().map(Kept::name).collect();
+                let gone = K::names(&state).into_iter().filter(|name| !kept.contains(name.as_str()));
+                gone.for_each(|name| K::take(&mut state, &name));
                 listing.drain(..).for_each(|kept| kept.put(&mut state));
                 feed.health.send_modify(K::listed);
             }

@@ -85,10 +85,11 @@ impl KubernetesDeployer {
     pub(crate) async fn try_snapshot(&self, target: &Target) -> Result<Option<WorkloadSnapshot>, Unusable> {
         let deadline = Instant::now() + READ_LIMIT;
         let config = self.target(target)?;
-        let sight = self.sight(target, deadline).await?;
+        let (sight, all) =
+            tokio::join!(self.sight(target, deadline), self.autoscalers(&config.namespace, deadline));
+        let (sight, all) = (sight?, all?);
         let Some(live) = sight.live()? else { return Ok(None) };
         let Some(held) = sight.held(live).map_err(Unreadable::from)? else { return Ok(None) };
-        let all = self.autoscalers(&config.namespace, deadline).await?;
         let autoscalers = owner::autoscalers(&all, &sight.main.reference);
         let template = sight.deployment(live).map(|object| object.value["spec"]["template"].clone());
         let references = references(&template.unwrap_or_default(), &config.namespace, config.fingerprints);

@@ -1,6 +1,7 @@
 //! Following a target: what is seen of each slot against what was told before.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use futures_util::stream::unfold;
 use hotfix_core::model::{Fault, SlotName, Target};
@@ -107,7 +108,7 @@ struct Told {
     slot: SlotName,
     instances: (u16, u16),
     faults: BTreeSet<Fault>,
-    pods: BTreeMap<String, Pod>,
+    pods: BTreeMap<String, Arc<Pod>>,
 }
 
 impl Told {
@@ -145,7 +146,7 @@ impl Told {
 fn summary(seen: &Seen) -> ((u16, u16), BTreeSet<Fault>) {
     let Some(deployment) = &seen.deployment else { return ((0, 0), BTreeSet::new()) };
     let artifact = deployment.artifact.as_deref();
-    let pods: Vec<&Pod> = seen.pods.values().collect();
+    let pods: Vec<&Pod> = seen.pods.values().map(AsRef::as_ref).collect();
     let ready = sight::ready(&pods, artifact).min(deployment.replicas);
     let current = pods.iter().filter(|pod| pod.artifact.as_deref() == artifact);
     let faults = current.flat_map(|pod| pod.faults()).chain(deployment.faults.iter().cloned());

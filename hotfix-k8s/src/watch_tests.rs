@@ -29,7 +29,7 @@ fn pod(name: &str, is_ready: bool, state: &Value, restarts: u32) -> Pod {
 }
 
 fn seen(deployment: DeploymentFacts, pods: &[Pod]) -> Seen {
-    let pods = pods.iter().map(|pod| (pod.name.clone(), pod.clone())).collect();
+    let pods = pods.iter().map(|pod| (pod.name.clone(), Arc::new(pod.clone()))).collect();
     Seen { deployment: Some(deployment), pods }
 }
 
