@@ -3,61 +3,28 @@
 use serde_json::Value;
 
 use crate::config::{OnAutoscaler, OnGitOps, TargetConfig};
+use crate::gitops;
 use crate::object::ObjectRef;
 
 /// Somebody else owns an object. The text names who, how it was recognised and the mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Owned {
-    #[error(
-        "{object} belongs to {owner} (by its {mark}), which would take every change back; take it out of its sync first"
-    )]
-    GitOps { object: Box<ObjectRef>, owner: &'static str, mark: String },
+    #[error("{object} belongs to {owner}, which would take every change back; {mend}")]
+    GitOps { object: Box<ObjectRef>, owner: String, mend: String },
     #[error(
         "HorizontalPodAutoscaler {autoscaler} sets the replicas of {object}; set on_autoscaler to accept it, or remove it"
     )]
     Autoscaler { object: Box<ObjectRef>, autoscaler: String },
 }
 
-/// What GitOps controllers leave on the objects that they apply.
-const MARKS: [(&str, &str, &str); 6] = [
-    ("annotations", "argocd.argoproj.io/tracking-id", "Argo CD"),
-    ("labels", "argocd.argoproj.io/instance", "Argo CD"),
-    ("labels", "kustomize.toolkit.fluxcd.io/name", "Flux"),
-    ("labels", "helm.toolkit.fluxcd.io/name", "Flux"),
-    ("annotations", "kustomize.toolkit.fluxcd.io/name", "Flux"),
-    ("annotations", "helm.toolkit.fluxcd.io/name", "Flux"),
-];
-
-/// The field managers under which they apply.
-const MANAGERS: [(&str, &str); 4] = [
-    ("argocd-controller", "Argo CD"),
-    ("argocd-application-controller", "Argo CD"),
-    ("kustomize-controller", "Flux"),
-    ("helm-controller", "Flux"),
-];
-
-/// Says that Flux leaves an object alone, though its marks are there.
-const RELEASED: (&str, &str) = ("kustomize.toolkit.fluxcd.io/reconcile", "disabled");
-
-/// Looks for an owner of an object.
+/// Refuses an object that a GitOps controller would set back.
 pub(crate) fn gitops(config: &TargetConfig, object: &ObjectRef, value: &Value) -> Result<(), Owned> {
     let OnGitOps::Refuse = config.on_gitops;
-    let metadata = &value["metadata"];
-    if metadata["annotations"][RELEASED.0] == RELEASED.1 {
-        return Ok(());
-    }
-    let marked = MARKS.iter().find(|(place, mark, _)| metadata[place][mark].is_string());
-    if let Some((place, mark, owner)) = marked {
-        let mark = format!("{} {mark}", &place[..place.len() - 1]);
-        return Err(Owned::GitOps { object: object.clone().into(), owner, mark });
-    }
-    let managers = metadata["managedFields"].as_array().into_iter().flatten();
-    let owner = |entry: &Value| MANAGERS.iter().find(|(manager, _)| entry["manager"] == *manager);
-    match managers.filter_map(owner).next() {
+    match gitops::owner(value) {
         None => Ok(()),
-        Some((manager, owner)) => {
-            let mark = format!("field manager {manager}");
-            Err(Owned::GitOps { object: object.clone().into(), owner, mark })
+        Some(owner) => {
+            let (object, mend) = (object.clone().into(), owner.mend());
+            Err(Owned::GitOps { object, owner: owner.to_string(), mend })
         }
     }
 }
@@ -93,37 +60,17 @@ mod tests {
     }
 
     #[test]
-    fn gitops_controllers_are_recognised_by_what_they_leave() {
-        let config = TargetConfig::default();
-        let cases = [
-            (
-                json!({"annotations": {"argocd.argoproj.io/tracking-id": "a:b"}}),
-                "Argo CD (by its annotation argocd",
-            ),
-            (json!({"labels": {"argocd.argoproj.io/instance": "shop"}}), "Argo CD (by its label argocd"),
-            (json!({"labels": {"kustomize.toolkit.fluxcd.io/name": "apps"}}), "Flux (by its label kustomize"),
-            (json!({"labels": {"helm.toolkit.fluxcd.io/name": "apps"}}), "Flux (by its label helm"),
-            (
-                json!({"managedFields": [{"manager": "kubectl"}, {"manager": "argocd-controller"}]}),
-                "Argo CD (by its field manager argocd-controller)",
-            ),
-            (json!({"managedFields": [{"manager": "kustomize-controller"}]}), "Flux (by its field manager"),
-        ];
-        for (metadata, expected) in cases {
-            let error = gitops(&config, &shop(), &json!({"metadata": metadata})).unwrap_err().to_string();
-            assert!(
-                error.starts_with("Deployment prod/shop belongs to ") && error.contains(expected),
-                "{error}"
-            );
-        }
-        let released = json!({"metadata": {
-            "labels": {"kustomize.toolkit.fluxcd.io/name": "apps"},
-            "annotations": {"kustomize.toolkit.fluxcd.io/reconcile": "disabled"},
-        }});
-        let plain = json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": "Helm"}}});
-        for fine in [released, plain] {
-            assert_eq!(gitops(&config, &shop(), &fine), Ok(()));
-        }
+    fn an_object_of_a_gitops_controller_is_refused_with_the_mend() {
+        let labels = json!({"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux"});
+        let object = json!({"metadata": {"labels": labels}});
+        let error = gitops(&TargetConfig::default(), &shop(), &object).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "Deployment prod/shop belongs to Flux Kustomization flux/apps (by its label \
+             kustomize.toolkit.fluxcd.io/name), which would take every change back; suspend it first: flux suspend \
+             kustomization apps -n flux"
+        );
+        assert_eq!(gitops(&TargetConfig::default(), &shop(), &json!({"metadata": {}})), Ok(()));
     }
 
     #[test]

@@ -58,13 +58,13 @@ async fn what_is_not_understood_or_not_ours_is_refused_before_anything_is_made()
     let edits = [
         (
             Kind::Deployment,
-            json!({"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "shop:apps"}}}),
-            "belongs to Argo CD (by its annotation argocd.argoproj.io/tracking-id)",
+            json!({"metadata": {"labels": {"argocd.argoproj.io/instance": "store"}}}),
+            "belongs to Argo CD application store (by its label argocd.argoproj.io/instance)",
         ),
         (
             Kind::Service,
             json!({"metadata": {"labels": {"kustomize.toolkit.fluxcd.io/name": "apps"}}}),
-            "belongs to Flux (by its label kustomize.toolkit.fluxcd.io/name)",
+            "belongs to Flux Kustomization apps (by its label kustomize.toolkit.fluxcd.io/name)",
         ),
         (
             Kind::Service,
