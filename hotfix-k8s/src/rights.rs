@@ -18,6 +18,8 @@ pub enum Feature {
     Adoption,
     /// Switches the selector of Services.
     Services(BTreeSet<String>),
+    /// Sees when the traffic of a Service has left a slot.
+    Endpoints,
     /// Splits by VirtualServices of Istio.
     VirtualServices(BTreeSet<String>),
     /// Splits by HTTPRoutes of the Gateway API.
@@ -121,6 +123,7 @@ impl Feature {
             ],
             Self::Adoption => vec![all("apps", "deployments", &["create"])],
             Self::Services(names) => vec![named("", "services", names, &["get", "patch"])],
+            Self::Endpoints => vec![all("discovery.k8s.io", "endpointslices", &["list"])],
             Self::VirtualServices(names) => {
                 vec![named("networking.istio.io", "virtualservices", names, &["get", "patch"])]
             }
@@ -270,6 +273,7 @@ subjects:
             ),
             (Feature::Adoption, vec!["apps/deployments: create"]),
             (Feature::Services(shop()), vec!["/services[shop]: get patch"]),
+            (Feature::Endpoints, vec!["discovery.k8s.io/endpointslices: list"]),
             (Feature::VirtualServices(shop()), vec!["networking.istio.io/virtualservices[shop]: get patch"]),
             (Feature::HttpRoutes(shop()), vec!["gateway.networking.k8s.io/httproutes[shop]: get patch"]),
             (Feature::Ingresses(shop()), vec!["networking.k8s.io/ingresses[shop]: get patch"]),

@@ -8,7 +8,8 @@ use hotfix_core::model::{
     Artifact, IdempotencyKey, ImageReference, Release, SlotName, Stamp, TagName, Target, Timestamp, Version,
 };
 use hotfix_core::port::{Call, Clock, Deployer};
-use hotfix_k8s::{Fingerprints, KubernetesConfig, KubernetesDeployer, Purpose, TargetConfig};
+use hotfix_k8s::rights::{self, Feature};
+use hotfix_k8s::{Fingerprints, KubernetesConfig, KubernetesDeployer, TargetConfig};
 use hotfix_testkit::cluster::{Behaviour, DemoPod, Readiness, TestCluster, TestNamespace};
 use hotfix_testkit::http::Recorded;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -179,8 +180,10 @@ fn config(namespace: &str) -> TargetConfig {
 
 /// The least rights for everything.
 fn rules(namespace: &str) -> Vec<PolicyRule> {
-    let role = |purpose| config(namespace).role("hotfix", purpose).rules.expect("rules");
-    [role(Purpose::Adopt), role(Purpose::Run)].concat()
+    let mut features = config(namespace).features();
+    features.insert(Feature::Adoption);
+    let rules = serde_json::to_value(rights::rules(&features)).expect("JSON");
+    serde_json::from_value(rules).expect("rules")
 }
 
 /// A call of the first epoch with time enough.

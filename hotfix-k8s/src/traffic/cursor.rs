@@ -23,7 +23,7 @@ pub(super) struct Misfit {
 
 impl Misfit {
     pub(super) fn of(self, object: ObjectRef) -> NotUnderstood {
-        NotUnderstood { object, path: self.path, reason: self.reason }
+        NotUnderstood { object: object.into(), path: self.path, reason: self.reason }
     }
 }
 

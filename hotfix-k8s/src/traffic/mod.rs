@@ -30,7 +30,6 @@ pub(crate) mod testers;
 pub(crate) mod virtual_service;
 
 /// An object that says how traffic is split.
-#[expect(clippy::result_large_err, reason = "it is made once, and then nothing is written")]
 pub(crate) trait Route: fmt::Debug + Send + Sync {
     /// The object that is read and written.
     fn object(&self) -> ObjectRef;
@@ -51,7 +50,6 @@ pub(crate) trait Route: fmt::Debug + Send + Sync {
 
 /// Whether a route is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(dead_code, reason = "a Service has no status that could say the rest")]
 pub(crate) enum Uptake {
     /// Its status says that this generation is in force, or it has no status to say so.
     InForce,
@@ -67,7 +65,7 @@ pub(crate) enum Uptake {
 /// An object has a shape that this crate does not understand, so nothing of it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotUnderstood {
-    pub(crate) object: ObjectRef,
+    pub(crate) object: Box<ObjectRef>,
     /// A JSON pointer into the object, such as `/spec/http/0/route`.
     pub(crate) path: String,
     /// What is there and what would be understood.

@@ -23,14 +23,13 @@ pub(crate) struct ServiceSwitch {
 }
 
 impl ServiceSwitch {
-    #[expect(clippy::result_large_err, reason = "it is made once, and then nothing is written")]
     fn selected<'a>(&self, object: &'a Value) -> Result<(&'a str, Side), NotUnderstood> {
         let value = object.pointer("/spec/selector").and_then(|selector| selector.get(&self.label));
         match value.and_then(Value::as_str) {
             Some(value) if value == self.main => Ok((value, Side::Main)),
             Some(value) if value == self.hotfix => Ok((value, Side::Hotfix)),
             found => Err(NotUnderstood {
-                object: self.object.clone(),
+                object: self.object.clone().into(),
                 path: names::pointer(["spec", "selector", &self.label]).to_string(),
                 reason: format!(
                     "it is {}; {} or {} would be understood",
@@ -69,7 +68,7 @@ impl Route for ServiceSwitch {
         let side = Side::BOTH.into_iter().find(|side| weights.of(self.slots.name(*side)) == 100);
         let Some(side) = side else {
             return Err(NotUnderstood {
-                object: self.object.clone(),
+                object: self.object.clone().into(),
                 path: names::pointer(["spec", "selector", &self.label]).to_string(),
                 reason: format!(
                     "a selector sends all traffic to one slot and cannot split it into {weights}"
