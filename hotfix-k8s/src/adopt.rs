@@ -88,7 +88,7 @@ impl KubernetesDeployer {
             if object.fence.is_some() {
                 return Ok(());
             }
-            match self.api.patch(reference, &fence::first(&object.value), deadline).await {
+            match self.api.patch(reference, &fence::first(&object.value, &Note::default()), deadline).await {
                 Ok(_) => return Ok(()),
                 Err(Failure::Status(refusal)) if matches!(refusal.code, 409 | 422) => {
                     last = Failure::Status(refusal);

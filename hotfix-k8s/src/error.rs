@@ -19,8 +19,6 @@ pub(crate) enum Unusable {
     NotConfigured(Target),
     #[error("{0} does not exist; create it or correct the configuration")]
     Missing(Box<ObjectRef>),
-    #[error("{0} was never adopted; adopt the target first")]
-    NotAdopted(Box<ObjectRef>),
     #[error("{object} is not understood: {reason}; correct or remove it")]
     Corrupt { object: Box<ObjectRef>, reason: String },
     #[error("{object} exists and is no copy of {deployment}; rename or remove it")]
@@ -42,7 +40,7 @@ impl Unusable {
             Self::Request { object, failure } => return reply::read_error(failure, operation, object),
             Self::NotConfigured(_) | Self::Missing(_) => ErrorKind::NotFound,
             Self::Corrupt { .. } | Self::Unreadable(_) => ErrorKind::Corrupt,
-            Self::NotAdopted(_) | Self::Foreign { .. } | Self::Misshapen(_) => ErrorKind::Invalid,
+            Self::Foreign { .. } | Self::Misshapen(_) => ErrorKind::Invalid,
             Self::Owned(_) => ErrorKind::Unsupported,
         };
         Error::new(kind, operation, self.to_string())

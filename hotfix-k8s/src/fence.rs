@@ -91,28 +91,33 @@ impl Note {
     }
 }
 
-/// Returns the first operations of every patch: the fence says `text`, and then what `next` says.
-pub(crate) fn guard(text: &str, next: &Note) -> [PatchOperation; 2] {
+/// Returns the first operations of every patch: it is the object that was read and not one of the same name, its
+/// fence says `text`, and then what `next` says.
+pub(crate) fn guard(object: &Value, text: &str, next: &Note) -> Vec<PatchOperation> {
     let path = names::annotation(names::FENCE);
-    [
+    vec![
         PatchOperation::Test(TestOperation { path: path.clone(), value: text.into() }),
         PatchOperation::Replace(ReplaceOperation { path, value: next.text().into() }),
+        tested(object, "uid"),
     ]
 }
 
 /// Returns the patch that gives an object its first fence. It has no older text to compare with, so it holds for
 /// exactly the version of the object that was read.
-pub(crate) fn first(object: &Value) -> Vec<PatchOperation> {
-    let version = object.pointer("/metadata/resourceVersion").cloned().unwrap_or_default();
-    let path = names::pointer(["metadata", "resourceVersion"]);
-    let mut patch = vec![PatchOperation::Test(TestOperation { path, value: version })];
+pub(crate) fn first(object: &Value, note: &Note) -> Vec<PatchOperation> {
+    let mut patch = vec![tested(object, "resourceVersion")];
     if object.pointer("/metadata/annotations").is_none() {
         let path = names::pointer(["metadata", "annotations"]);
         patch.push(PatchOperation::Add(AddOperation { path, value: Value::Object(serde_json::Map::new()) }));
     }
-    let value = Note::default().text().into();
+    let value = note.text().into();
     patch.push(PatchOperation::Add(AddOperation { path: names::annotation(names::FENCE), value }));
     patch
+}
+
+fn tested(object: &Value, field: &str) -> PatchOperation {
+    let value = object["metadata"][field].clone();
+    PatchOperation::Test(TestOperation { path: names::pointer(["metadata", field]), value })
 }
 
 /// What the fence says to a call.

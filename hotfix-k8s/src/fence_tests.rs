@@ -39,10 +39,12 @@ fn a_note_that_somebody_edited_is_not_guessed_at() {
 
 #[test]
 fn the_guard_compares_the_whole_text_and_replaces_it() {
-    let patch = guard(r#"{"stamp":"1.1"}"#, &Note::default().raised(Stamp::new(1, 2)));
+    let object = serde_json::json!({"metadata": {"uid": "u1"}});
+    let patch = guard(&object, r#"{"stamp":"1.1"}"#, &Note::default().raised(Stamp::new(1, 2)));
     let expected = serde_json::json!([
         {"op": "test", "path": "/metadata/annotations/hotfix.dev~1fence", "value": r#"{"stamp":"1.1"}"#},
         {"op": "replace", "path": "/metadata/annotations/hotfix.dev~1fence", "value": r#"{"stamp":"1.2"}"#},
+        {"op": "test", "path": "/metadata/uid", "value": "u1"},
     ]);
     assert_eq!(serde_json::to_value(patch).unwrap(), expected);
 }
@@ -55,7 +57,7 @@ fn the_first_fence_holds_for_the_version_that_was_read() {
         {"op": "add", "path": "/metadata/annotations", "value": {}},
         {"op": "add", "path": "/metadata/annotations/hotfix.dev~1fence", "value": r#"{"stamp":"0.0"}"#},
     ]);
-    assert_eq!(serde_json::to_value(first(&object)).unwrap(), expected);
+    assert_eq!(serde_json::to_value(first(&object, &Note::default())).unwrap(), expected);
 }
 
 #[test]

@@ -59,16 +59,15 @@ impl KubernetesDeployer {
         let mut last = Failure::Timeout;
         for _ in 0..TRIES {
             let Some(object) = found.take() else { return Ok(()) };
-            let Some((text, note)) = &object.fence else {
-                return Err(Unusable::NotAdopted(reference.into()).into());
+            let patch = match &object.fence {
+                // Somebody took the fence away; without it, older calls would be accepted again.
+                None => fence::first(&object.value, &Note::default().sealed(seal.clone())),
+                Some((_, note)) if note.stamp > seal.stamp => return Err(Unsealed::Overtaken(note.stamp)),
+                Some((_, note)) if note.stamp == seal.stamp && note.sealed.as_ref() == Some(seal) => {
+                    return Ok(());
+                }
+                Some((text, note)) => fence::guard(&object.value, text, &note.sealed(seal.clone())),
             };
-            if note.stamp > seal.stamp {
-                return Err(Unsealed::Overtaken(note.stamp));
-            }
-            if note.sealed.as_ref() == Some(seal) && note.stamp == seal.stamp {
-                return Ok(());
-            }
-            let patch = fence::guard(text, &note.sealed(seal.clone()));
             match self.api.patch(&reference, &patch, deadline).await {
                 Ok(_) => return Ok(()),
                 Err(Failure::Status(refusal)) if matches!(refusal.code, 409 | 422) => {

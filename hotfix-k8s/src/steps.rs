@@ -339,9 +339,10 @@ impl<'a> Draft<'a> {
                 fence.2.raised(applied.stamp)
             };
             let effect = if patch.is_empty() { WriteEffect::Fence } else { WriteEffect::Values };
-            let patch = fence::guard(&fence.1, &next).into_iter().chain(patch).collect();
-            let object = self.sight.object(place).map(|object| object.reference.clone());
-            let object = object.expect("every place has one");
+            let object = self.sight.object(place).expect("every place has one");
+            let guard = fence::guard(&object.value, &fence.1, &next);
+            let patch = [guard, patch].concat();
+            let object = object.reference.clone();
             steps.push(Step::Patch(Write { place, object, patch, effect }));
             *fence = (place, next.text(), next);
         }

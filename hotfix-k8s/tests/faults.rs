@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use hotfix_core::ErrorKind;
 use hotfix_core::model::{Period, Precondition, Stamp, Verb};
 use hotfix_core::port::{
-    Ambiguity, Call, Conflict, Deployer, Probe, Rejection, Reply, Seal, WorkloadChange, WorkloadWatch,
+    Ambiguity, Call, Conflict, Deployer, Probe, Rejection, Reply, Seal, Sealed, WorkloadChange, WorkloadWatch,
 };
 use hotfix_k8s::KubernetesDeployer;
 use hotfix_testkit::cluster::{Disturbance, FaultProxy, TestCluster};
@@ -243,6 +243,24 @@ async fn a_deployment_that_was_made_anew_is_not_taken_for_the_adopted_one() {
     let after = behind.shop.read(Kind::Deployment, "shop-hotfix").await;
     assert_ne!(after["metadata"]["uid"], before["metadata"]["uid"]);
     assert!(matches!(behind.stage(&call("stage", 2)).await, Reply::Applied(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fence_that_somebody_took_away_is_put_back_by_the_seal() {
+    let behind = Behind::open().await;
+    assert!(matches!(behind.stage(&call("stage", 1)).await, Reply::Applied(_)));
+    let none = json!({"metadata": {"annotations": {"hotfix.dev/fence": null}}});
+    for (kind, name) in [(Kind::Deployment, "shop"), (Kind::Service, "shop")] {
+        behind.shop.edit(kind, name, &none).await;
+    }
+    let reply = behind.stage(&call("again", 2)).await;
+    let Reply::Rejected(Rejection::Permanent { reason }) = reply else { panic!("{reply:?}") };
+    assert!(reason.ends_with("was never adopted; adopt the target first"), "{reason}");
+    let seal = behind.deployer.seal(&behind.shop.target, Stamp::new(1, 3)).await;
+    assert_eq!(seal, Seal::Sealed(Sealed { previous: Stamp::new(1, 1) }));
+    let fenced = Reply::Conflict(Conflict::Fenced { current: Stamp::new(1, 3) });
+    assert_eq!(behind.stage(&call("late", 2)).await, fenced);
+    assert!(matches!(behind.stage(&call("next", 4)).await, Reply::Applied(_)));
 }
 
 async fn instances(watch: &mut WorkloadWatch, expected: (u16, u16)) {
