@@ -150,6 +150,7 @@ impl<'a> Attempt<'a> {
             match step {
                 Step::UntilReady(side) => self.deployer.until_ready(self.target, side, self.deadline).await,
                 Step::UntilLeft(side) => self.deployer.until_left(self.target, side, self.deadline).await,
+                Step::UntilEmpty(side) => self.deployer.until_empty(self.target, side, self.deadline).await,
                 Step::Patch(write) => {
                     let written = self.write(&write, sight).await?;
                     if write.place == Place::Route {

@@ -171,6 +171,11 @@ impl Sight {
         ready(&self.pods(side), artifact)
     }
 
+    /// Returns whether a slot has pods that nobody has begun to end.
+    pub(crate) fn lingers(&self, side: Side) -> bool {
+        self.pods(side).iter().any(|pod| !pod.is_going)
+    }
+
     /// Returns whether a pod belongs to a slot.
     pub(crate) fn has_pod(&self, side: Side, name: &str) -> bool {
         self.pods(side).iter().any(|pod| pod.name == name)

@@ -30,6 +30,8 @@ pub(crate) enum Step {
     UntilReady(Side),
     /// Wait until whoever serves the traffic has stopped sending it to the slot. Bounded, too.
     UntilLeft(Side),
+    /// Wait until the pods that the slot held are gone or going. Bounded, too.
+    UntilEmpty(Side),
 }
 
 /// One patch.
@@ -134,6 +136,10 @@ impl<'a> Draft<'a> {
         }
         patch.extend(self.mark(side, release)?);
         patch.extend(self.scale(side, replicas)?);
+        if sight::replicas(&self.object(Place::Slot(side))?.value) == 0 && self.sight.lingers(side) {
+            // They would be taken for pods of this release until the controllers get to them.
+            self.edits.push(Edit::Wait(Step::UntilEmpty(side)));
+        }
         self.change(Place::Slot(side), patch);
         Ok(())
     }

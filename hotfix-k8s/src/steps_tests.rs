@@ -127,6 +127,7 @@ fn outline(scene: Scene, verb: &Verb) -> Vec<String> {
     };
     let line = |step: &Step| match step {
         Step::UntilReady(side) => format!("until {side:?} is ready"),
+        Step::UntilEmpty(side) => format!("until {side:?} is empty"),
         Step::UntilLeft(side) => format!("until {side:?} is left"),
         Step::Patch(write) => {
             let fence = write.patch[1].to_string();
@@ -152,6 +153,15 @@ fn each_verb_writes_the_anchor_first_and_records_its_key_last() {
             Scene::before(),
             stage("hotfix", 2),
             vec!["shop: ".to_owned(), format!("shop-hotfix*: /spec/template {MARK} /spec/replicas")],
+        ),
+        (
+            Scene { ready: &["shop", "shop-hotfix"], ..Scene::before() },
+            stage("hotfix", 2),
+            vec![
+                "shop: ".to_owned(),
+                "until Hotfix is empty".to_owned(),
+                format!("shop-hotfix*: /spec/template {MARK} /spec/replicas"),
+            ],
         ),
         (Scene::shifted(), stage("hotfix", 2), vec!["shop*: ".to_owned()]),
         (Scene::before(), shift("hotfix"), vec!["shop: ".to_owned(), "shop*: /spec/selector/app".to_owned()]),

@@ -1,4 +1,4 @@
-//! What a verb waits for, each wait with a bound: a pod that can take traffic, and a route that is in force.
+//! What a verb waits for, each wait with a bound: pods that can take traffic or are gone, and a route that is in force.
 
 use hotfix_core::model::Target;
 use hotfix_core::port::{Ambiguity, Reply};
@@ -45,6 +45,18 @@ impl KubernetesDeployer {
                 Ok(true) => return,
                 // Endpoints that may not be read are no reason to wait for ever, nor not to wait.
                 Ok(false) | Err(_) => sleep(PAUSE).await,
+            }
+        }
+    }
+
+    /// Waits until no pod of the slot is left that nobody has begun to end.
+    pub(crate) async fn until_empty(&self, target: &Target, side: Side, deadline: Instant) {
+        let now = Instant::now();
+        let until = (now + LEAVE).min(now + deadline.saturating_duration_since(now) / 2);
+        while Instant::now() < until {
+            match self.sight(target, until).await {
+                Ok(sight) if !sight.lingers(side) => return,
+                _ => sleep(PAUSE).await,
             }
         }
     }

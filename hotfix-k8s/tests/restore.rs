@@ -132,3 +132,20 @@ async fn a_release_that_crashes_after_the_switch_is_left_while_it_is_still_selec
     let at = |what: &str| patches.iter().rposition(|patch| patch.contains(what)).expect(what);
     assert!(at("/spec/selector/app") < at("/spec/replicas"), "{patches:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_staged_right_after_a_rollback_has_pods_of_its_own() {
+    let cluster = TestCluster::shared().await.expect("a cluster");
+    let shop = Shop::open(cluster).await;
+    let snapshot = shop.deployer.snapshot(&shop.target).await.expect("a snapshot");
+    let mut last = Vec::new();
+    for round in 0..5 {
+        stage(&shop, 4 * round + 1, 2, 1).await;
+        apply(&shop, 4 * round + 2, &shift("hotfix")).await;
+        let running = shop.pods("shop-hotfix").await.into_iter().filter_map(|pod| pod.metadata.uid);
+        let running: Vec<String> = running.filter(|uid| !last.contains(uid)).collect();
+        assert_eq!(running.len(), 1, "round {round}");
+        last.extend(running);
+        apply(&shop, 4 * round + 3, &Verb::Restore { snapshot: snapshot.clone() }).await;
+    }
+}
