@@ -1,6 +1,6 @@
 //! What an embedder says of each target. Checked as a whole before anything is read or changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use hotfix_core::model::Target;
@@ -49,6 +49,70 @@ pub enum Traffic {
     /// In the selector of the Service: all of it to one slot (blue-green).
     #[default]
     Service,
+    /// In the weights of an Istio VirtualService.
+    VirtualService(VirtualServiceTraffic),
+    /// In the weights of a Gateway API HTTPRoute.
+    HttpRoute(HttpRouteTraffic),
+    /// In the annotation `canary-weight` of the canary Ingress of the NGINX ingress controller.
+    Ingress(IngressTraffic),
+}
+
+/// An Istio VirtualService that splits traffic.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VirtualServiceTraffic {
+    /// Its name; `None`: that of the Service.
+    pub name: Option<String>,
+    /// What the slots are called in it.
+    pub destinations: Destinations,
+    /// The http routes that are written; none named: every route with a destination for each slot.
+    pub routes: BTreeSet<String>,
+}
+
+/// What the slots are called in a VirtualService.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Destinations {
+    /// A Service for each slot: that of the target, and this one for the copy; `None`: the same name with `-hotfix`.
+    Hosts {
+        /// The Service of the copy.
+        hotfix: Option<String>,
+    },
+    /// Two subsets of the Service, as a DestinationRule defines them.
+    Subsets {
+        /// That of the Deployment.
+        main: String,
+        /// That of its copy.
+        hotfix: String,
+    },
+}
+
+impl Default for Destinations {
+    fn default() -> Self {
+        Self::Hosts { hotfix: None }
+    }
+}
+
+/// A Gateway API HTTPRoute that splits traffic between the Service of the target and that of its copy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpRouteTraffic {
+    /// Its name; `None`: that of the Service.
+    pub name: Option<String>,
+    /// The Service of the copy; `None`: the name of the Service with `-hotfix`.
+    pub hotfix: Option<String>,
+    /// The rules that are written; none named: every rule with a backend for each slot.
+    pub rules: BTreeSet<String>,
+}
+
+/// The canary Ingress, beside the one of the application.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IngressTraffic {
+    /// Its name; `None`: that of the Service with `-canary`.
+    pub name: Option<String>,
+    /// The Service of the copy, its only backend; `None`: the name of the Service with `-hotfix`.
+    pub hotfix: Option<String>,
 }
 
 /// What a staged release gets beside its image.

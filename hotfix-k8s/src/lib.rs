@@ -37,8 +37,8 @@ mod waiting;
 mod watch;
 
 pub use config::{
-    EnvFrom, EnvValue, Fingerprints, InvalidConfig, KubernetesConfig, OnAutoscaler, OnGitOps, Overrides,
-    TargetConfig, Traffic,
+    Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic, InvalidConfig,
+    KubernetesConfig, OnAutoscaler, OnGitOps, Overrides, TargetConfig, Traffic, VirtualServiceTraffic,
 };
 pub use deployer::KubernetesDeployer;
 pub use error::KubernetesError;

@@ -18,6 +18,8 @@ pub enum Feature {
     Adoption,
     /// Switches the selector of Services.
     Services(BTreeSet<String>),
+    /// Reads by which labels Services select.
+    Selectors(BTreeSet<String>),
     /// Sees when the traffic of a Service has left a slot.
     Endpoints,
     /// Splits by VirtualServices of Istio.
@@ -123,6 +125,7 @@ impl Feature {
             ],
             Self::Adoption => vec![all("apps", "deployments", &["create"])],
             Self::Services(names) => vec![named("", "services", names, &["get", "patch"])],
+            Self::Selectors(names) => vec![named("", "services", names, &["get"])],
             Self::Endpoints => vec![all("discovery.k8s.io", "endpointslices", &["list"])],
             Self::VirtualServices(names) => {
                 vec![named("networking.istio.io", "virtualservices", names, &["get", "patch"])]

@@ -13,11 +13,14 @@ impl TargetConfig {
     pub fn features(&self) -> BTreeSet<Feature> {
         let names = Names::of(self);
         let deployments = [names.main.name, names.hotfix.name].into();
-        let mut features =
-            BTreeSet::from([Feature::Deployments(deployments), Feature::Endpoints, Feature::Autoscalers]);
-        match self.traffic {
-            Traffic::Service => features.insert(Feature::Services([names.service.name].into())),
-        };
+        let mut features = BTreeSet::from([Feature::Deployments(deployments), Feature::Autoscalers]);
+        let (service, route) = ([names.service.name].into(), [names.route.name].into());
+        features.extend(match self.traffic {
+            Traffic::Service => [Feature::Services(service), Feature::Endpoints],
+            Traffic::VirtualService(_) => [Feature::Selectors(service), Feature::VirtualServices(route)],
+            Traffic::HttpRoute(_) => [Feature::Selectors(service), Feature::HttpRoutes(route)],
+            Traffic::Ingress(_) => [Feature::Selectors(service), Feature::Ingresses(route)],
+        });
         match self.fingerprints {
             Fingerprints::Nothing => {}
             Fingerprints::ConfigMaps => features.extend([Feature::ConfigMaps]),

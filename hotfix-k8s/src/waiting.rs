@@ -64,6 +64,10 @@ impl KubernetesDeployer {
     async fn is_left(&self, target: &Target, side: Side, deadline: Instant) -> Result<bool, Unusable> {
         let config = self.target(target)?;
         let names = Names::of(config);
+        if !config.traffic.is_told_by_endpoints() {
+            let sight = self.sight(target, deadline).await?;
+            return Ok(sight.traffic.uptake(&sight.route.value) == Uptake::InForce);
+        }
         let labels = format!("kubernetes.io/service-name={}", names.service.name);
         let collection = object::collection("discovery.k8s.io/v1", "endpointslices", &config.namespace);
         let (sight, slices) =

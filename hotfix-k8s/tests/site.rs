@@ -9,7 +9,7 @@ use hotfix_core::model::{
 };
 use hotfix_core::port::{Call, Clock, Deployer};
 use hotfix_k8s::rights::{self, Feature};
-use hotfix_k8s::{Fingerprints, KubernetesConfig, KubernetesDeployer, TargetConfig};
+use hotfix_k8s::{Fingerprints, KubernetesConfig, KubernetesDeployer, TargetConfig, Traffic};
 use hotfix_testkit::cluster::{Behaviour, DemoPod, Readiness, TestCluster, TestNamespace};
 use hotfix_testkit::http::Recorded;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -17,7 +17,7 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, ResourceQuota, Secret, Service};
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use kube::core::{ApiResource, DynamicObject};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
@@ -48,21 +48,38 @@ pub(crate) struct Shop {
 impl Shop {
     /// Makes a shop whose first release is ready, and adopts it.
     pub(crate) async fn open(cluster: &'static TestCluster) -> Self {
-        let shop = Self::unadopted(cluster, &deployment(cluster, 1)).await;
+        Self::open_with(cluster, Traffic::Service, &[]).await
+    }
+
+    /// The same with traffic that is split by one of the objects.
+    pub(crate) async fn open_with(cluster: &'static TestCluster, traffic: Traffic, routes: &[Value]) -> Self {
+        let shop = Self::closed(cluster, traffic, &deployment(cluster, 1), routes).await;
         shop.deployer.adopt(&shop.target).await.expect("adopted");
         shop
     }
 
     pub(crate) async fn unadopted(cluster: &'static TestCluster, deployment: &Value) -> Self {
+        Self::closed(cluster, Traffic::Service, deployment, &[]).await
+    }
+
+    async fn closed(
+        cluster: &'static TestCluster,
+        traffic: Traffic,
+        deployment: &Value,
+        routes: &[Value],
+    ) -> Self {
         let test_cluster = cluster;
         let namespace = cluster.namespace("shop").await.expect("a namespace");
         let client = cluster.client().expect("a client");
         let target: Target = "production/shop".parse().expect("a target");
-        let user = cluster.user(&namespace, "hotfix", &rules(&namespace)).await.expect("a user");
-        let deployer = deployer(&namespace, &target, user.clone());
+        let user = cluster.user(&namespace, "hotfix", &rules(&namespace, &traffic)).await.expect("a user");
+        let deployer = deployer_by(traffic, &namespace, &target, user.clone());
         let shop = Self { test_cluster, namespace, client, user, target, deployer };
         shop.create(Kind::Deployment, deployment).await;
-        shop.create(Kind::Service, &service()).await;
+        shop.create(Kind::Service, &service("shop")).await;
+        for route in routes {
+            shop.create_any(route).await;
+        }
         until("the first release is ready", || async {
             let found = shop.read(Kind::Deployment, "shop").await;
             found["status"]["readyReplicas"] == found["spec"]["replicas"]
@@ -86,6 +103,15 @@ impl Shop {
     pub(crate) async fn create(&self, kind: Kind, object: &Value) {
         let object = serde_json::from_value(object.clone()).expect("an object");
         self.api(kind).create(&PostParams::default(), &object).await.expect("created");
+    }
+
+    /// Creates an object of the kind that it says.
+    async fn create_any(&self, object: &Value) {
+        let object: DynamicObject = serde_json::from_value(object.clone()).expect("an object");
+        let kind = GroupVersionKind::try_from(object.types.as_ref().expect("a kind")).expect("a kind");
+        let resource = ApiResource::from_gvk(&kind);
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
+        api.create(&PostParams::default(), &object).await.expect("created");
     }
 
     /// Reads an object as the server has it.
@@ -165,7 +191,17 @@ pub(crate) fn is_patch(request: &Recorded, path: &str) -> bool {
 
 /// A deployer as another process would have it.
 pub(crate) fn deployer(namespace: &str, target: &Target, cluster: kube::Config) -> KubernetesDeployer {
-    let config = KubernetesConfig { targets: [(target.clone(), config(namespace))].into() };
+    deployer_by(Traffic::Service, namespace, target, cluster)
+}
+
+fn deployer_by(
+    traffic: Traffic,
+    namespace: &str,
+    target: &Target,
+    cluster: kube::Config,
+) -> KubernetesDeployer {
+    let config = TargetConfig { traffic, ..config(namespace) };
+    let config = KubernetesConfig { targets: [(target.clone(), config)].into() };
     KubernetesDeployer::connect(config, cluster, Arc::new(WallClock)).expect("a sound configuration")
 }
 
@@ -179,8 +215,8 @@ fn config(namespace: &str) -> TargetConfig {
 }
 
 /// The least rights for everything.
-fn rules(namespace: &str) -> Vec<PolicyRule> {
-    let mut features = config(namespace).features();
+fn rules(namespace: &str, traffic: &Traffic) -> Vec<PolicyRule> {
+    let mut features = TargetConfig { traffic: traffic.clone(), ..config(namespace) }.features();
     features.insert(Feature::Adoption);
     let rules = serde_json::to_value(rights::rules(&features)).expect("JSON");
     serde_json::from_value(rules).expect("rules")
@@ -240,10 +276,13 @@ pub(crate) fn deployment(cluster: &TestCluster, replicas: u16) -> Value {
     })
 }
 
-fn service() -> Value {
+/// A Service of that name, whose pods have the name as their label `app`.
+pub(crate) fn service(name: &str) -> Value {
     json!({
-        "metadata": {"name": "shop"},
-        "spec": {"selector": {"app": "shop"}, "ports": [{"port": 80, "targetPort": 8080}]},
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8080}]},
     })
 }
 

@@ -10,7 +10,8 @@ use hotfix::request::{Goal, Request, Revision, RollbackTo, Staging, Strategy};
 use hotfix::{Engine, SystemClock};
 use hotfix_examples::Failure;
 use hotfix_examples::repository::Repository;
-use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, Purpose, TargetConfig, Traffic};
+use hotfix_k8s::rights::{self, Feature};
+use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, TargetConfig, Traffic};
 use hotfix_testkit::cluster::{
     Behaviour, Gateway, Load, LoadPlan, LoadReport, PodScrape, TestCluster, TestNamespace, reach,
 };
@@ -86,8 +87,9 @@ impl Site {
             traffic,
             ..TargetConfig::default()
         };
-        let rules = [Purpose::Adopt, Purpose::Run].map(|purpose| config.role(USER, purpose).rules);
-        let rules: Vec<_> = rules.into_iter().flatten().flatten().collect();
+        let mut features = config.features();
+        features.insert(Feature::Adoption);
+        let rules = serde_json::from_value::<Vec<_>>(serde_json::to_value(rights::rules(&features))?)?;
         let user = cluster.user(&namespace, USER, &rules).await?;
         let targets = KubernetesConfig { targets: [(target.clone(), config)].into() };
         let deployer = KubernetesDeployer::connect(targets, user, Arc::new(SystemClock))?;
@@ -99,7 +101,7 @@ impl Site {
         let prometheus = pipeline::prometheus().await?;
         let scrape = cluster.scrape_pods(&namespace, &prometheus);
         let engine = pipeline::engine(home.path(), deployer, &prometheus).await?;
-        let gateway = Gateway::start(client, &namespace, reach).await?;
+        let gateway = Gateway::start(client, &namespace).await?;
         let plan = LoadPlan { per_second: CUSTOMERS, ..LoadPlan::to(gateway.address(), "shop") };
         let load = Load::start(plan);
         let mut site = Self {

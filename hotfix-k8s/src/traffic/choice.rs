@@ -3,8 +3,11 @@
 use hotfix_core::port::TrafficSplit;
 
 use super::Route;
+use super::http_route::{HttpRoute, Rules};
+use super::ingress::CanaryIngress;
 use super::service::ServiceSwitch;
-use crate::config::Traffic;
+use super::virtual_service::{self, Routes, VirtualService};
+use crate::config::{Destinations, Traffic};
 use crate::object::ObjectRef;
 use crate::shape::{Names, Shape};
 use crate::slot::Slots;
@@ -12,8 +15,23 @@ use crate::slot::Slots;
 impl Traffic {
     /// Returns the object that says how traffic is split.
     pub(crate) fn object(&self, namespace: &str, service: &str) -> ObjectRef {
+        let object = |api_version, kind, name: &Option<String>, otherwise: &str| ObjectRef {
+            api_version,
+            kind,
+            namespace: namespace.to_owned(),
+            name: name.clone().unwrap_or_else(|| otherwise.to_owned()),
+        };
         match self {
             Self::Service => ObjectRef::service(namespace, service),
+            Self::VirtualService(mesh) => {
+                object("networking.istio.io/v1", "VirtualService", &mesh.name, service)
+            }
+            Self::HttpRoute(route) => {
+                object("gateway.networking.k8s.io/v1", "HTTPRoute", &route.name, service)
+            }
+            Self::Ingress(ingress) => {
+                object("networking.k8s.io/v1", "Ingress", &ingress.name, &format!("{service}-canary"))
+            }
         }
     }
 
@@ -21,19 +39,59 @@ impl Traffic {
     pub(crate) const fn split(&self) -> TrafficSplit {
         match self {
             Self::Service => TrafficSplit::Switch,
+            Self::VirtualService(_) | Self::HttpRoute(_) | Self::Ingress(_) => TrafficSplit::Percent,
         }
+    }
+
+    /// Returns whether the endpoints of the Service tell which slot gets traffic.
+    pub(crate) const fn is_told_by_endpoints(&self) -> bool {
+        matches!(self, Self::Service)
     }
 
     /// Returns the backend for a target.
     pub(crate) fn route(&self, names: &Names, shape: &Shape, slots: &Slots) -> Box<dyn Route> {
+        let (namespace, slots) = (names.route.namespace.clone(), slots.clone());
+        let (name, service) = (names.route.name.clone(), names.service.name.clone());
+        let copy = |named: &Option<String>| named.clone().unwrap_or_else(|| format!("{service}-hotfix"));
         match self {
             Self::Service => Box::new(ServiceSwitch {
                 object: names.route.clone(),
-                slots: slots.clone(),
+                slots,
                 label: shape.label.clone(),
                 main: shape.main.clone(),
                 hotfix: shape.hotfix.clone(),
             }),
+            Self::VirtualService(mesh) => {
+                let host = |name: String| virtual_service::Service { namespace: namespace.clone(), name };
+                let destinations = match &mesh.destinations {
+                    Destinations::Hosts { hotfix } => virtual_service::Destinations::Hosts {
+                        main: host(service.clone()),
+                        hotfix: host(copy(hotfix)),
+                    },
+                    Destinations::Subsets { main, hotfix } => virtual_service::Destinations::Subsets {
+                        of: host(service.clone()),
+                        main: main.clone(),
+                        hotfix: hotfix.clone(),
+                    },
+                };
+                let routes = match &mesh.routes {
+                    none if none.is_empty() => Routes::Every,
+                    named => Routes::Named(named.clone()),
+                };
+                Box::new(VirtualService { namespace: namespace.clone(), name, slots, destinations, routes })
+            }
+            Self::HttpRoute(route) => {
+                let rules = match &route.rules {
+                    none if none.is_empty() => Rules::Every,
+                    named => Rules::Named(named.clone()),
+                };
+                let (services, hotfix) = (namespace.clone(), copy(&route.hotfix));
+                Box::new(HttpRoute { namespace, name, slots, services, main: service, hotfix, rules })
+            }
+            Self::Ingress(ingress) => {
+                let hotfix = copy(&ingress.hotfix);
+                Box::new(CanaryIngress { namespace, name, slots, hotfix })
+            }
         }
     }
 }
