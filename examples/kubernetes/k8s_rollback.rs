@@ -8,8 +8,7 @@ use std::process::ExitCode;
 use hotfix::execute::Outcome;
 use hotfix::request::Strategy;
 use hotfix_examples::Failure;
-use hotfix_examples_kubernetes::{Fix, Site, end, say};
-use hotfix_k8s::Traffic;
+use hotfix_examples_kubernetes::{Fix, Routes, Site, end, say};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -17,7 +16,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Failure> {
-    let mut site = Site::open(Traffic::default(), Vec::new()).await?;
+    let mut site = Site::open(Routes::Service).await?;
     say("\na fix:");
     let fix = Fix { base: "v2.1.0", image: "2.1.1", fails: 0, strategy: Strategy::Direct };
     let deployed = site.deploy(fix).await?;

@@ -14,7 +14,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("quickstart", &[]),
     ("alert_rules", &["istio"]),
     ("prometheus_verify", &[]),
+    ("k8s_rolling", &[]),
     ("k8s_blue_green", &[]),
+    ("k8s_canary", &["istio"]),
+    ("k8s_canary", &["gateway"]),
     ("k8s_rollback", &[]),
 ];
 

@@ -2,6 +2,7 @@
 
 mod objects;
 mod pipeline;
+mod routes;
 mod show;
 mod site;
 
@@ -9,6 +10,7 @@ use std::process::ExitCode;
 
 use hotfix_examples::Failure;
 
+pub use routes::Routes;
 pub use show::say;
 pub use site::{Fix, Site};
 

@@ -7,6 +7,7 @@ use hotfix::git::{GitConfig, GitVersionControl};
 use hotfix::metrics::{LabelConfig, LabelsConfig, Prometheus, PrometheusConfig, TrafficConfig};
 use hotfix::model::{BranchName, JudgeSettings, Period};
 use hotfix::policy::{Policy, Settings};
+use hotfix::port::Clock;
 use hotfix::store::SqliteStore;
 use hotfix::{Engine, SystemClock};
 use hotfix_examples::Failure;
@@ -24,7 +25,7 @@ pub(crate) async fn engine(
     deployer: KubernetesDeployer,
     prometheus: &RealPrometheus,
 ) -> Result<Engine, Failure> {
-    let clock = Arc::new(SystemClock);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let source = GitConfig {
         path: Repository::open(home).path().to_owned(),
         remote: Some("origin".to_owned()),
@@ -44,9 +45,9 @@ pub(crate) async fn engine(
         ..PrometheusConfig::default()
     };
     let builder = Engine::builder()
-        .version_control(GitVersionControl::new(source, clock.clone())?)
+        .version_control(GitVersionControl::new(source, Arc::clone(&clock))?)
         .deployer(deployer)
-        .metrics(Prometheus::new(&config, clock.clone())?)
+        .metrics(Prometheus::new(&config, Arc::clone(&clock))?)
         .store(SqliteStore::open(home.join("hotfix.db"), clock).await?)
         .policy(policy()?);
     Ok(builder.build()?)

@@ -11,9 +11,9 @@ use hotfix::{Engine, SystemClock};
 use hotfix_examples::Failure;
 use hotfix_examples::repository::Repository;
 use hotfix_k8s::rights::{self, Feature};
-use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, TargetConfig, Traffic};
+use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, TargetConfig};
 use hotfix_testkit::cluster::{
-    Behaviour, Gateway, Load, LoadPlan, LoadReport, PodScrape, TestCluster, TestNamespace, reach,
+    Behaviour, Gateway, Load, LoadPlan, LoadReport, PodScrape, TestCluster, TestNamespace,
 };
 use hotfix_testkit::monitoring::RealPrometheus;
 use serde_json::Value;
@@ -21,6 +21,7 @@ use tempfile::TempDir;
 
 use crate::objects::{create, deployment, service};
 use crate::pipeline;
+use crate::routes::Routes;
 use crate::show::say;
 
 /// Requests of all customers in a second.
@@ -67,7 +68,7 @@ impl Site {
     ///
     /// # Errors
     /// What did not work; without the programs of a control plane, an error that [`end`](crate::end) knows.
-    pub async fn open(traffic: Traffic, routes: Vec<Value>) -> Result<Self, Failure> {
+    pub async fn open(routes: Routes) -> Result<Self, Failure> {
         say("a Kubernetes API server, its controllers and a node start");
         let cluster = TestCluster::start().await?;
         cluster.install_istio().await?;
@@ -77,14 +78,14 @@ impl Site {
         let image = cluster.image("demo/shop:2.1.0", &Behaviour::default())?;
         create(&client, &namespace, deployment(&image, REPLICAS)).await?;
         create(&client, &namespace, service("shop", "shop")).await?;
-        for route in routes {
+        for route in routes.objects() {
             create(&client, &namespace, route).await?;
         }
 
         let config = TargetConfig {
             namespace: namespace.to_string(),
             deployment: "shop".to_owned(),
-            traffic,
+            traffic: routes.traffic(),
             ..TargetConfig::default()
         };
         let mut features = config.features();
