@@ -169,3 +169,22 @@ async fn a_gate_that_is_taken_up_by_a_clock_set_back_still_ends() {
     assert!(summary.starts_with("inconclusive"), "{summary}");
     assert!(started.elapsed() <= Duration::from_secs(301), "{:?}", started.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_slot_held_before_is_not_held_against_the_canary() {
+    let world = World::new().await;
+    let engine = world.engine("w1");
+    let plan = world.plan(&engine, &world.fix("version 2.1.1")).await;
+    // An instance of an earlier fix that failed: its counters are still scraped for a while.
+    world.metrics.count(&production(), &slot("green"), "earlier", 1000, 900);
+    let _traffic = world.traffic(None, 0);
+
+    let run = engine.start(plan).await.expect("a free target");
+    let id = run.run().clone();
+    let outcome = run.outcome().await.expect("an end");
+
+    assert!(matches!(outcome, Outcome::Succeeded { .. }), "{outcome}");
+    let document = engine.postmortem(&id).await.expect("a postmortem");
+    let first = document.lines().find(|line| line.contains("judge green at 10 %")).expect("a verdict");
+    assert!(first.contains("canary 0 errors in "), "{first}");
+}

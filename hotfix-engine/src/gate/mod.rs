@@ -15,7 +15,7 @@ use hotfix_core::judge::Increments;
 use hotfix_core::model::{Sample, SlotName, Target, Timestamp};
 use hotfix_core::plan::{Action, Gate, Plan, StepId};
 use tokio::sync::{Mutex, mpsc};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tracing::Instrument as _;
 
 use crate::backends::Backends;
@@ -34,6 +34,8 @@ pub(crate) struct GateWatch {
     /// Which rollout that is.
     counted: Option<(Target, SlotName)>,
     open: Option<OpenGate>,
+    /// What goes on beside the open gate.
+    beside: JoinSet<()>,
 }
 
 type Counters = Arc<Mutex<Option<Increments>>>;
@@ -73,7 +75,16 @@ impl GateWatch {
         steady: Steady,
         samples: Vec<(StepId, Sample)>,
     ) -> Self {
-        Self { ports, told, steady, samples, counters: Arc::default(), counted: None, open: None }
+        Self {
+            ports,
+            told,
+            steady,
+            samples,
+            counters: Arc::default(),
+            counted: None,
+            open: None,
+            beside: JoinSet::new(),
+        }
     }
 
     /// Takes note of a committed record.
@@ -107,8 +118,14 @@ impl GateWatch {
         let Action::Gate(gate) = &plan.step(step)?.action else { return None };
         let StepState::Open { at, .. } = run.steps().get(usize::from(step.0))? else { return None };
         let rollout = Some((gate.target().clone(), gate.slot().clone()));
-        if matches!(gate, Gate::Verify { .. }) && self.counted != rollout {
+        if matches!(gate, Gate::Ready { .. } | Gate::Verify { .. }) && self.counted != rollout {
             (self.counters, self.counted) = (Counters::default(), rollout);
+        }
+        if let Gate::Ready { .. } = gate
+            && let Some(rollout) = verify::Rollout::after(plan, step, gate)
+        {
+            let (ports, counters) = (Arc::clone(&self.ports), Arc::clone(&self.counters));
+            self.beside.spawn(verify::learn(ports, rollout, *at, counters));
         }
         let (nudge, nudges) = mpsc::unbounded_channel();
         let context = Context {

@@ -1,16 +1,19 @@
 //! Gates that judge traffic.
 
+use std::sync::Arc;
+
 use hotfix_core::decide::{self, Verification};
 use hotfix_core::execute::Event;
 use hotfix_core::judge::Increments;
-use hotfix_core::model::{Fault, LatencyBound, Missing, Reason, Ruling, Sample, SlotName, Target};
-use hotfix_core::plan::{Action, Gate, Plan, StepId};
+use hotfix_core::model::{Fault, LatencyBound, Missing, Reason, Ruling, Sample, SlotName, Target, Timestamp};
+use hotfix_core::plan::{Action, Gate, Plan, Step, StepId};
 use hotfix_core::port::{MetricsQuery, Scrape};
 use tokio::time::MissedTickBehavior;
 
 use super::health::Follower;
 use super::outside::Outside;
-use super::{Context, Nudge};
+use super::{Context, Counters, Nudge};
+use crate::backends::Backends;
 
 /// Watches a gate to its decision. `samples` are all that were committed so far in this run.
 pub(super) async fn watch(context: Context, gate: Gate, samples: Vec<(StepId, Sample)>) {
@@ -42,8 +45,22 @@ pub(super) async fn watch(context: Context, gate: Gate, samples: Vec<(StepId, Sa
     watch.run(resumed).await;
 }
 
+/// Learns where the counters of a rollout stand before its slot gets any traffic: what it held before may still be
+/// scraped, and is not held against what it holds now.
+pub(super) async fn learn(ports: Arc<Backends>, rollout: Rollout, since: Timestamp, counters: Counters) {
+    let mut counters = counters.lock().await;
+    if counters.is_some() {
+        return;
+    }
+    if let Ok(scrape) = ports.metrics.scrape(&rollout.query()).await {
+        let mut fresh = rollout.counters(since);
+        fresh.prime(&scrape);
+        *counters = Some(fresh);
+    }
+}
+
 /// The gates of one target, in order: one rollout, one body of evidence.
-struct Rollout {
+pub(super) struct Rollout {
     target: Target,
     canary: SlotName,
     baseline: Option<SlotName>,
@@ -53,6 +70,15 @@ struct Rollout {
 }
 
 impl Rollout {
+    /// Returns the rollout of a slot that is waited for before it is judged.
+    pub(super) fn after(plan: &Plan, step: StepId, gate: &Gate) -> Option<Self> {
+        let judges = |later: &&Step| {
+            let Action::Gate(Gate::Verify { target, canary, .. }) = &later.action else { return false };
+            later.id > step && target == gate.target() && canary == gate.slot()
+        };
+        Self::of(plan, plan.steps().iter().find(judges)?.id)
+    }
+
     fn of(plan: &Plan, step: StepId) -> Option<Self> {
         let Action::Gate(Gate::Verify { target, canary, .. }) = &plan.step(step)?.action else { return None };
         let bounds = plan.judging().bounds();
@@ -101,6 +127,10 @@ impl Rollout {
             }
         }
         Ok(verification)
+    }
+
+    fn counters(&self, since: Timestamp) -> Increments {
+        Increments::new(self.canary.clone(), self.baseline.clone(), since)
     }
 
     fn query(&self) -> MetricsQuery {
@@ -219,7 +249,7 @@ impl Watch {
     }
 
     fn counters(&self) -> Increments {
-        Increments::new(self.rollout.canary.clone(), self.rollout.baseline.clone(), self.context.opened)
+        self.rollout.counters(self.context.opened)
     }
 }
 
