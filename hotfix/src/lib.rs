@@ -10,6 +10,8 @@ pub use hotfix_engine::{
 
 #[cfg(feature = "git")]
 pub use hotfix_git as git;
+#[cfg(feature = "kubernetes")]
+pub use hotfix_k8s as kubernetes;
 #[cfg(feature = "local")]
 pub use hotfix_local as local;
 #[cfg(feature = "prometheus")]
