@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hotfix_core::model::Period;
@@ -13,6 +14,7 @@ use kube::core::Request;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
+use crate::lanes::{Lane, LaneLimits, Lanes};
 use crate::names::MANAGER;
 use crate::object::ObjectRef;
 
@@ -22,10 +24,16 @@ pub(crate) const READ_LIMIT: Duration = Duration::from_secs(10);
 /// How often a read is sent whose connection is closed before the answer.
 const READS: usize = 3;
 
+/// How long a server that is too busy is left alone when it does not say.
+const REST: Duration = Duration::from_secs(1);
+
 /// A connection to one cluster whose requests are never repeated behind our back.
 #[derive(Clone)]
 pub(crate) struct Api {
     client: Client,
+    /// All requests of this process to the cluster, whatever they are for, take their turn here.
+    lanes: Arc<Lanes>,
+    lane: Lane,
 }
 
 /// Why a request brought no usable answer.
@@ -64,7 +72,13 @@ impl Api {
     /// Connects. The client's own retries are switched off: a mutation is repeated by who knows what it means.
     pub(crate) fn connect(mut config: kube::Config) -> Result<Self, kube::Error> {
         config.default_retry = false;
-        Ok(Self { client: Client::try_from(config)? })
+        let lanes = Arc::new(Lanes::new(LaneLimits::default()));
+        Ok(Self { client: Client::try_from(config)?, lanes, lane: Lane::Observe })
+    }
+
+    /// Returns the same connection for requests that are for something else.
+    pub(crate) fn in_lane(&self, lane: Lane) -> Self {
+        Self { lane, ..self.clone() }
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -158,6 +172,10 @@ impl Api {
         if Instant::now() >= deadline {
             return Err(Failure::NotSent { cause: "the deadline had passed before it was sent".to_owned() });
         }
+        if timeout_at(deadline, self.lanes.pass(self.lane)).await.is_err() {
+            let cause = "the requests before it left no room until the deadline".to_owned();
+            return Err(Failure::NotSent { cause });
+        }
         let answer = timeout_at(deadline, async {
             let response = self.client.send(request.map(Body::from)).await.map_err(|error| unsent(&error))?;
             let (code, wait) = (response.status().as_u16(), retry_after(response.headers()));
@@ -165,7 +183,11 @@ impl Api {
             let body = body.map_err(|error| Failure::Interrupted { cause: with_causes(&error) })?;
             answer(code, wait, &body)
         });
-        answer.await.unwrap_or(Err(Failure::Timeout))
+        let answer = answer.await.unwrap_or(Err(Failure::Timeout));
+        if let Err(Failure::Status(Refusal { code: 429, retry_after, .. })) = &answer {
+            self.lanes.busy(self.lane, retry_after.map_or(REST, Period::to_duration));
+        }
+        answer
     }
 }
 

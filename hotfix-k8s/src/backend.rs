@@ -16,6 +16,7 @@ use crate::config::TargetConfig;
 use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
 use crate::fence::{self, Note};
+use crate::lanes::Lane;
 use crate::reply;
 
 #[async_trait]
@@ -53,7 +54,11 @@ impl Deployer for KubernetesDeployer {
 
     async fn apply(&self, call: &Call, target: &Target, verb: &Verb, precondition: &Precondition) -> Reply {
         match self.instant(call.deadline) {
-            Some(deadline) => Attempt::new(self, call, target, verb, precondition, deadline).run().await,
+            Some(deadline) => {
+                let lane = if verb.name() == VerbName::Restore { Lane::Undo } else { Lane::Forward };
+                let deployer = self.in_lane(lane);
+                Attempt::new(&deployer, call, target, verb, precondition, deadline).run().await
+            }
             None => {
                 let reason = "the deadline had passed before anything was done".to_owned();
                 Reply::Rejected(reply::busy(reason, None))
@@ -62,11 +67,11 @@ impl Deployer for KubernetesDeployer {
     }
 
     async fn seal(&self, target: &Target, stamp: Stamp) -> Seal {
-        self.raise(target, stamp).await
+        self.in_lane(Lane::Seal).raise(target, stamp).await
     }
 
     async fn probe(&self, target: &Target, key: &IdempotencyKey) -> Probe {
-        match self.find(target, key).await {
+        match self.in_lane(Lane::Seal).find(target, key).await {
             Ok(probe) => probe,
             Err(unusable) => Probe::Unreadable { cause: unusable.to_string() },
         }

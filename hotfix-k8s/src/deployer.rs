@@ -14,6 +14,7 @@ use crate::config::{KubernetesConfig, TargetConfig};
 use crate::error::{KubernetesError, Unusable};
 use crate::fence::Note;
 use crate::hub::Hub;
+use crate::lanes::Lane;
 use crate::object::{self, ObjectRef};
 use crate::pod::Pod;
 use crate::shape::{Names, Shape};
@@ -59,6 +60,11 @@ impl KubernetesDeployer {
             slots: Slots::new(),
             selectors: Arc::default(),
         })
+    }
+
+    /// Returns the same deployer with requests that are for something else.
+    pub(crate) fn in_lane(&self, lane: Lane) -> Self {
+        Self { api: self.api.in_lane(lane), ..self.clone() }
     }
 
     pub(crate) fn target(&self, target: &Target) -> Result<&TargetConfig, Unusable> {

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(
     not(test),
-    expect(dead_code, reason = "lanes, leases and the other traffic backends are not wired yet")
+    expect(dead_code, reason = "replica ratio, tester routes and leases are not wired yet")
 )]
 
 mod adopt;
