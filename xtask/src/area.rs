@@ -1,5 +1,6 @@
 //! The areas of the project, and where the long proofs and the comparisons of each live.
 
+use crate::cluster::{self, Cluster};
 use crate::command::{Run, say};
 use crate::setup::{self, Tool};
 
@@ -13,6 +14,7 @@ pub(crate) enum Area {
     Notify,
     Judge,
     Metrics,
+    Kubernetes,
 }
 
 /// What takes long.
@@ -23,7 +25,7 @@ pub(crate) enum Long {
 }
 
 impl Area {
-    const ALL: [(&'static str, Self); 7] = [
+    const ALL: [(&'static str, Self); 8] = [
         ("engine", Self::Engine),
         ("git", Self::Git),
         ("store", Self::Store),
@@ -31,6 +33,7 @@ impl Area {
         ("notify", Self::Notify),
         ("judge", Self::Judge),
         ("metrics", Self::Metrics),
+        ("k8s", Self::Kubernetes),
     ];
 
     pub(crate) fn names() -> String {
@@ -64,6 +67,7 @@ impl Area {
             Self::Local => Some("hotfix-local"),
             Self::Notify => Some("hotfix-notify"),
             Self::Metrics => Some("hotfix-metrics"),
+            Self::Kubernetes => Some("hotfix-k8s"),
         }
     }
 
@@ -75,13 +79,36 @@ impl Area {
             _ => &[setup::GIT, setup::CC],
         }
     }
+
+    /// Makes sure of the programs of a control plane where the area runs one, in the profile of what runs it.
+    fn control_plane(self) -> Result<(), String> {
+        if self != Self::Kubernetes {
+            return Ok(());
+        }
+        Run::cargo(&[
+            "build",
+            "--release",
+            "--quiet",
+            "-p",
+            "hotfix-testkit",
+            "--features",
+            "cluster",
+            "--bins",
+        ])
+        .go()?;
+        match cluster::get()? {
+            Cluster::There => Ok(()),
+            Cluster::Missing(why) => Err(why),
+        }
+    }
 }
 
 /// Runs the proofs or the comparisons of each area; goes on after a failure and fails at the end.
 pub(crate) fn run(long: Long, areas: &[Area]) -> Result<(), String> {
     let mut failed = Vec::new();
     for area in areas {
-        let ran = setup::need(area.tools(long)).and_then(|()| match (long, area.suite()) {
+        let ready = setup::need(area.tools(long)).and_then(|()| area.control_plane());
+        let ran = ready.and_then(|()| match (long, area.suite()) {
             (Long::Prove, Some(suite)) => prove_by_suite(*area, suite),
             (Long::Prove, None) => program("prove", *area).go(),
             (Long::Compare, _) => compare(*area),

@@ -5,6 +5,7 @@ mod clock;
 mod engine;
 mod git;
 mod judge;
+mod k8s;
 mod kayenta;
 mod local;
 mod memory;
@@ -19,7 +20,7 @@ use case::Case;
 
 /// What `compare --help` says.
 pub const HELP: &str = "\
-compare [AREA]...    areas: engine, git, store, local, notify, judge, metrics; none named means all
+compare [AREA]...    areas: engine, git, store, local, notify, judge, metrics, k8s; none named means all
 
 Prints one line a case:
 
@@ -37,7 +38,7 @@ scipy for the area judge.
 
 Fails when something could not be measured or gave a wrong result. A missed goal is no failure.";
 
-const AREAS: [&str; 7] = ["engine", "git", "store", "local", "notify", "judge", "metrics"];
+const AREAS: [&str; 8] = ["engine", "git", "store", "local", "notify", "judge", "metrics", "k8s"];
 
 /// Measures the areas named, or all. Goes on after a failure.
 ///
@@ -64,6 +65,7 @@ fn measure(area: &str) -> Result<(), Failure> {
         "local" => local::measure(print),
         "judge" => judge::measure(|line| say(&format!("compare judge {line}"))),
         "metrics" => metrics::measure(print),
+        "k8s" => k8s::measure(print),
         _ => {
             say(&format!("compare {area}: no case"));
             Ok(())

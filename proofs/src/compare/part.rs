@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hotfix_benches::Failure;
 
-use super::{engine, local, metrics};
+use super::{engine, k8s, local, metrics};
 
 /// Runs a part to its end.
 ///
@@ -19,6 +19,9 @@ pub fn run(name: &str, arguments: &[&str]) -> Result<(), Failure> {
         ("agent", [state, parent]) => local::agent::serve(Path::new(state), parent.parse()?),
         ("waiting-runs", [count, store]) => engine::waiting::hold(count.parse()?, store.parse()?),
         ("answer-memory", [parser]) => metrics::hold(parser.parse()?),
+        ("watches", [namespace, count, kubeconfig]) => {
+            k8s::watches::hold(namespace, count.parse()?, Path::new(kubeconfig))
+        }
         _ => Err(Failure::new(format!("no part {name} takes {arguments:?}"))),
     }
 }
