@@ -85,18 +85,7 @@ impl Area {
         if self != Self::Kubernetes {
             return Ok(());
         }
-        Run::cargo(&[
-            "build",
-            "--release",
-            "--quiet",
-            "-p",
-            "hotfix-testkit",
-            "--features",
-            "cluster",
-            "--bins",
-        ])
-        .go()?;
-        match cluster::get()? {
+        match cluster::get_released()? {
             Cluster::There => Ok(()),
             Cluster::Missing(why) => Err(why),
         }

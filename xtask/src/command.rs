@@ -98,6 +98,13 @@ pub(crate) fn sibling(program: &str) -> Result<String, String> {
     Ok(own.with_file_name(program).display().to_string())
 }
 
+/// Returns the path of a program of the workspace that was built with optimizations.
+pub(crate) fn released(program: &str) -> Result<String, String> {
+    let beside = sibling(program)?;
+    let folder = Path::new(&beside).parent().ok_or_else(|| format!("{beside} is in no folder"))?;
+    Ok(folder.with_file_name("release").join(program).display().to_string())
+}
+
 fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."))
 }
