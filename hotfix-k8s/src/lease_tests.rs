@@ -1,8 +1,3 @@
-use hotfix_testkit::cluster::TestCluster;
-use k8s_openapi::api::coordination::v1::Lease;
-use kube::Api;
-use kube::api::{Patch, PatchParams, PostParams};
-
 use super::*;
 
 fn claimant(holder: &str) -> Claimant {
@@ -133,39 +128,48 @@ fn a_term_is_whole_seconds_and_some() {
     assert_eq!(LeaseTerm::seconds(1).map(LeaseTerm::duration), Some(Duration::from_secs(1)));
 }
 
-/// The patches mean the same to a real API server.
-#[tokio::test]
-async fn a_real_server_lets_one_claimant_in_at_a_time() {
-    let cluster = TestCluster::shared().await.unwrap();
-    let namespace = cluster.namespace("lease").await.unwrap();
-    let leases: Api<Lease> = Api::namespaced(cluster.client().unwrap(), &namespace);
-    let (a, b, start) = (claimant("a"), claimant("b"), Instant::now());
-    let (new, tenure) = a.create(&namespace, "shop", noon(), start);
-    let new: Lease = serde_json::from_value(new).unwrap();
-    leases.create(&PostParams::default(), &new).await.unwrap();
-    let taken = leases.create(&PostParams::default(), &new).await.unwrap_err();
-    assert!(matches!(&taken, kube::Error::Api(status) if status.code == 409), "{taken}");
+mod cluster {
+    use hotfix_testkit::cluster::TestCluster;
+    use k8s_openapi::api::coordination::v1::Lease;
+    use kube::Api;
+    use kube::api::{Patch, PatchParams, PostParams};
 
-    let send = async |patch: Vec<PatchOperation>| {
-        let patch: Patch<()> = Patch::Json(json_patch::Patch(patch));
-        let sent = leases.patch("shop", &PatchParams::default(), &patch).await;
-        sent.map(|lease| serde_json::to_value(lease).unwrap()).map_err(|error| match error {
-            kube::Error::Api(status) => status.code,
-            other => panic!("{other}"),
-        })
-    };
-    let (renewal, renewed) = a.renew(&tenure, noon(), start);
-    let lease = send(renewal.clone()).await.unwrap();
-    assert_eq!(send(renewal).await, Err(422));
-    assert_eq!(a.still_holds(&lease, &tenure), Some(Tenure { until: tenure.until, ..renewed.clone() }));
+    use super::*;
 
-    let (takeover, next) = b.acquire(&lease, noon(), start).unwrap();
-    send(takeover.clone()).await.unwrap();
-    assert_eq!(send(takeover).await, Err(422));
-    assert_eq!(send(a.release(&renewed)).await, Err(422));
-    let lease = send(b.release(&next)).await.unwrap();
-    assert_eq!(Watcher::default().see(&lease, start), Ok(Standing::Open));
-    let (again, third) = a.acquire(&lease, noon(), start).unwrap();
-    let lease = send(again).await.unwrap();
-    assert_eq!((third.epoch, &lease["spec"]["leaseTransitions"]), (3, &json!(2)));
+    /// The patches mean the same to a real API server.
+    #[tokio::test]
+    async fn a_real_server_lets_one_claimant_in_at_a_time() {
+        let cluster = TestCluster::shared().await.unwrap();
+        let namespace = cluster.namespace("lease").await.unwrap();
+        let leases: Api<Lease> = Api::namespaced(cluster.client().unwrap(), &namespace);
+        let (a, b, start) = (claimant("a"), claimant("b"), Instant::now());
+        let (new, tenure) = a.create(&namespace, "shop", noon(), start);
+        let new: Lease = serde_json::from_value(new).unwrap();
+        leases.create(&PostParams::default(), &new).await.unwrap();
+        let taken = leases.create(&PostParams::default(), &new).await.unwrap_err();
+        assert!(matches!(&taken, kube::Error::Api(status) if status.code == 409), "{taken}");
+
+        let send = async |patch: Vec<PatchOperation>| {
+            let patch: Patch<()> = Patch::Json(json_patch::Patch(patch));
+            let sent = leases.patch("shop", &PatchParams::default(), &patch).await;
+            sent.map(|lease| serde_json::to_value(lease).unwrap()).map_err(|error| match error {
+                kube::Error::Api(status) => status.code,
+                other => panic!("{other}"),
+            })
+        };
+        let (renewal, renewed) = a.renew(&tenure, noon(), start);
+        let lease = send(renewal.clone()).await.unwrap();
+        assert_eq!(send(renewal).await, Err(422));
+        assert_eq!(a.still_holds(&lease, &tenure), Some(Tenure { until: tenure.until, ..renewed.clone() }));
+
+        let (takeover, next) = b.acquire(&lease, noon(), start).unwrap();
+        send(takeover.clone()).await.unwrap();
+        assert_eq!(send(takeover).await, Err(422));
+        assert_eq!(send(a.release(&renewed)).await, Err(422));
+        let lease = send(b.release(&next)).await.unwrap();
+        assert_eq!(Watcher::default().see(&lease, start), Ok(Standing::Open));
+        let (again, third) = a.acquire(&lease, noon(), start).unwrap();
+        let lease = send(again).await.unwrap();
+        assert_eq!((third.epoch, &lease["spec"]["leaseTransitions"]), (3, &json!(2)));
+    }
 }

@@ -192,13 +192,6 @@ fn block(value: &Value, depth: usize, text: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use hotfix_testkit::cluster::TestCluster;
-    use k8s_openapi::api::coordination::v1::Lease;
-    use k8s_openapi::api::core::v1::{Secret, Service};
-    use k8s_openapi::api::rbac::v1::PolicyRule;
-    use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
-    use kube::{Api, Client};
-
     use super::*;
 
     fn names(names: &[&str]) -> BTreeSet<String> {
@@ -312,44 +305,55 @@ subjects:
         assert_eq!(rules(&BTreeSet::from([Feature::Services(BTreeSet::new())])), []);
     }
 
-    /// A real server lets the holder of a Role do what the features do to the objects that were named, and no more.
-    #[tokio::test]
-    async fn a_role_is_enough_and_not_more_than_that() {
-        let cluster = TestCluster::shared().await.unwrap();
-        let namespace = cluster.namespace("rights").await.unwrap();
-        let features =
-            BTreeSet::from([Feature::Services(names(&["shop"])), Feature::Leases(names(&["shop"]))]);
-        let granted: Vec<PolicyRule> =
-            serde_json::from_value(serde_json::to_value(rules(&features)).unwrap()).unwrap();
-        let user = cluster.user(&namespace, "releaser", &granted).await.unwrap();
-        let (user, admin) = (Client::try_from(user).unwrap(), cluster.client().unwrap());
-        let services = |client: &Client| Api::<Service>::namespaced(client.clone(), &namespace);
-        for name in ["shop", "other"] {
-            let service = json!({"metadata": {"name": name}, "spec": {"ports": [{"port": 80}]}});
-            let service = serde_json::from_value(service).unwrap();
-            services(&admin).create(&PostParams::default(), &service).await.unwrap();
+    mod cluster {
+        use hotfix_testkit::cluster::TestCluster;
+        use k8s_openapi::api::coordination::v1::Lease;
+        use k8s_openapi::api::core::v1::{Secret, Service};
+        use k8s_openapi::api::rbac::v1::PolicyRule;
+        use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+        use kube::{Api, Client};
+
+        use super::*;
+
+        /// A real server lets the holder of a Role do what the features do to the objects that were named, and no more.
+        #[tokio::test]
+        async fn a_role_is_enough_and_not_more_than_that() {
+            let cluster = TestCluster::shared().await.unwrap();
+            let namespace = cluster.namespace("rights").await.unwrap();
+            let features =
+                BTreeSet::from([Feature::Services(names(&["shop"])), Feature::Leases(names(&["shop"]))]);
+            let granted: Vec<PolicyRule> =
+                serde_json::from_value(serde_json::to_value(rules(&features)).unwrap()).unwrap();
+            let user = cluster.user(&namespace, "releaser", &granted).await.unwrap();
+            let (user, admin) = (Client::try_from(user).unwrap(), cluster.client().unwrap());
+            let services = |client: &Client| Api::<Service>::namespaced(client.clone(), &namespace);
+            for name in ["shop", "other"] {
+                let service = json!({"metadata": {"name": name}, "spec": {"ports": [{"port": 80}]}});
+                let service = serde_json::from_value(service).unwrap();
+                services(&admin).create(&PostParams::default(), &service).await.unwrap();
+            }
+            let (services, leases) = (services(&user), Api::<Lease>::namespaced(user.clone(), &namespace));
+            let change = Patch::Merge(json!({"metadata": {"annotations": {"a": "b"}}}));
+            let (patch, list) = (PatchParams::default(), ListParams::default());
+            let lease = |name: &str| serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
+            let code = |error: Option<kube::Error>| match error {
+                None => 200,
+                Some(kube::Error::Api(status)) => status.code,
+                Some(other) => panic!("{other}"),
+            };
+            let answers = [
+                code(services.get("shop").await.err()),
+                code(services.patch("shop", &patch, &change).await.err()),
+                code(leases.create(&PostParams::default(), &lease("shop")).await.err()),
+                code(leases.patch("shop", &patch, &change).await.err()),
+                code(services.get("other").await.err()),
+                code(services.patch("other", &patch, &change).await.err()),
+                code(services.list(&list).await.err()),
+                code(services.delete("shop", &DeleteParams::default()).await.err()),
+                code(leases.get("other").await.err()),
+                code(Api::<Secret>::namespaced(user, &namespace).list(&list).await.err()),
+            ];
+            assert_eq!(answers, [200, 200, 200, 200, 403, 403, 403, 403, 403, 403]);
         }
-        let (services, leases) = (services(&user), Api::<Lease>::namespaced(user.clone(), &namespace));
-        let change = Patch::Merge(json!({"metadata": {"annotations": {"a": "b"}}}));
-        let (patch, list) = (PatchParams::default(), ListParams::default());
-        let lease = |name: &str| serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
-        let code = |error: Option<kube::Error>| match error {
-            None => 200,
-            Some(kube::Error::Api(status)) => status.code,
-            Some(other) => panic!("{other}"),
-        };
-        let answers = [
-            code(services.get("shop").await.err()),
-            code(services.patch("shop", &patch, &change).await.err()),
-            code(leases.create(&PostParams::default(), &lease("shop")).await.err()),
-            code(leases.patch("shop", &patch, &change).await.err()),
-            code(services.get("other").await.err()),
-            code(services.patch("other", &patch, &change).await.err()),
-            code(services.list(&list).await.err()),
-            code(services.delete("shop", &DeleteParams::default()).await.err()),
-            code(leases.get("other").await.err()),
-            code(Api::<Secret>::namespaced(user, &namespace).list(&list).await.err()),
-        ];
-        assert_eq!(answers, [200, 200, 200, 200, 403, 403, 403, 403, 403, 403]);
     }
 }

@@ -13,11 +13,11 @@ use serde_json::Value;
 use crate::object::ObjectRef;
 
 mod choice;
+#[cfg(test)]
+mod cluster;
 mod cursor;
 pub(crate) mod http_route;
 pub(crate) mod ingress;
-#[cfg(test)]
-mod on_a_server;
 #[cfg(test)]
 mod patched;
 pub(crate) mod pin;

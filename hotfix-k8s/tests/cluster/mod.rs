@@ -1,0 +1,11 @@
+//! The tests that need a control plane. `cargo xtask test` leaves out what has `cluster::` in its path where there can be
+//! none.
+
+mod adopt;
+mod conformance;
+mod faults;
+mod fence;
+mod restore;
+mod site;
+mod traffic;
+mod watch;
