@@ -88,6 +88,19 @@ async fn a_crash_is_restarted_at_once_and_then_backs_off() {
 }
 
 #[tokio::test]
+async fn a_service_crashes_when_it_is_told_to() {
+    let shop = Shop::open().await;
+    shop.deploy(&Behaviour::default()).await;
+    let ready = |pod: &k8s_openapi::api::core::v1::Pod| {
+        condition(pod, "Ready").filter(|(status, _)| status == "True").and_then(|_| DemoPod::of(pod))
+    };
+    shop.pod("it is ready", ready).await.crash().await;
+    let crashed = |container: &ContainerStatus| container.last_state.clone()?.terminated;
+    let ended = shop.container("it crashed", crashed).await;
+    assert_eq!((ended.reason.as_deref(), ended.exit_code), (Some("Error"), 1));
+}
+
+#[tokio::test]
 async fn a_kill_for_memory_is_told_apart_from_a_crash() {
     let shop = Shop::open().await;
     let end = End::OutOfMemory(Period::from_millis(10));

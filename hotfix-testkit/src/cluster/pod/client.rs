@@ -67,6 +67,11 @@ impl DemoPod {
         }
     }
 
+    /// Makes its process exit with code 1 now. One that is down already is left alone.
+    pub async fn crash(&self) {
+        let _broken_off = self.send(Method::POST, "/crash", Bytes::new()).await;
+    }
+
     /// Gets a page, such as `/metrics`, and returns the status of the answer and its body.
     ///
     /// # Errors

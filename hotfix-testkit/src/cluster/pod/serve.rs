@@ -45,6 +45,7 @@ pub async fn run(argument: &str) -> io::Result<ExitCode> {
     tokio::select! {
         _ = terminate.recv() => {}
         code = ended(end) => return Ok(code),
+        () = service.crash() => return Ok(ExitCode::from(CRASHED)),
         () = orphaned() => return Ok(ExitCode::FAILURE),
     }
     service.drain();

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::metrics::Metrics;
@@ -19,6 +20,7 @@ pub(super) struct Service {
     identity: Identity,
     behaviour: Mutex<Behaviour>,
     started: Instant,
+    crash: Notify,
     draining: AtomicBool,
     answered: AtomicU64,
     metrics: Metrics,
@@ -30,6 +32,7 @@ impl Service {
             identity: assignment.identity,
             behaviour: Mutex::new(assignment.behaviour),
             started: Instant::now(),
+            crash: Notify::new(),
             draining: AtomicBool::new(false),
             answered: AtomicU64::new(0),
             metrics: Metrics::default(),
@@ -38,6 +41,11 @@ impl Service {
 
     pub(super) fn behaviour(&self) -> MutexGuard<'_, Behaviour> {
         self.behaviour.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until somebody asks for a crash.
+    pub(super) async fn crash(&self) {
+        self.crash.notified().await;
     }
 
     pub(super) fn drain(&self) {
@@ -50,6 +58,10 @@ impl Service {
             (&Method::GET, "/metrics") => text(StatusCode::OK, self.metrics.page()),
             (&Method::GET, "/healthz") => self.health(),
             (&Method::POST, "/behaviour") => self.change(request).await,
+            (&Method::POST, "/crash") => {
+                self.crash.notify_one();
+                text(StatusCode::ACCEPTED, "crashing\n".to_owned())
+            }
             _ => self.work().await,
         };
         if self.draining.load(Ordering::Acquire) {
