@@ -1,11 +1,13 @@
 //! The tests that need a control plane. `cargo xtask test` leaves out what has `cluster::` in its path where there can be
 //! none.
 
+mod acceptance;
 mod adopt;
 mod conformance;
 mod faults;
 mod fence;
 mod restore;
 mod site;
+mod stage;
 mod traffic;
 mod watch;

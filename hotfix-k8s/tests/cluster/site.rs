@@ -62,7 +62,7 @@ impl Shop {
         Self::closed(cluster, Traffic::Service, deployment, &[]).await
     }
 
-    async fn closed(
+    pub(crate) async fn closed(
         cluster: &'static TestCluster,
         traffic: Traffic,
         deployment: &Value,
