@@ -26,13 +26,15 @@ impl KubernetesDeployer {
         let now = Instant::now();
         let until = now + deadline.saturating_duration_since(now) * 3 / 4;
         let Ok(config) = self.target(target) else { return };
+        let is_ready = async || self.sight(target, until).await.is_ok_and(|sight| sight.ready(side) > 0);
+        // Mostly it is, and then no watch is worth its while.
+        if is_ready().await {
+            return;
+        }
         let mut changes = self.hub.follow(config, side);
-        while Instant::now() < until {
-            match self.sight(target, until).await {
-                Ok(sight) if sight.ready(side) > 0 => return,
-                // The watch only hastens the next look; without it there is one after a while.
-                _ => changes.changed(PAUSE * 5).await,
-            }
+        while Instant::now() < until && !is_ready().await {
+            // The watch only hastens the next look; without it there is one after a while.
+            changes.changed(PAUSE * 5).await;
         }
     }
 

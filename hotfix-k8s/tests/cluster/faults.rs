@@ -327,3 +327,23 @@ async fn a_watch_that_may_not_be_ends_with_the_reason() {
     let again = behind.deployer.watch(&behind.shop.target).await;
     assert!(again.is_ok(), "a new watch is welcome");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undo_does_not_rest_with_those_who_only_look() {
+    let behind = Behind::open().await;
+    let Shop { deployer: beside, target, .. } = &behind.shop;
+    let snapshot = beside.snapshot(target).await.expect("a snapshot");
+    let looks = |request: &Recorded| request.method == "GET" && request.path.ends_with("/deployments/shop");
+    let busy = status(429, "TooManyRequests", "slow down").header("retry-after", "60");
+    behind.proxy.next(looks, Disturbance::Instead(busy));
+    let error = behind.deployer.observe(target).await.expect_err("the server is busy");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+
+    let restore = Verb::Restore { snapshot };
+    let (first, anything) = (call("restore-1", 1), Precondition::default());
+    let undo = behind.deployer.apply(&first, target, &restore, &anything);
+    let undone = tokio::time::timeout(Duration::from_secs(15), undo).await.expect("no minute of rest");
+    assert!(matches!(undone, Reply::Applied(_)), "{undone:?}");
+    let looked = tokio::time::timeout(Duration::from_secs(1), behind.deployer.observe(target)).await;
+    assert!(looked.is_err(), "who only looks rests: {looked:?}");
+}
