@@ -1,4 +1,4 @@
-//! A fix that crashes when it is live: from the first status of a pod that shows it to the first write of the undo,
+//! A fix that crashes some time after it was ready: from the first status of a pod that shows it to the first write of the undo,
 //! both by the server's own log.
 
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::compare::clock::median_millis;
 
 const TRIALS: usize = 20;
 
-/// How long each start of the bad release lasts: long enough to be live by then.
+/// How long each start of the bad release lasts: time enough to become ready and be switched to.
 const UP: Period = Period::from_millis(2_500);
 
 const LOOK: Period = Period::from_millis(250);
