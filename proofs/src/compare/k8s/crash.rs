@@ -1,5 +1,5 @@
-//! A fix that crashes some time after it was ready: from the first status of a pod that shows it to the first write of the undo,
-//! both by the server's own log.
+//! A fix that crashes some time after it was ready: from the first status of a pod that shows it to the first write of
+//! the undo, both by the server's own log.
 
 use std::sync::Arc;
 use std::time::Duration;
