@@ -130,7 +130,7 @@ impl Told {
             let (replicas, ready) = instances;
             changes.push(WorkloadChange::Instances { slot: self.slot.clone(), replicas, ready });
         }
-        let happened = seen.pods.values().filter_map(|pod| Some(pod.happened(self.pods.get(&pod.name)?)));
+        let happened = current(seen).filter_map(|pod| Some(pod.happened(self.pods.get(&pod.name)?)));
         let happened = happened.flatten();
         let new = faults.difference(&self.faults).cloned();
         let faulty = |fault| WorkloadChange::Faulty { slot: self.slot.clone(), fault };
@@ -148,10 +148,15 @@ fn summary(seen: &Seen) -> ((u16, u16), BTreeSet<Fault>) {
     let artifact = deployment.artifact.as_deref();
     let pods: Vec<&Pod> = seen.pods.values().map(AsRef::as_ref).collect();
     let ready = sight::ready(&pods, artifact).min(deployment.replicas);
-    let current = pods.iter().filter(|pod| pod.artifact.as_deref() == artifact);
-    let faults = current.flat_map(|pod| pod.faults()).chain(deployment.faults.iter().cloned());
+    let faults = current(seen).flat_map(Pod::faults).chain(deployment.faults.iter().cloned());
     let faults = if deployment.replicas == 0 { BTreeSet::new() } else { faults.collect() };
     ((deployment.replicas, ready), faults)
+}
+
+/// The pods of what the Deployment holds now. What crashes in those that it replaces is why they are replaced.
+fn current(seen: &Seen) -> impl Iterator<Item = &Pod> {
+    let artifact = seen.deployment.as_ref().and_then(|deployment| deployment.artifact.as_deref());
+    seen.pods.values().map(AsRef::as_ref).filter(move |pod| pod.artifact.as_deref() == artifact)
 }
 
 #[cfg(test)]

@@ -82,6 +82,18 @@ fn pods_of_another_template_do_not_count() {
 }
 
 #[test]
+fn a_pod_of_another_template_may_crash_while_it_is_replaced() {
+    let old = |is_ready, restarts| {
+        let mut old = pod("shop-1", is_ready, &runs(), restarts);
+        old.artifact = Some("cd".to_owned());
+        old
+    };
+    let mut told = told();
+    assert_eq!(lines(&told.begin(&seen(deployment(1, None), &[old(true, 0)]))), ["0 of 1"]);
+    assert_eq!(told.compare(&seen(deployment(1, None), &[old(false, 1)])), []);
+}
+
+#[test]
 fn what_the_controller_says_is_told() {
     let quota = json!({
         "metadata": {"name": "shop", "generation": 2},
