@@ -9,6 +9,7 @@ use hotfix_core::request::Strategy;
 use hotfix_engine::EngineError;
 use hotfix_k8s::Traffic;
 use hotfix_testkit::cluster::{Behaviour, End, Pull, Readiness, TestCluster};
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
 use serde_json::json;
 use tokio::time::Instant;
@@ -123,6 +124,12 @@ async fn a_crash_looping_live_release_does_not_block_a_good_fix() {
     let mut sick = deployment(cluster, 3);
     sick["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image.as_str());
     let stage = Stage::with(&sick, Traffic::Service, quick()).await;
+    until("all that is live crashes again and again", || async {
+        let restarts =
+            |pod: &Pod| pod.status.as_ref()?.container_statuses.as_ref()?.first().map(|it| it.restart_count);
+        stage.shop.pods("shop").await.iter().all(|pod| restarts(pod) >= Some(2))
+    })
+    .await;
     let fix = release(cluster, 2);
     let outcome = end(stage.deploy(&fix, Strategy::BlueGreen).await).await;
     assert_eq!(live(outcome), fix.artifact);
