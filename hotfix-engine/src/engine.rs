@@ -1,6 +1,7 @@
 //! The engine: plan, start, resume, cancel, follow.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 use hotfix_core::communicate::{narrate, postings};
 use hotfix_core::execute::{self, Record, Run};
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     outbox: Outbox,
     driven: DrivenRuns,
     pub(crate) follow_ups: FollowUps,
+    /// Ended runs that were looked at for what should follow them.
+    pub(crate) looked_at: Mutex<BTreeSet<RunId>>,
 }
 
 impl Engine {
@@ -59,6 +62,7 @@ impl Engine {
                 outbox,
                 driven: DrivenRuns::default(),
                 follow_ups,
+                looked_at: Mutex::default(),
             }),
         }
     }

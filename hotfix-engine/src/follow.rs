@@ -1,6 +1,7 @@
 //! Begins what follows a run that ended: the watch of a release, the rollback of one that turned bad.
 
-use std::sync::{Arc, Weak};
+use std::collections::BTreeSet;
+use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use hotfix_core::ErrorKind;
@@ -43,15 +44,26 @@ impl Engine {
         let recent = all.iter().filter(|run| run.state == RunState::Ended && run.opened_at > since);
         let mut begun = Vec::new();
         for ended in recent.filter(|run| !all.iter().any(|other| follows(&other.run, &run.run))) {
+            // Whoever asks again does not read the journal again, and begins no second attempt beside the first.
+            if !self.looked_at().insert(ended.run.clone()) {
+                continue;
+            }
             match self.begin_follow_up(&ended.run).await {
                 Ok(handle) => begun.extend(handle),
                 Err(_) if self.shared.follow_ups == FollowUps::Begin => {
                     tokio::spawn(follow(Arc::downgrade(&self.shared), ended.run.clone()));
                 }
-                Err(error) => tracing::error!(run = %ended.run, %error, "what follows the run is not begun"),
+                Err(error) => {
+                    self.looked_at().remove(&ended.run);
+                    tracing::error!(run = %ended.run, %error, "what follows the run is not begun");
+                }
             }
         }
         begun
+    }
+
+    fn looked_at(&self) -> MutexGuard<'_, BTreeSet<RunId>> {
+        self.shared.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns nothing when nothing follows the run, or another process was faster.

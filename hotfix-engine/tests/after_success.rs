@@ -1,5 +1,6 @@
 //! What happens after a success: the watch, the late breach, and the way back that asks or does not ask.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hotfix_core::communicate::ProgressKind;
@@ -11,6 +12,7 @@ use hotfix_core::policy::{LateBreach, Policy};
 use hotfix_core::port::{Basis, Deployer as _, IncidentStore as _, RunFilter};
 use hotfix_core::request::{Goal, Request, RollbackTo};
 use hotfix_engine::{Engine, EngineError, FollowUps};
+use hotfix_testkit::fault::{Faults, FaultyStore, Mishap, Operation};
 use tokio::time::sleep;
 
 use crate::world::{Traffic, World, artifact_of, production, request, settings};
@@ -270,4 +272,20 @@ async fn of_two_processes_one_watches() {
     let refused = second.plan(&watch).await.expect_err("one watch at a time");
     assert!(matches!(refused, EngineError::Refused(_)), "{refused}");
     assert!(refused.to_string().contains(&format!("{id}-watch")), "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ended_run_is_looked_at_once_however_often_runs_are_taken_up() {
+    let world = World::new().await;
+    let _traffic = world.traffic(None, 0);
+    let quiet = world.engine("w1");
+    deploy(&world, &quiet, "version 2.1.1").await;
+    let faults = Faults::none();
+    let store = FaultyStore::new(Arc::new(world.store.clone()), faults.clone());
+    let second = world.builder("w2").store(store).build().expect("a complete engine");
+    assert!(second.resume_all().await.expect("a readable store").is_empty());
+    // Whoever read the journal again would meet this.
+    faults.add(Operation::Journal, Mishap::RequestLost);
+    assert!(second.resume_all().await.expect("a readable store").is_empty());
+    assert_eq!(faults.happened(), []);
 }
