@@ -4,6 +4,7 @@ use hotfix_core::model::{SlotName, Weights};
 use json_patch::{Patch, PatchOperation};
 use serde_json::Value;
 
+use super::virtual_service::{Destinations, Routes, Service, VirtualService};
 use crate::slot::Slots;
 
 /// Applies a patch as the API server would.
@@ -16,6 +17,18 @@ pub(super) fn patched(object: &Value, patch: &[PatchOperation]) -> Value {
 /// A patch as JSON, to compare it with a golden one.
 pub(super) fn json(patch: Vec<PatchOperation>) -> Value {
     serde_json::to_value(Patch(patch)).expect("a patch is JSON")
+}
+
+/// The VirtualService of the tests, with a Service for each slot.
+pub(super) fn hosts() -> VirtualService {
+    let service = |name: &str| Service { namespace: "prod".to_owned(), name: name.to_owned() };
+    VirtualService {
+        namespace: "prod".to_owned(),
+        name: "shop".to_owned(),
+        slots: slots(),
+        destinations: Destinations::Hosts { main: service("shop"), hotfix: service("shop-hotfix") },
+        routes: Routes::Every,
+    }
 }
 
 /// The slots of the tests.

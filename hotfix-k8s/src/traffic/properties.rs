@@ -5,20 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::http_route::{HttpRoute, Rules};
 use super::ingress::CanaryIngress;
-use super::patched::{hotfix, patched, slots};
-use super::virtual_service::{Destinations, Routes, Service, VirtualService};
+use super::patched::{hosts, hotfix, patched, slots};
 use super::{NotUnderstood, Route};
-
-fn host_level() -> VirtualService {
-    let service = |name: &str| Service { namespace: "prod".to_owned(), name: name.to_owned() };
-    VirtualService {
-        namespace: "prod".to_owned(),
-        name: "shop".to_owned(),
-        slots: slots(),
-        destinations: Destinations::Hosts { main: service("shop"), hotfix: service("shop-hotfix") },
-        routes: Routes::Every,
-    }
-}
 
 fn http_route() -> HttpRoute {
     HttpRoute {
@@ -180,7 +168,7 @@ fn upholds(route: &dyn Route, object: &Value, percent: u8) -> Result<(), TestCas
 proptest! {
     #[test]
     fn a_virtual_service_keeps_what_others_wrote(object in virtual_services(), percent in 0_u8..=100) {
-        upholds(&host_level(), &object, percent)?;
+        upholds(&hosts(), &object, percent)?;
     }
 
     #[test]
@@ -197,7 +185,7 @@ proptest! {
     #[test]
     fn any_json_is_read_or_refused(spec in foreign(), metadata in foreign()) {
         let object = json!({"spec": spec, "metadata": metadata});
-        let backends: [&dyn Route; 3] = [&host_level(), &http_route(), &canary_ingress()];
+        let backends: [&dyn Route; 3] = [&hosts(), &http_route(), &canary_ingress()];
         for backend in backends {
             prop_assert!(backend.read(&object).is_err());
             let _uptake = backend.uptake(&object);

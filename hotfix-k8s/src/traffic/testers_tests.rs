@@ -2,20 +2,9 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::super::patched::{hotfix, patched, slot, slots};
-use super::super::virtual_service::{Destinations, Routes, Service};
+use super::super::patched::{hosts, hotfix, patched, slot};
+use super::super::virtual_service::Routes;
 use super::*;
-
-fn backend() -> VirtualService {
-    let service = |name: &str| Service { namespace: "prod".to_owned(), name: name.to_owned() };
-    VirtualService {
-        namespace: "prod".to_owned(),
-        name: "shop".to_owned(),
-        slots: slots(),
-        destinations: Destinations::Hosts { main: service("shop"), hotfix: service("shop-hotfix") },
-        routes: Routes::Every,
-    }
-}
 
 fn testers() -> Testers {
     Testers::new("x-hotfix", "try").unwrap()
@@ -41,7 +30,7 @@ fn shop() -> Value {
 }
 
 fn opened(object: &Value) -> Value {
-    patched(object, &backend().open_to_testers(object, &testers(), &slot("hotfix")).unwrap())
+    patched(object, &hosts().open_to_testers(object, &testers(), &slot("hotfix")).unwrap())
 }
 
 #[test]
@@ -70,19 +59,19 @@ fn testers_meet_the_same_matches_and_policies_and_one_slot() {
 #[test]
 fn opening_again_changes_nothing_and_closing_gives_the_object_back() {
     let open = opened(&shop());
-    assert_eq!(backend().open_to_testers(&open, &testers(), &slot("hotfix")), Ok(Vec::new()));
-    assert_eq!(patched(&open, &backend().close_to_testers(&open).unwrap()), shop());
-    assert_eq!(backend().close_to_testers(&shop()), Ok(Vec::new()));
-    assert_eq!(backend().close_to_testers(&json!({"spec": {}})), Ok(Vec::new()));
+    assert_eq!(hosts().open_to_testers(&open, &testers(), &slot("hotfix")), Ok(Vec::new()));
+    assert_eq!(patched(&open, &hosts().close_to_testers(&open).unwrap()), shop());
+    assert_eq!(hosts().close_to_testers(&shop()), Ok(Vec::new()));
+    assert_eq!(hosts().close_to_testers(&json!({"spec": {}})), Ok(Vec::new()));
 }
 
 #[test]
 fn a_stale_route_is_brought_up_to_date_and_none_is_left_over() {
     let open = opened(&shop());
-    let to_main = patched(&open, &backend().open_to_testers(&open, &testers(), &slot("main")).unwrap());
+    let to_main = patched(&open, &hosts().open_to_testers(&open, &testers(), &slot("main")).unwrap());
     assert_eq!(to_main["spec"]["http"][1]["route"][0]["destination"]["host"], "shop");
     assert_eq!(opened(&to_main), open);
-    let api_only = VirtualService { routes: Routes::Named(BTreeSet::from(["api".to_owned()])), ..backend() };
+    let api_only = VirtualService { routes: Routes::Named(BTreeSet::from(["api".to_owned()])), ..hosts() };
     let left = patched(&open, &api_only.open_to_testers(&open, &testers(), &slot("hotfix")).unwrap());
     assert_eq!(left["spec"]["http"].as_array().unwrap().len(), 4);
     assert_eq!(left["spec"]["http"][1], open["spec"]["http"][1]);
@@ -91,8 +80,8 @@ fn a_stale_route_is_brought_up_to_date_and_none_is_left_over() {
 #[test]
 fn weights_pass_the_tester_routes_by() {
     let open = opened(&shop());
-    assert_eq!(backend().read(&open), Ok(hotfix(0)));
-    let shifted = patched(&open, &backend().write(&open, &hotfix(30)).unwrap());
+    assert_eq!(hosts().read(&open), Ok(hotfix(0)));
+    let shifted = patched(&open, &hosts().write(&open, &hotfix(30)).unwrap());
     assert_eq!(shifted["spec"]["http"][1], open["spec"]["http"][1]);
     assert_eq!(shifted["spec"]["http"][2]["route"][1]["weight"], 30);
 }
@@ -100,11 +89,11 @@ fn weights_pass_the_tester_routes_by() {
 #[test]
 fn a_header_that_the_route_asks_for_itself_and_a_slot_that_is_not_there_are_refused() {
     let taken = object(json!([{"match": [{"headers": {"x-hotfix": {"exact": "no"}}}], "route": pair()}]));
-    let refused = backend().open_to_testers(&taken, &testers(), &slot("hotfix")).unwrap_err();
+    let refused = hosts().open_to_testers(&taken, &testers(), &slot("hotfix")).unwrap_err();
     let golden = "VirtualService prod/shop at /spec/http/0/match/0/headers/x-hotfix: this match asks for the testers' \
                   header itself; choose another header";
     assert_eq!(refused.to_string(), golden);
-    let refused = backend().open_to_testers(&shop(), &testers(), &slot("blue")).unwrap_err();
+    let refused = hosts().open_to_testers(&shop(), &testers(), &slot("blue")).unwrap_err();
     assert!(refused.reason.starts_with("there is no slot blue; "), "{refused}");
     for (header, value) in [("X-Hotfix", "1"), ("", "1"), ("x-hotfix", "")] {
         assert!(Testers::new(header, value).is_err(), "{header:?}: {value:?}");

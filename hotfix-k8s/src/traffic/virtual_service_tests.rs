@@ -1,18 +1,7 @@
 use serde_json::json;
 
-use super::super::patched::{hotfix, json, patched, slots};
+use super::super::patched::{hosts, hotfix, json, patched};
 use super::*;
-
-fn hosts() -> VirtualService {
-    let service = |name: &str| Service { namespace: "prod".to_owned(), name: name.to_owned() };
-    VirtualService {
-        namespace: "prod".to_owned(),
-        name: "shop".to_owned(),
-        slots: slots(),
-        destinations: Destinations::Hosts { main: service("shop"), hotfix: service("shop-hotfix") },
-        routes: Routes::Every,
-    }
-}
 
 fn subsets() -> VirtualService {
     let of = Service { namespace: "prod".to_owned(), name: "shop".to_owned() };
