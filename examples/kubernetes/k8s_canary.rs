@@ -6,10 +6,9 @@
 
 use std::process::ExitCode;
 
-use hotfix::execute::Outcome;
 use hotfix::request::Strategy;
 use hotfix_examples::Failure;
-use hotfix_examples_kubernetes::{Fix, Routes, Site, end, say};
+use hotfix_examples_kubernetes::{Routes, bad_then_good, end};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -24,16 +23,5 @@ async fn run(routes: Option<&str>) -> Result<(), Failure> {
             return Err(format!("{other:?} is no kind of route; there are istio and gateway").into());
         }
     };
-    let mut site = Site::open(routes).await?;
-    let fix = Fix { base: "v2.1.0", image: "2.1.1-bad", fails: 40, strategy: Strategy::Canary };
-    say("\na fix that makes it worse:");
-    let bad = site.deploy(fix).await?;
-    say("\nthe right fix:");
-    let good = site.deploy(Fix { image: "2.1.1", fails: 0, ..fix }).await?;
-    let customers = site.close().await;
-    say(format_args!("\nall in all {} requests, {} of which failed", customers.sent, customers.failed));
-    match (&bad, &good) {
-        (Outcome::RolledBack { .. }, Outcome::Succeeded { .. }) => Ok(()),
-        _ => Err(format!("it should not have ended like that: {bad}; {good}").into()),
-    }
+    bad_then_good(routes, Strategy::Canary).await
 }

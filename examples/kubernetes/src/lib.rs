@@ -1,6 +1,7 @@
 //! What the examples on Kubernetes share: a cluster of their own with a shop in it, its customers and its metrics.
 
 mod objects;
+mod pair;
 mod pipeline;
 mod routes;
 mod show;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 
 use hotfix_examples::Failure;
 
+pub use pair::bad_then_good;
 pub use routes::Routes;
 pub use show::say;
 pub use site::{Fix, Site};
