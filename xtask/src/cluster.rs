@@ -14,6 +14,9 @@ pub(crate) enum Cluster {
 /// What the tests that need a cluster have in their names.
 pub(crate) const TESTS: &str = "cluster::";
 
+/// What the names of the examples that need a cluster begin with.
+pub(crate) const EXAMPLES: &str = "k8s_";
+
 /// The program that knows how to build a control plane.
 const PROGRAM: &str = "hotfix-test-cluster";
 
