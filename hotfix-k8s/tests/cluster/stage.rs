@@ -1,12 +1,9 @@
 //! A shop with customers and an engine: git and journal in memory, real pods, real requests.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use hotfix_core::Result;
 use hotfix_core::execute::Outcome;
 use hotfix_core::memory::{MemoryStore, MemoryVersionControl};
 use hotfix_core::model::{
@@ -15,17 +12,11 @@ use hotfix_core::model::{
 };
 use hotfix_core::plan::{Plan, Planned};
 use hotfix_core::policy::{Policy, Settings};
-use hotfix_core::port::{
-    Clock, CounterSeries, Deployer, History, HistoryQuery, Latency, MetricsCapabilities, MetricsQuery,
-    MetricsSource, Scrape,
-};
+use hotfix_core::port::Deployer;
 use hotfix_core::request::{Fix, Goal, Request, Revision, Staging, Strategy};
 use hotfix_engine::{Engine, EngineError, RunHandle, SystemClock};
 use hotfix_k8s::{Traffic, VirtualServiceTraffic};
-use hotfix_testkit::cluster::{DemoPod, Gateway, Load, LoadPlan, TestCluster};
-use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
-use kube::api::ListParams;
+use hotfix_testkit::cluster::{DemoPod, Gateway, Load, LoadPlan, PodMetrics, TestCluster};
 use serde_json::{Value, json};
 
 use super::site::{Shop, app, deployment, service, slot, until};
@@ -179,11 +170,11 @@ fn engine(
     shop: &Shop,
     settings: Settings,
 ) -> Engine {
-    let pods = Api::namespaced(shop.client.clone(), &shop.namespace);
+    let slots = ["main", "hotfix"].map(slot).map(|slot| (slot.clone(), format!("app={}", app(&slot))));
     Engine::builder()
         .version_control(source.clone())
         .deployer(shop.deployer.clone())
-        .metrics(PodMetrics { pods })
+        .metrics(PodMetrics::new(shop.client.clone(), &shop.namespace, LOOK, slots))
         .store(store.clone())
         .policy(Policy::new(settings).expect("a policy that makes sense"))
         .worker(WorkerName::new(worker).expect("a worker"))
@@ -233,53 +224,4 @@ fn routes() -> Vec<Value> {
 
 fn branch(name: &str) -> BranchName {
     BranchName::new(name).expect("a branch")
-}
-
-/// What the pods count themselves, read from each.
-#[derive(Debug)]
-struct PodMetrics {
-    pods: Api<Pod>,
-}
-
-#[async_trait]
-impl MetricsSource for PodMetrics {
-    fn capabilities(&self) -> MetricsCapabilities {
-        MetricsCapabilities { interval: LOOK, latency: Latency::Unknown }
-    }
-
-    async fn scrape(&self, query: &MetricsQuery) -> Result<Scrape> {
-        let mut scrape = Scrape::default();
-        for slot in &query.slots {
-            let params = ListParams::default().labels(&format!("app={}", app(slot)));
-            for pod in self.pods.list(&params).await.expect("a list").items {
-                let Some(demo) = DemoPod::of(&pod) else { continue };
-                // What is down has no series, as in any system that scrapes.
-                let Ok((200, page)) = demo.get("/metrics").await else { continue };
-                let (requests, errors) = counters(&String::from_utf8_lossy(&page));
-                scrape.series.push(CounterSeries {
-                    slot: slot.clone(),
-                    series: pod.metadata.name.unwrap_or_default(),
-                    at: SystemClock.now(),
-                    requests,
-                    errors: Some(errors),
-                    slow: BTreeMap::new(),
-                });
-            }
-        }
-        Ok(scrape)
-    }
-
-    async fn history(&self, _query: &HistoryQuery) -> Result<History> {
-        Ok(History::default())
-    }
-}
-
-/// Returns the requests and the errors of a page of metrics.
-fn counters(page: &str) -> (f64, f64) {
-    let series = page.lines().filter_map(|line| line.strip_prefix("http_requests_total{code=\""));
-    series.fold((0.0, 0.0), |(requests, errors), series| {
-        let (code, count) = series.split_once("\"} ").expect("a series");
-        let count: f64 = count.parse().expect("a count");
-        (requests + count, if code.starts_with('5') { errors + count } else { errors })
-    })
 }

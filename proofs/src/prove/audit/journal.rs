@@ -27,6 +27,7 @@ struct Run {
 /// One journal entry.
 #[derive(Debug)]
 pub(in crate::prove) struct Entry {
+    run: String,
     seq: u64,
     epoch: u64,
     /// Microseconds since 1970.
@@ -35,9 +36,36 @@ pub(in crate::prove) struct Entry {
     body: Value,
 }
 
+/// An effect that somebody was about to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::prove) struct Intent {
+    pub(in crate::prove) run: String,
+    pub(in crate::prove) step: u16,
+    pub(in crate::prove) key: String,
+    /// Microseconds since 1970.
+    pub(in crate::prove) at: i64,
+}
+
+/// The life of a run, in microseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::prove) struct Life {
+    pub(in crate::prove) id: String,
+    pub(in crate::prove) began_at: i64,
+    /// When a verdict said that it must go back.
+    pub(in crate::prove) failed_at: Option<i64>,
+    pub(in crate::prove) ended_at: Option<i64>,
+    /// How many of the steps lead forward; those from there on lead back.
+    pub(in crate::prove) forward: u16,
+}
+
 impl Entry {
     pub(in crate::prove) fn is(&self, kind: &str) -> bool {
         self.body["kind"] == kind
+    }
+
+    /// Whether a verdict says that the release may go on.
+    fn passed(&self) -> bool {
+        self.body["body"]["verdict"]["outcome"] == "pass"
     }
 }
 
@@ -61,13 +89,15 @@ impl Journal {
                 let epoch: i64 = row.get(1)?;
                 Ok(Run { state: row.get(0)?, epoch: epoch.cast_unsigned(), expires_at: row.get(2)? })
             })?;
-            let mut sql_entries = db.prepare("SELECT seq, epoch, at, body FROM journal ORDER BY number")?;
+            let mut sql_entries = db.prepare(
+                "SELECT seq, journal.epoch, at, body, id FROM journal JOIN run ON run.number = run ORDER BY journal.number",
+            )?;
             let entries = sql_entries.query_map([], |row| {
                 let (seq, epoch): (i64, i64) = (row.get(0)?, row.get(1)?);
                 let text: String = row.get(3)?;
                 let body = serde_json::from_str(&text).unwrap_or(Value::Null);
                 let (seq, epoch) = (seq.cast_unsigned(), epoch.cast_unsigned());
-                Ok(Entry { seq, epoch, at: row.get(2)?, text, body })
+                Ok(Entry { run: row.get(4)?, seq, epoch, at: row.get(2)?, text, body })
             })?;
             let mut sql_claims = db.prepare("SELECT name FROM target WHERE active_run IS NOT NULL")?;
             let claimed = sql_claims.query_map([], |row| row.get(0))?;
@@ -84,6 +114,7 @@ impl Journal {
     #[cfg(test)]
     pub(super) fn of(state: &str, claimed: &[&str], records: &[Value]) -> Self {
         let entry = |(seq, body): (u64, &Value)| Entry {
+            run: "run-1".to_owned(),
             seq,
             epoch: 1,
             at: 0,
@@ -101,7 +132,7 @@ impl Journal {
         self.runs.is_empty()
     }
 
-    pub(super) fn epochs(&self) -> Vec<u64> {
+    fn epochs(&self) -> Vec<u64> {
         self.runs.iter().map(|run| run.epoch).collect()
     }
 
@@ -121,16 +152,54 @@ impl Journal {
     }
 
     /// The committed intents: which effect each stamp stands for.
-    pub(super) fn intents(&self) -> BTreeMap<Stamp, String> {
+    pub(in crate::prove) fn intents(&self) -> BTreeMap<Stamp, Intent> {
         let intents = self.entries.iter().filter(|entry| entry.is("intent"));
         let stamped = intents.filter_map(|entry| {
-            let intent = &entry.body["body"];
-            Some((stamp(&intent["stamp"])?, intent["key"].as_str()?.to_owned()))
+            let body = &entry.body["body"];
+            let step = body["step"].as_u64()?.try_into().ok()?;
+            let key = body["key"].as_str()?.to_owned();
+            Some((stamp(&body["stamp"])?, Intent { run: entry.run.clone(), step, key, at: entry.at }))
         });
         stamped.collect()
     }
 
-    pub(super) fn check_ended(&self, ending: Ending, findings: &mut Findings) {
+    /// The stamp of the first attempt at a step.
+    pub(in crate::prove) fn first_stamp_of(&self, step: u16) -> Option<Stamp> {
+        self.intents().into_iter().find(|(_, intent)| intent.step == step).map(|(stamp, _)| stamp)
+    }
+
+    /// When an epoch began, in microseconds since 1970.
+    pub(in crate::prove) fn epoch_begins(&self, epoch: u64) -> Option<i64> {
+        self.entries.iter().find(|entry| entry.epoch == epoch).map(|entry| entry.at)
+    }
+
+    /// The run that a stamp belongs to: that of its intent; a seal has none, but an epoch.
+    pub(in crate::prove) fn run_of(&self, stamp: Stamp) -> Option<Life> {
+        let intended = self.intents().get(&stamp).map(|intent| intent.run.clone());
+        let claimed = || self.entries.iter().find(|entry| entry.epoch == stamp.0).map(|entry| entry.run.clone());
+        self.life(&intended.or_else(claimed)?)
+    }
+
+    fn life(&self, id: &str) -> Option<Life> {
+        let own = || self.entries.iter().filter(|entry| entry.run == id);
+        let first = own().next()?;
+        let forward = first.body.pointer("/body/plan/steps").and_then(Value::as_array).map_or(0, Vec::len);
+        let failed = |entry: &&Entry| entry.is("verdict") && !entry.passed();
+        Some(Life {
+            id: id.to_owned(),
+            began_at: first.at,
+            failed_at: own().find(failed).map(|entry| entry.at),
+            ended_at: own().find(|entry| entry.is("terminal")).map(|entry| entry.at),
+            forward: forward.try_into().unwrap_or(u16::MAX),
+        })
+    }
+
+    /// Everything that one more entry would change.
+    pub(in crate::prove) fn sum(&self) -> String {
+        format!("{} entries, epochs {:?}", self.entries.len(), self.epochs())
+    }
+
+    pub(in crate::prove) fn check_ended(&self, ending: Ending, findings: &mut Findings) {
         let runs = usize::from(ending != Ending::Nothing);
         findings.check(self.runs.len() == runs, || format!("{} runs instead of {runs}", self.runs.len()));
         for run in &self.runs {
