@@ -149,6 +149,10 @@ impl<'a> Attempt<'a> {
         for step in steps {
             match step {
                 Step::UntilReady(side) => self.deployer.until_ready(self.target, side, self.deadline).await,
+                Step::UntilServed(side) => {
+                    let served = self.deployer.until_served(self.target, side, self.deadline).await;
+                    served.map_err(|rejection| Stopped::Answer(Reply::Rejected(rejection)))?;
+                }
                 Step::UntilLeft(side) => self.deployer.until_left(self.target, side, self.deadline).await,
                 Step::UntilEmpty(side) => self.deployer.until_empty(self.target, side, self.deadline).await,
                 Step::Patch(write) => {

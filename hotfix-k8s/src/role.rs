@@ -15,11 +15,12 @@ impl TargetConfig {
         let deployments = [names.main.name, names.hotfix.name].into();
         let mut features = BTreeSet::from([Feature::Deployments(deployments), Feature::Autoscalers]);
         let (service, route) = ([names.service.name].into(), [names.route.name].into());
+        features.insert(Feature::Endpoints);
         features.extend(match self.traffic {
-            Traffic::Service => [Feature::Services(service), Feature::Endpoints],
-            Traffic::VirtualService(_) => [Feature::Selectors(service), Feature::VirtualServices(route)],
-            Traffic::HttpRoute(_) => [Feature::Selectors(service), Feature::HttpRoutes(route)],
-            Traffic::Ingress(_) => [Feature::Selectors(service), Feature::Ingresses(route)],
+            Traffic::Service => vec![Feature::Services(service)],
+            Traffic::VirtualService(_) => vec![Feature::Selectors(service), Feature::VirtualServices(route)],
+            Traffic::HttpRoute(_) => vec![Feature::Selectors(service), Feature::HttpRoutes(route)],
+            Traffic::Ingress(_) => vec![Feature::Selectors(service), Feature::Ingresses(route)],
         });
         match self.fingerprints {
             Fingerprints::Nothing => {}

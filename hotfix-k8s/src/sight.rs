@@ -181,6 +181,12 @@ impl Sight {
         self.pods(side).iter().any(|pod| pod.name == name)
     }
 
+    /// Returns whether a pod belongs to a slot and runs what that holds now.
+    pub(crate) fn has_current_pod(&self, side: Side, name: &str) -> bool {
+        let artifact = self.deployment(side).and_then(|object| artifact_label(&object.value));
+        current(&self.pods(side), artifact).any(|pod| pod.name == name)
+    }
+
     fn rollout(&self) -> Rollout {
         let paused = |side| self.deployment(side).is_some_and(|object| is_paused(&object.value));
         if Side::BOTH.into_iter().any(paused) { Rollout::Paused } else { Rollout::Active }

@@ -28,6 +28,9 @@ pub(crate) enum Step {
     Patch(Write),
     /// Wait until the slot has a pod that can take traffic. Not for ever: the caller bounds it.
     UntilReady(Side),
+    /// Wait until the Service by which the route reaches the slot knows a pod of it. Bounded, and then it is not given any
+    /// traffic.
+    UntilServed(Side),
     /// Wait until whoever serves the traffic has stopped sending it to the slot. Bounded, too.
     UntilLeft(Side),
     /// Wait until the pods that the slot held are gone or going. Bounded, too.
@@ -176,6 +179,12 @@ impl<'a> Draft<'a> {
             return Err(Refused::Split { object, weights: weights.clone() });
         }
         let patch = traffic.write(&self.sight.route.value, weights)?;
+        if traffic.split() == TrafficSplit::Percent {
+            let before = self.sight.weights()?;
+            let grows = |slot: &SlotName| weights.of(slot) > before.of(slot);
+            let growing = Side::BOTH.into_iter().filter(|side| grows(self.sight.slots.name(*side)));
+            self.edits.extend(growing.map(|side| Edit::Wait(Step::UntilServed(side))));
+        }
         self.change(Place::Route, patch);
         Ok(())
     }

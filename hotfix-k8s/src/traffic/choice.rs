@@ -10,7 +10,7 @@ use super::virtual_service::{self, Routes, VirtualService};
 use crate::config::{Destinations, Traffic};
 use crate::object::ObjectRef;
 use crate::shape::{Names, Shape};
-use crate::slot::Slots;
+use crate::slot::{Side, Slots};
 
 impl Traffic {
     /// Returns the object that says how traffic is split.
@@ -48,11 +48,29 @@ impl Traffic {
         matches!(self, Self::Service)
     }
 
+    /// Returns the Service whose endpoints get what the route gives to a slot; `None` where the route is a Service itself
+    /// and goes over to other endpoints when it has them.
+    pub(crate) fn service_of(&self, side: Side, service: &str) -> Option<String> {
+        let copy = match self {
+            Self::Service => return None,
+            Self::VirtualService(mesh) => match &mesh.destinations {
+                Destinations::Hosts { hotfix } => hotfix,
+                Destinations::Subsets { .. } => return Some(service.to_owned()),
+            },
+            Self::HttpRoute(route) => &route.hotfix,
+            Self::Ingress(ingress) => &ingress.hotfix,
+        };
+        Some(match side {
+            Side::Main => service.to_owned(),
+            Side::Hotfix => copy_of(service, copy.as_deref()),
+        })
+    }
+
     /// Returns the backend for a target.
     pub(crate) fn route(&self, names: &Names, shape: &Shape, slots: &Slots) -> Box<dyn Route> {
         let (namespace, slots) = (names.route.namespace.clone(), slots.clone());
         let (name, service) = (names.route.name.clone(), names.service.name.clone());
-        let copy = |named: &Option<String>| named.clone().unwrap_or_else(|| format!("{service}-hotfix"));
+        let copy = |named: &Option<String>| copy_of(&service, named.as_deref());
         match self {
             Self::Service => Box::new(ServiceSwitch {
                 object: names.route.clone(),
@@ -94,4 +112,9 @@ impl Traffic {
             }
         }
     }
+}
+
+/// The Service of the copy.
+fn copy_of(service: &str, named: Option<&str>) -> String {
+    named.map_or_else(|| format!("{service}-hotfix"), str::to_owned)
 }

@@ -7,6 +7,7 @@ mod conformance;
 mod faults;
 mod fence;
 mod restore;
+mod served;
 mod site;
 mod stage;
 mod traffic;

@@ -209,7 +209,7 @@ fn request(commit: &Revision, fix: &Release, strategy: Strategy) -> Request {
     }
 }
 
-fn routes() -> Vec<Value> {
+pub(crate) fn routes() -> Vec<Value> {
     let route = json!({
         "apiVersion": "networking.istio.io/v1",
         "kind": "VirtualService",
