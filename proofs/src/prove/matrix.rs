@@ -76,9 +76,10 @@ impl Matrix {
         verdict.close(&mut world, played).await;
         let spots = world.spots(patch)?;
         let log = verdict.evidence.as_ref().map(|_| std::fs::read_to_string(world.home().log("w1")));
+        let found = verdict.findings.violations.join("\n");
         figures.add(verdict);
-        if let Some(failure) = figures.failed.first() {
-            return Err(format!("{failure}\n{}", log.and_then(Result::ok).unwrap_or_default()));
+        if !found.is_empty() {
+            return Err(format!("{found}\n{}", log.and_then(Result::ok).unwrap_or_default()));
         }
         self.cases.extend(spots.iter().flat_map(|spot| Case::all(patch, spot)));
         Ok(())
@@ -97,6 +98,9 @@ impl Matrix {
             }
         }
         figures.cells += cases.len();
+        if extent == Extent::Whole {
+            warn(&format!("{} cells", cases.len()));
+        }
         let played = cases.into_iter().map(|case| async move { case.play::<W>(ground).await });
         figures.gather(played, W::AT_ONCE, extent).await;
     }

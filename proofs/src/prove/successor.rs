@@ -113,7 +113,10 @@ impl Case {
         let mut first = home.start("w1", self.patch, self.spot.moment().map(point))?;
         if let Some(held) = held {
             network::until_held(held, &mut first).await?;
-            first.stop(how)?;
+            match how {
+                How::Kill => first.stop(how)?,
+                How::Freeze => freeze(&mut first, home).await?,
+            }
         }
         let stopped = stopped(&mut first, how).await?;
         verdict.findings.check(stopped, || "the driver ended before it reached its point".to_owned());
@@ -147,6 +150,22 @@ const REFUSED: u16 = 422;
 
 fn need<W: World>(world: &W) -> Result<&FaultProxy, String> {
     world.network().ok_or_else(|| "there is no network between this driver and its target".to_owned())
+}
+
+/// Freezes a driver, but not while it writes to the journal: nobody else could until it wakes.
+async fn freeze(driver: &mut Running, home: &Home) -> Result<(), String> {
+    eventually("the driver is frozen between two transactions", async || {
+        driver.stop(How::Freeze).ok()?;
+        eventually("the driver is frozen", async || (driver.is_frozen() || driver.ended().is_some()).then_some(()))
+            .await
+            .ok()?;
+        let free = Journal::is_free(&home.journal());
+        if !free {
+            driver.thaw().ok()?;
+        }
+        free.then_some(())
+    })
+    .await
 }
 
 fn journal(home: &Home) -> Option<Journal> {

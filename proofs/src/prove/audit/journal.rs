@@ -113,19 +113,34 @@ impl Journal {
     /// A forged journal with one run.
     #[cfg(test)]
     pub(super) fn of(state: &str, claimed: &[&str], records: &[Value]) -> Self {
-        let entry = |(seq, body): (u64, &Value)| Entry {
-            run: "run-1".to_owned(),
+        let timed: Vec<_> = records.iter().map(|record| ("run-1", 0, record.clone())).collect();
+        let runs = vec![Run { state: state.to_owned(), epoch: 1, expires_at: 0 }];
+        let claimed = claimed.iter().map(|name| (*name).to_owned()).collect();
+        Self { runs, claimed, ..Self::timed(&timed) }
+    }
+
+    /// A forged journal with the run of each record and when it was written. Every run is an epoch: `run-2` is the second.
+    #[cfg(test)]
+    pub(in crate::prove) fn timed(records: &[(&str, i64, Value)]) -> Self {
+        let entry = |(seq, (run, at, body)): (u64, &(&str, i64, Value))| Entry {
+            run: (*run).to_owned(),
             seq,
-            epoch: 1,
-            at: 0,
+            epoch: run.rsplit('-').next().and_then(|epoch| epoch.parse().ok()).unwrap_or(1),
+            at: *at,
             text: body.to_string(),
             body: body.clone(),
         };
-        Self {
-            runs: vec![Run { state: state.to_owned(), epoch: 1, expires_at: 0 }],
-            entries: (0..).zip(records).map(entry).collect(),
-            claimed: claimed.iter().map(|name| (*name).to_owned()).collect(),
-        }
+        Self { runs: Vec::new(), entries: (0..).zip(records).map(entry).collect(), claimed: Vec::new() }
+    }
+
+    /// Whether nobody is in the middle of a transaction that writes.
+    pub(in crate::prove) fn is_free(path: &Path) -> bool {
+        let look = || -> rusqlite::Result<()> {
+            let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            db.busy_timeout(std::time::Duration::ZERO)?;
+            db.execute_batch("BEGIN IMMEDIATE; ROLLBACK")
+        };
+        look().is_ok()
     }
 
     pub(in crate::prove) fn is_empty(&self) -> bool {
@@ -215,6 +230,7 @@ impl Journal {
             format!("the epoch falls at entry {:?}", falls.map(|pair| pair[1].seq))
         });
         self.check_effects(findings);
+        self.check_negatives(findings);
         if ending == Ending::Nothing {
             return;
         }
@@ -227,6 +243,30 @@ impl Journal {
         findings.check(outcome == ending.outcome(), || {
             format!("the outcome is {outcome}, not {}", ending.outcome())
         });
+        let verdicts: Vec<bool> =
+            self.entries.iter().filter(|entry| entry.is("verdict")).map(Entry::passed).collect();
+        let proven = !verdicts.is_empty() && verdicts.iter().all(|passed| *passed);
+        findings.check(proven || outcome != Ending::Live.outcome(), || {
+            format!("it succeeded with the verdicts {verdicts:?}")
+        });
+    }
+
+    /// "Not applied" is believed of an effect whose sender did not hear of it only when the target was sealed above it.
+    fn check_negatives(&self, findings: &mut Findings) {
+        let mut sealed: BTreeMap<u64, Stamp> = BTreeMap::new();
+        for entry in &self.entries {
+            let body = &entry.body["body"];
+            let (Some(step), Some(stamp)) = (body["step"].as_u64(), stamp(&body["stamp"])) else { continue };
+            if entry.is("sealed") {
+                sealed.insert(step, stamp);
+            }
+            let failure = &body["result"]["failure"];
+            if entry.is("outcome") && (failure == "interrupted" || !failure["unanswered"].is_null()) {
+                findings.check(sealed.get(&step).is_some_and(|seal| *seal > stamp), || {
+                    format!("step {step} at {stamp:?} counts as not applied, sealed is {:?}", sealed.get(&step))
+                });
+            }
+        }
     }
 
     /// Every intent has one outcome and stamps rise.

@@ -146,7 +146,7 @@ impl Images {
 impl World for Shop {
     type Ground = Ground;
 
-    const AT_ONCE: usize = 4;
+    const AT_ONCE: usize = 6;
 
     const SAMPLE: usize = 6;
 
@@ -170,7 +170,8 @@ impl World for Shop {
         self.home.keep()
     }
 
-    /// The effects on the workload; the others are those of every run, wherever it deploys to.
+    /// The effects on the workload; the others are those of every run, wherever it deploys to. What does not touch the
+    /// route is the same either way, and looked at where there are more of them.
     fn spots(&self, patch: Patch) -> Result<Vec<Spot>, String> {
         let journal = Journal::read(&self.home.journal())?;
         let requests = self.with_evidence(&journal, audit::requests)?;
@@ -178,7 +179,8 @@ impl World for Shop {
         for (step, what) in effects(&journal, patch) {
             let Some(stamp) = journal.first_stamp_of(step.0) else { continue };
             let own: Vec<_> = requests.iter().filter(|(brought, _)| *brought == stamp).collect();
-            if own.is_empty() {
+            let touches_route = own.iter().any(|(_, object)| object == self.way.route());
+            if own.is_empty() || (self.way == Way::Switch && !touches_route) {
                 continue;
             }
             let spot = |place| Spot { step: step.0, what: what.clone(), place };
