@@ -4,11 +4,13 @@
 mod acceptance;
 mod adopt;
 mod conformance;
+mod drift;
 mod faults;
 mod fence;
 mod restore;
 mod served;
 mod site;
 mod stage;
+mod stale;
 mod traffic;
 mod watch;

@@ -9,7 +9,7 @@ use hotfix_core::model::{
 };
 use hotfix_core::port::{Call, Clock, Deployer};
 use hotfix_k8s::rights::{self, Feature};
-use hotfix_k8s::{Fingerprints, KubernetesConfig, KubernetesDeployer, TargetConfig, Traffic};
+use hotfix_k8s::{Fingerprints, KubernetesConfig, KubernetesDeployer, Overrides, TargetConfig, Traffic};
 use hotfix_testkit::cluster::{Behaviour, DemoPod, Readiness, TestCluster, TestNamespace};
 use hotfix_testkit::http::Recorded;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -200,7 +200,18 @@ pub(crate) fn deployer_by(
     target: &Target,
     cluster: kube::Config,
 ) -> KubernetesDeployer {
-    let config = TargetConfig { traffic, ..config(namespace) };
+    deployer_with(traffic, Overrides::default(), namespace, target, cluster)
+}
+
+/// The same with something that every staged release gets.
+pub(crate) fn deployer_with(
+    traffic: Traffic,
+    overrides: Overrides,
+    namespace: &str,
+    target: &Target,
+    cluster: kube::Config,
+) -> KubernetesDeployer {
+    let config = TargetConfig { traffic, overrides, ..config(namespace) };
     let config = KubernetesConfig { targets: [(target.clone(), config)].into() };
     KubernetesDeployer::connect(config, cluster, Arc::new(WallClock)).expect("a sound configuration")
 }

@@ -74,7 +74,8 @@ impl World for Cell {
             what,
             place: Place::Inside(moment),
         };
-        let all = effects.into_iter().flat_map(|effect| Moment::ALL.map(|moment| spot(effect.clone(), moment)));
+        let all =
+            effects.into_iter().flat_map(|effect| Moment::ALL.map(|moment| spot(effect.clone(), moment)));
         Ok(all.collect())
     }
 
@@ -191,4 +192,3 @@ async fn apply(deployer: &LocalDeployer, target: &Target, seq: u32, verb: &Verb)
         other => Err(format!("{verb} on {target}: {other:?}")),
     }
 }
-

@@ -134,7 +134,12 @@ impl Figures {
     }
 
     /// Plays runs that are killed at random times.
-    pub(super) async fn kill_at_random<W: World>(&mut self, ground: &W::Ground, runs: u64, longest: Duration) {
+    pub(super) async fn kill_at_random<W: World>(
+        &mut self,
+        ground: &W::Ground,
+        runs: u64,
+        longest: Duration,
+    ) {
         self.random += usize::try_from(runs).unwrap_or(usize::MAX);
         let played = (0..runs).map(|seed| async move { random::play::<W>(ground, seed, longest).await });
         self.gather(played, W::AT_ONCE, Extent::Random).await;

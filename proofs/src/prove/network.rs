@@ -22,7 +22,8 @@ pub(super) fn disturb(proxy: &FaultProxy, request: &Request, disturbance: Distur
 fn is_it(recorded: &Recorded, wanted: &Request) -> bool {
     recorded.method == "PATCH"
         && recorded.path.ends_with(&format!("/{}", wanted.object))
-        && serde_json::from_slice(&recorded.body).ok().and_then(|patch| brought(&patch)) == Some(wanted.stamp.clone())
+        && serde_json::from_slice(&recorded.body).ok().and_then(|patch| brought(&patch))
+            == Some(wanted.stamp.clone())
 }
 
 /// Returns the stamp that a patch puts into the fence of an object.

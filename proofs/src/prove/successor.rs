@@ -156,9 +156,11 @@ fn need<W: World>(world: &W) -> Result<&FaultProxy, String> {
 async fn freeze(driver: &mut Running, home: &Home) -> Result<(), String> {
     eventually("the driver is frozen between two transactions", async || {
         driver.stop(How::Freeze).ok()?;
-        eventually("the driver is frozen", async || (driver.is_frozen() || driver.ended().is_some()).then_some(()))
-            .await
-            .ok()?;
+        eventually("the driver is frozen", async || {
+            (driver.is_frozen() || driver.ended().is_some()).then_some(())
+        })
+        .await
+        .ok()?;
         let free = Journal::is_free(&home.journal());
         if !free {
             driver.thaw().ok()?;
@@ -174,7 +176,8 @@ fn journal(home: &Home) -> Option<Journal> {
 
 /// Waits until somebody has noted that a target is sealed.
 async fn sealed(home: &Home) -> Result<(), String> {
-    let sealed = async || journal(home).filter(|journal| journal.entries.iter().any(|entry| entry.is("sealed")));
+    let sealed =
+        async || journal(home).filter(|journal| journal.entries.iter().any(|entry| entry.is("sealed")));
     eventually("the successor has sealed", sealed).await.map(drop)
 }
 

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hotfix_benches::Failure;
-use hotfix_core::model::{
-    IdempotencyKey, Precondition, Release, SlotName, Stamp, Target, Verb, Workload,
-};
+use hotfix_core::model::{IdempotencyKey, Precondition, Release, SlotName, Stamp, Target, Verb, Workload};
 use hotfix_core::port::{Call, Clock as _, Deployer as _, Reply};
 use hotfix_engine::SystemClock;
 use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, TargetConfig};
@@ -19,8 +17,8 @@ use kube::{Api, Client};
 use tokio::time::timeout;
 
 use super::seen::LONG;
-pub(super) use crate::shop::{image, release};
 use crate::shop;
+pub(super) use crate::shop::{image, release};
 
 /// How many pods a Deployment has.
 pub(super) const REPLICAS: NonZeroU16 = NonZeroU16::new(2).unwrap();
@@ -61,7 +59,8 @@ impl Site {
 
     /// Creates a Deployment and a Service in front of it.
     pub(super) async fn create(&self, name: &str, release: &Release) -> Result<(), Failure> {
-        shop::create(&self.client, &self.namespace, shop::deployment(name, image(release)?, REPLICAS)).await?;
+        shop::create(&self.client, &self.namespace, shop::deployment(name, image(release)?, REPLICAS))
+            .await?;
         shop::create(&self.client, &self.namespace, shop::service(name)).await
     }
 

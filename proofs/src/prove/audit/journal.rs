@@ -27,7 +27,7 @@ struct Run {
 /// One journal entry.
 #[derive(Debug)]
 pub(in crate::prove) struct Entry {
-    run: String,
+    pub(in crate::prove) run: String,
     seq: u64,
     epoch: u64,
     /// Microseconds since 1970.
@@ -191,7 +191,8 @@ impl Journal {
     /// The run that a stamp belongs to: that of its intent; a seal has none, but an epoch.
     pub(in crate::prove) fn run_of(&self, stamp: Stamp) -> Option<Life> {
         let intended = self.intents().get(&stamp).map(|intent| intent.run.clone());
-        let claimed = || self.entries.iter().find(|entry| entry.epoch == stamp.0).map(|entry| entry.run.clone());
+        let claimed =
+            || self.entries.iter().find(|entry| entry.epoch == stamp.0).map(|entry| entry.run.clone());
         self.life(&intended.or_else(claimed)?)
     }
 
@@ -263,7 +264,10 @@ impl Journal {
             let failure = &body["result"]["failure"];
             if entry.is("outcome") && (failure == "interrupted" || !failure["unanswered"].is_null()) {
                 findings.check(sealed.get(&step).is_some_and(|seal| *seal > stamp), || {
-                    format!("step {step} at {stamp:?} counts as not applied, sealed is {:?}", sealed.get(&step))
+                    format!(
+                        "step {step} at {stamp:?} counts as not applied, sealed is {:?}",
+                        sealed.get(&step)
+                    )
                 });
             }
         }

@@ -30,9 +30,7 @@ pub(super) fn check_fence(origin: &Path, journal: &Journal, findings: &mut Findi
             continue;
         }
         let intent = intents.get(&stamp).map(|intent| intent.key.as_str());
-        findings.check(intent == key, || {
-            format!("{key:?} at {stamp:?} was pushed, committed is {intent:?}")
-        });
+        findings.check(intent == key, || format!("{key:?} at {stamp:?} was pushed, committed is {intent:?}"));
         if title == "hotfix fence: apply" {
             findings.check(applied.insert(key), || format!("{key:?} was pushed twice"));
         }
@@ -53,7 +51,12 @@ pub(super) fn live_tree(origin: &Path, ending: Ending) -> Result<String, String>
 }
 
 /// Checks branches and tags after the end, in both repositories.
-pub(in crate::prove) fn check_references(origin: &Path, work: &Path, ending: Ending, findings: &mut Findings) {
+pub(in crate::prove) fn check_references(
+    origin: &Path,
+    work: &Path,
+    ending: Ending,
+    findings: &mut Findings,
+) {
     let at = |revision: &str| git(origin, &["rev-parse", "--verify", "--quiet", revision]).ok();
     let (main, first) = (at("main"), at("v2.1.0^{commit}"));
     let merged = git(origin, &["merge-base", "--is-ancestor", "main", "develop"]).is_ok();

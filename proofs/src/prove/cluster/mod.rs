@@ -2,6 +2,7 @@
 
 mod audit;
 mod objects;
+mod two;
 mod world;
 
 use std::path::Path;
@@ -11,6 +12,8 @@ use hotfix_testkit::cluster::TestCluster;
 
 use super::matrix::{Extent, Figures, Matrix, folder_of_worlds, run};
 use super::repository::Template;
+use super::say;
+use two::{End, When};
 use world::{Ground, Images, Shop, Way};
 
 /// How many runs are killed at random times, each way.
@@ -45,6 +48,16 @@ pub async fn kill_matrix_on_kubernetes(program: &Path, extent: Extent) -> Result
         let proven = prove(&ground, extent, &mut figures).await;
         if proven.is_err() {
             return figures.conclude(proven, folder);
+        }
+    }
+    for verdict in two::with_one_store(&ground).await {
+        figures.add(verdict);
+    }
+    for when in [When::Later, When::AtOnce] {
+        let (verdict, ends) = two::with_two_stores(&ground, when).await;
+        figures.add(verdict);
+        for End { status, said: last } in ends.into_iter().flatten() {
+            say(&format!("two stores, {when:?}: {status}: {last}"));
         }
     }
     figures.conclude(Ok(()), folder)

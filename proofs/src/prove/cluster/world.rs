@@ -25,8 +25,8 @@ use crate::prove::repository::{ORIGIN, Patch, Template, WORK};
 use crate::prove::world::{Home, Place, Request, Spot, World, eventually};
 use crate::shop;
 
-/// The service account of the drivers.
-const USER: &str = "hotfix";
+/// The service accounts of the drivers: that of a world, and that of others who know nothing of it.
+const USERS: [&str; 2] = ["hotfix", "rival"];
 /// Pods of a slot. What several of them do is not what kills are about.
 const REPLICAS: NonZeroU16 = NonZeroU16::MIN;
 /// Requests of all users in a second.
@@ -77,12 +77,25 @@ pub(super) struct Shop {
     namespace: TestNamespace,
 }
 
+fn target() -> Result<Target, String> {
+    "production/shop".parse().map_err(|error: hotfix_core::model::InvalidValue| error.to_string())
+}
+
 impl Way {
     const fn name(self) -> &'static str {
         match self {
             Self::Switch => "switch",
             Self::Canary => "canary",
         }
+    }
+
+    fn config(self, namespace: &str) -> TargetConfig {
+        let (namespace, deployment) = (namespace.to_owned(), "shop".to_owned());
+        TargetConfig { namespace, deployment, traffic: self.traffic(), ..TargetConfig::default() }
+    }
+
+    fn targets(self, namespace: &str) -> Result<KubernetesConfig, String> {
+        Ok(KubernetesConfig { targets: [(target()?, self.config(namespace))].into() })
     }
 
     fn traffic(self) -> Traffic {
@@ -185,11 +198,12 @@ impl World for Shop {
             }
             let spot = |place| Spot { step: step.0, what: what.clone(), place };
             spots.extend(Moment::ALL.map(Place::Inside).map(spot));
-            let requests = own.into_iter().map(|(stamp, object)| Request {
-                stamp: audit::show(*stamp),
-                object: object.clone(),
-            });
-            spots.extend(requests.flat_map(|request| [Place::Held(request.clone()), Place::Cut(request)]).map(spot));
+            let requests = own
+                .into_iter()
+                .map(|(stamp, object)| Request { stamp: audit::show(*stamp), object: object.clone() });
+            spots.extend(
+                requests.flat_map(|request| [Place::Held(request.clone()), Place::Cut(request)]).map(spot),
+            );
         }
         Ok(spots)
     }
@@ -200,7 +214,8 @@ impl World for Shop {
 
     fn at_any_moment(&self, findings: &mut Findings) {
         let journal = Journal::read(&self.home.journal());
-        let looked = journal.and_then(|journal| self.with_evidence(&journal, |evidence| audit::check(evidence, findings)));
+        let looked = journal
+            .and_then(|journal| self.with_evidence(&journal, |evidence| audit::check(evidence, findings)));
         findings.check(looked.is_ok(), || looked.err().unwrap_or_default());
     }
 
@@ -239,24 +254,24 @@ impl Shop {
         ground.template.copy_to(&home.folder)?;
         let text = |error: hotfix_benches::Failure| error.to_string();
         let io = |error: std::io::Error| error.to_string();
-        let (namespace, client) = (cluster.namespace("kill").await.map_err(io)?, cluster.client().map_err(io)?);
-        let target: Target = "production/shop".parse().map_err(|error| format!("{error}"))?;
-        let config = TargetConfig {
-            namespace: namespace.to_string(),
-            deployment: "shop".to_owned(),
-            traffic: way.traffic(),
-            ..TargetConfig::default()
-        };
-        let user = cluster.user(&namespace, USER, &shop::rules(&config).map_err(text)?).await.map_err(io)?;
-        let targets = KubernetesConfig { targets: [(target.clone(), config)].into() };
+        let (namespace, client) =
+            (cluster.namespace("kill").await.map_err(io)?, cluster.client().map_err(io)?);
+        let (target, targets) = (target()?, way.targets(&namespace)?);
+        let rules = shop::rules(&way.config(&namespace)).map_err(text)?;
+        let user = cluster.user(&namespace, USERS[0], &rules).await.map_err(io)?;
         let basics = [shop::deployment("shop", &images.baseline, REPLICAS), shop::service("shop")];
         for object in basics.into_iter().chain(way.objects()) {
             shop::create(&client, &namespace, object).await.map_err(text)?;
         }
-        let deployer = KubernetesDeployer::connect(targets.clone(), user.clone(), std::sync::Arc::new(SystemClock));
+        let deployer =
+            KubernetesDeployer::connect(targets.clone(), user.clone(), std::sync::Arc::new(SystemClock));
         let deployer = deployer.map_err(|error| error.to_string())?;
         eventually("the first release is ready", async || {
-            deployer.observe(&target).await.is_ok_and(|workload: Workload| workload.is_healthy()).then_some(())
+            deployer
+                .observe(&target)
+                .await
+                .is_ok_and(|workload: Workload| workload.is_healthy())
+                .then_some(())
         })
         .await?;
         deployer.adopt(&target).await.map_err(|error| error.to_string())?;
@@ -269,20 +284,59 @@ impl Shop {
         let gateway = Gateway::start(client, &namespace).await.map_err(io)?;
         // Until then nobody could be served.
         gateway.has_endpoints("shop", usize::from(REPLICAS.get())).await;
-        let plan = LoadPlan { per_second: PER_SECOND, connections: 2, ..LoadPlan::to(gateway.address(), "shop") };
+        let plan =
+            LoadPlan { per_second: PER_SECOND, connections: 2, ..LoadPlan::to(gateway.address(), "shop") };
         let (load, images) = (Load::start(plan), images.patches.clone());
-        Ok(Self { home, cluster, proxy, load, _gateway: gateway, objects, before, images, way: *way, namespace })
+        Ok(Self {
+            home,
+            cluster,
+            proxy,
+            load,
+            _gateway: gateway,
+            objects,
+            before,
+            images,
+            way: *way,
+            namespace,
+        })
     }
 
-    fn log(&self) -> Result<Vec<Value>, String> {
+    /// Makes a home for drivers that deploy to the same target with a journal and a repository of their own.
+    pub(super) async fn rival(&self, ground: &Ground) -> Result<Home, String> {
+        let folder = self.home.folder.with_extension("rival");
+        let home = Home::make(folder, &ground.program, Backend::Cluster)?;
+        ground.template.copy_to(&home.folder)?;
+        let io = |error: std::io::Error| error.to_string();
+        let config = self.way.config(&self.namespace);
+        let rules = shop::rules(&config).map_err(|error| error.to_string())?;
+        let user = self.cluster.user(&self.namespace, USERS[1], &rules).await.map_err(io)?;
+        self.cluster.write_kubeconfig(&self.proxy.through(&user), &home.below(KUBECONFIG)).map_err(io)?;
+        Destination { targets: self.way.targets(&self.namespace)?, images: self.images.clone() }
+            .write(&home.folder)?;
+        Ok(home)
+    }
+
+    /// The name of a user, as the server calls it.
+    pub(super) fn user(&self, index: usize) -> String {
+        format!("system:serviceaccount:{}:{}", self.namespace, USERS[index])
+    }
+
+    pub(super) const fn route(&self) -> &'static str {
+        self.way.route()
+    }
+
+    pub(super) fn log(&self) -> Result<Vec<Value>, String> {
         let log = self.cluster.audit_log_of(&self.namespace).map_err(|error| error.to_string())?;
         Ok(log.into_iter().map(|event| event.raw).collect())
     }
 
-    fn with_evidence<T>(&self, journal: &Journal, look: impl FnOnce(&Evidence<'_>) -> T) -> Result<T, String> {
+    fn with_evidence<T>(
+        &self,
+        journal: &Journal,
+        look: impl FnOnce(&Evidence<'_>) -> T,
+    ) -> Result<T, String> {
         let log = self.log()?;
-        let user = format!("system:serviceaccount:{}:{USER}", self.namespace);
-        let sides = [audit::Side { user, journal }];
+        let sides = [audit::Side { user: self.user(0), journal }];
         Ok(look(&Evidence { log: &log, sides: &sides, route: self.way.route() }))
     }
 

@@ -39,7 +39,8 @@ impl Destination {
     }
 
     fn read(folder: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(folder.join(DESTINATION)).map_err(|error| format!("{DESTINATION}: {error}"))?;
+        let text = std::fs::read_to_string(folder.join(DESTINATION))
+            .map_err(|error| format!("{DESTINATION}: {error}"))?;
         serde_json::from_str(&text).map_err(|error| format!("{DESTINATION}: {error}"))
     }
 }
@@ -54,7 +55,8 @@ pub(super) async fn attach(
     let cluster = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
     let cluster = cluster.map_err(|error| error.to_string())?;
     let slots = ["main", "hotfix"].into_iter().zip(["app=shop", "app=shop-hotfix"]);
-    let slots = slots.map(|(slot, labels)| Ok((SlotName::new(slot).map_err(super::text)?, labels.to_owned())));
+    let slots =
+        slots.map(|(slot, labels)| Ok((SlotName::new(slot).map_err(super::text)?, labels.to_owned())));
     let slots: BTreeMap<SlotName, String> = slots.collect::<Result<_, String>>()?;
     let namespace = cluster.default_namespace.clone();
     let client = Client::try_from(cluster.clone()).map_err(|error| error.to_string())?;

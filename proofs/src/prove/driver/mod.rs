@@ -80,9 +80,7 @@ impl Backend {
 
     fn route(self, folder: &Path, revision: &str) -> Result<Route, String> {
         match self {
-            Self::Local => {
-                Ok(Route { strategy: Strategy::Canary, staging: Staging::First, image: None })
-            }
+            Self::Local => Ok(Route { strategy: Strategy::Canary, staging: Staging::First, image: None }),
             Self::Cluster => cluster::route(folder, revision),
         }
     }
@@ -90,7 +88,8 @@ impl Backend {
 
 /// `BACKEND FOLDER WORKER start REVISION [POINT]`, or `BACKEND FOLDER WORKER resume`.
 pub(super) fn main(words: &[&str]) -> Result<(), String> {
-    let usage = "a driver takes BACKEND FOLDER WORKER start REVISION [POINT], or BACKEND FOLDER WORKER resume";
+    let usage =
+        "a driver takes BACKEND FOLDER WORKER start REVISION [POINT], or BACKEND FOLDER WORKER resume";
     let [backend, folder, worker, ref rest @ ..] = *words else { return Err(usage.to_owned()) };
     let (backend, folder) = (Backend::parse(backend)?, Path::new(folder));
     let point = match *rest {

@@ -40,12 +40,24 @@ pub(super) fn check(evidence: &Evidence<'_>, changes: &[Change], findings: &mut 
                 format!("{}: {key} was applied twice", here())
             });
             findings.check(*stamp == fence.stamp, || {
-                format!("{}: {key} is recorded with {}, the change brings {}", here(), show(*stamp), show(fence.stamp))
+                format!(
+                    "{}: {key} is recorded with {}, the change brings {}",
+                    here(),
+                    show(*stamp),
+                    show(fence.stamp)
+                )
             });
         }
         let is_seal = fence.sealed == Some(fence.stamp);
         if fence.stamp != NEVER {
-            check_written_down(side, change, &fence, is_seal, fresh.first().map(|(key, _)| key.as_str()), findings);
+            check_written_down(
+                side,
+                change,
+                &fence,
+                is_seal,
+                fresh.first().map(|(key, _)| key.as_str()),
+                findings,
+            );
         }
     }
 }
@@ -58,7 +70,8 @@ fn check_order(change: &Change, before: Option<&Fence>, fence: &Fence, findings:
         let is_first = fence.stamp == NEVER || fence.sealed == Some(fence.stamp);
         return findings.check(is_first, || format!("{} begins with {}", change.object, show(fence.stamp)));
     };
-    let is_over = before.sealed == Some(before.stamp) || before.applied.iter().any(|(_, it)| *it == before.stamp);
+    let is_over =
+        before.sealed == Some(before.stamp) || before.applied.iter().any(|(_, it)| *it == before.stamp);
     let goes_on = fence.stamp == before.stamp && !is_over;
     findings.check(fence.stamp > before.stamp || goes_on, || {
         let seal = if before.sealed == Some(before.stamp) { ", a seal" } else { "" };

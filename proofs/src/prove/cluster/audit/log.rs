@@ -49,9 +49,7 @@ fn change(event: &Value) -> Option<Change> {
     if !accepted || !matches!(verb, "create" | "update" | "patch" | "delete") {
         return None;
     }
-    let time = |pointer| {
-        Some(chrono::DateTime::parse_from_rfc3339(text(pointer)?).ok()?.timestamp_micros())
-    };
+    let time = |pointer| Some(chrono::DateTime::parse_from_rfc3339(text(pointer)?).ok()?.timestamp_micros());
     let body = event.get("requestObject").cloned().unwrap_or_default();
     // What is created under a name that is to be made up has none yet in the log.
     let name = text("/objectRef/name").or_else(|| body["metadata"]["name"].as_str()).unwrap_or_default();

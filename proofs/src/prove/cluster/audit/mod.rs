@@ -48,6 +48,13 @@ pub(super) fn check(evidence: &Evidence<'_>, findings: &mut Findings) {
     traffic::check(evidence, &changes, findings);
 }
 
+/// Checks what must hold although the drivers know nothing of each other.
+pub(super) fn check_apart(evidence: &Evidence<'_>, findings: &mut Findings) {
+    let changes = log::changes(evidence.log);
+    fence::check(evidence, &changes, findings);
+    traffic::check(evidence, &changes, findings);
+}
+
 /// Returns how many changes of the drivers the server accepted.
 pub(super) fn count(evidence: &Evidence<'_>) -> usize {
     log::changes(evidence.log).iter().filter(|change| evidence.side(change).is_some()).count()

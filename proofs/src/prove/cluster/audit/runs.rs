@@ -18,7 +18,8 @@ pub(super) fn check(evidence: &Evidence<'_>, changes: &[Change], findings: &mut 
                 format!("{} was changed {} µs after the run had ended", here(), change.done - end)
             });
         }
-        findings.check(run.began_at <= change.begun, || format!("{} was changed before the run began", here()));
+        findings
+            .check(run.began_at <= change.begun, || format!("{} was changed before the run began", here()));
         let step = side.journal.intents().get(&fence.stamp).map(|intent| intent.step);
         if let (Some(failed), Some(step)) = (run.failed_at, step)
             && change.begun > failed
@@ -29,7 +30,11 @@ pub(super) fn check(evidence: &Evidence<'_>, changes: &[Change], findings: &mut 
         }
         if order.last() != Some(&run.id) {
             findings.check(!order.contains(&run.id), || {
-                format!("{} comes after changes of {}: they interleave", here(), order.last().cloned().unwrap_or_default())
+                format!(
+                    "{} comes after changes of {}: they interleave",
+                    here(),
+                    order.last().cloned().unwrap_or_default()
+                )
             });
             order.push(run.id);
         }

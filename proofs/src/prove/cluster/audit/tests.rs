@@ -51,7 +51,8 @@ impl Story {
     /// A patch of ours: the next fence, and whatever else it changes.
     fn patch(&mut self, object: &str, fence: Value, changes: &[(&str, Value, Value)]) {
         let path = "/metadata/annotations/hotfix.dev~1fence";
-        let before = self.fences.insert(object.to_owned(), fence.clone()).unwrap_or_else(|| json!({"stamp": "0.0"}));
+        let before =
+            self.fences.insert(object.to_owned(), fence.clone()).unwrap_or_else(|| json!({"stamp": "0.0"}));
         let mut operations = vec![
             json!({"op": "test", "path": path, "value": before.to_string()}),
             json!({"op": "replace", "path": path, "value": fence.to_string()}),
@@ -171,16 +172,27 @@ fn what_was_refused_or_is_not_ours_is_no_evidence() {
     let mut story = shifted();
     story.patch("deployments/shop", stamped("1.1"), &[]);
     story.last()["responseStatus"]["code"] = json!(422);
-    story.event("kubectl", "patch", "deployments/shop", json!([{"op": "replace", "path": "/spec/paused", "value": true}]));
+    story.event(
+        "kubectl",
+        "patch",
+        "deployments/shop",
+        json!([{"op": "replace", "path": "/spec/paused", "value": true}]),
+    );
     assert_eq!(story.audit(&journal()), [] as [String; 0]);
 }
 
 #[test]
 fn a_change_without_a_stamp_is_found() {
     let mut story = shifted();
-    story.event(US, "patch", "deployments/shop", json!([{"op": "add", "path": "/spec/paused", "value": true}]));
+    story.event(
+        US,
+        "patch",
+        "deployments/shop",
+        json!([{"op": "add", "path": "/spec/paused", "value": true}]),
+    );
     assert!(story.found().contains("deployments/shop at") && story.found().ends_with("carries no stamp"));
-    story.last()["requestObject"] = json!([{"op": "add", "path": "/metadata/annotations/hotfix.dev~1fence", "value": "{}"}]);
+    story.last()["requestObject"] =
+        json!([{"op": "add", "path": "/metadata/annotations/hotfix.dev~1fence", "value": "{}"}]);
     assert!(story.found().ends_with("the fence {} cannot be read"), "{}", story.found());
 }
 
@@ -267,7 +279,10 @@ fn what_goes_on_after_a_failure_is_found_and_what_goes_back_is_not() {
     records.insert(2, failed);
     let found = shifted().audit(&Journal::timed(&records));
     assert_eq!(found.len(), 2, "{found:?}");
-    assert!(found.iter().all(|found| found.ends_with("goes on with step 2 after the verdict was fail")), "{found:?}");
+    assert!(
+        found.iter().all(|found| found.ends_with("goes on with step 2 after the verdict was fail")),
+        "{found:?}"
+    );
     let mut back = records.clone();
     back[3] = ("run-1", micros(85), intent(6, 2));
     back[3].2["body"]["key"] = json!("run-1:2");
@@ -277,17 +292,22 @@ fn what_goes_on_after_a_failure_is_found_and_what_goes_back_is_not() {
 #[test]
 fn two_runs_that_interleave_are_found() {
     let mut records = records();
-    let other = |seq: u32| {
-        json!({"kind": "intent", "body": {"step": 1, "stamp": {"epoch": 2, "seq": seq}, "key": "run-2:1"}})
-    };
+    let other = |seq: u32| json!({"kind": "intent", "body": {"step": 1, "stamp": {"epoch": 2, "seq": seq}, "key": "run-2:1"}});
     records.splice(3..3, [("run-2", micros(0), planned()), ("run-2", micros(100), other(1))]);
     let mut story = shifted();
     let mut fence = stamped("2.1");
     story.patch("deployments/shop", fence.clone(), &[]);
     assert_eq!(story.audit(&Journal::timed(&records)), [] as [String; 0]);
-    records.insert(5, ("run-1", micros(105), json!({"kind": "intent", "body": {
-        "step": 3, "stamp": {"epoch": 3, "seq": 1}, "key": "run-1:3",
-    }})));
+    records.insert(
+        5,
+        (
+            "run-1",
+            micros(105),
+            json!({"kind": "intent", "body": {
+                "step": 3, "stamp": {"epoch": 3, "seq": 1}, "key": "run-1:3",
+            }}),
+        ),
+    );
     fence["stamp"] = json!("3.1");
     story.patch("deployments/shop", fence, &[]);
     let found = story.audit(&Journal::timed(&records));
@@ -325,7 +345,10 @@ fn what_is_overwritten_unseen_is_found() {
         story.found()
     };
     assert_eq!(forge(2), format!("patch of {ROUTE} may be for another object of that name"));
-    assert_eq!(forge(3), format!("patch of {ROUTE} overwrites /spec/http/0/route/0/weight without having looked"));
+    assert_eq!(
+        forge(3),
+        format!("patch of {ROUTE} overwrites /spec/http/0/route/0/weight without having looked")
+    );
     let mut stale = shifted();
     stale.last()["requestObject"][0]["value"] = json!("{\"stamp\":\"0.1\"}");
     assert!(stale.found().ends_with("its fence was {\"stamp\":\"0.0\"}"), "{}", stale.found());

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::log::Change;
 use super::Evidence;
+use super::log::Change;
 use crate::prove::audit::Findings;
 
 /// When a pod could take traffic, in microseconds since 1970; open while it still can.
@@ -27,10 +27,14 @@ pub(super) fn check(evidence: &Evidence<'_>, changes: &[Change], findings: &mut 
         if change.verb == "create" {
             continue;
         }
-        for (side, share) in after.into_iter().filter(|(side, share)| *share > before.get(side).copied().unwrap_or(0)) {
+        for (side, share) in
+            after.into_iter().filter(|(side, share)| *share > before.get(side).copied().unwrap_or(0))
+        {
             let can = |(pod, times): (&String, &Times)| {
                 deployment_of(pod) == Some(side.as_str())
-                    && times.iter().any(|(from, to)| *from <= change.done && to.is_none_or(|to| to >= change.begun))
+                    && times
+                        .iter()
+                        .any(|(from, to)| *from <= change.done && to.is_none_or(|to| to >= change.begun))
             };
             findings.check(ready.iter().any(can), || {
                 format!("{side} was given {share} % at {} without a ready pod: {ready:?}", change.begun)
@@ -55,7 +59,9 @@ pub(super) fn shares(route: &Value) -> BTreeMap<String, u64> {
 
 /// Does what one operation of a JSON Patch says, where the object is known that far.
 fn apply(object: &mut Value, operation: &Value) {
-    let Some((parent, leaf)) = operation["path"].as_str().and_then(|path| path.rsplit_once('/')) else { return };
+    let Some((parent, leaf)) = operation["path"].as_str().and_then(|path| path.rsplit_once('/')) else {
+        return;
+    };
     let Some(parent) = object.pointer_mut(parent).and_then(Value::as_object_mut) else { return };
     match operation["op"].as_str() {
         Some("add" | "replace") => drop(parent.insert(leaf.to_owned(), operation["value"].clone())),
