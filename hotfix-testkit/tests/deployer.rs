@@ -74,7 +74,36 @@ async fn the_reference_deployer_keeps_every_case() {
     let fixture = Fixture::new(MemoryDeployer::new(), |memory| Arc::new(memory));
     deployer::all(&fixture).await;
     let skipped = deployer::report(&fixture).await.skipped();
-    assert_eq!(skipped, ["traffic::a_split_is_refused_where_traffic_only_switches"]);
+    assert_eq!(
+        skipped,
+        [
+            "traffic::stage_moves_the_share_of_its_instances",
+            "traffic::shift_is_accepted_for_what_the_instances_give",
+            "traffic::a_split_is_refused_where_traffic_only_switches",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_deployer_whose_slots_share_their_instances_keeps_every_case() {
+    use VerbName::{Pause, Promote, Restore, Resume, Retire, Shift, Stage};
+    let in_place = MemoryDeployer::new().with_capabilities(DeployerCapabilities {
+        verbs: [Stage, Shift, Promote, Retire, Restore, Pause, Resume].into(),
+        split: TrafficSplit::Instances,
+        fence: Fence::Checked,
+    });
+    let fixture = Fixture::new(in_place, |memory| Arc::new(memory));
+    let report = deployer::report(&fixture).await;
+    report.assert_kept();
+    assert_eq!(
+        report.skipped(),
+        [
+            "verbs::stage_fills_a_slot_and_sends_no_traffic",
+            "traffic::shift_splits_the_traffic",
+            "traffic::shift_moves_all_the_traffic",
+            "traffic::a_split_is_refused_where_traffic_only_switches",
+        ]
+    );
 }
 
 #[tokio::test]
@@ -93,6 +122,8 @@ async fn a_narrowed_deployer_keeps_what_it_offers() {
         [
             "verbs::pause_keeps_changes_out_until_resume",
             "traffic::shift_splits_the_traffic",
+            "traffic::stage_moves_the_share_of_its_instances",
+            "traffic::shift_is_accepted_for_what_the_instances_give",
             "restore::it_takes_a_half_done_change_back",
             "restore::it_takes_a_promoted_release_back",
             "restore::a_dead_baseline_does_not_block_it",
@@ -137,8 +168,8 @@ impl Defective {
 
 #[async_trait]
 impl Deployer for Defective {
-    fn capabilities(&self) -> DeployerCapabilities {
-        self.inner.capabilities()
+    fn capabilities(&self, target: &Target) -> DeployerCapabilities {
+        self.inner.capabilities(target)
     }
 
     async fn observe(&self, target: &Target) -> Result<Workload> {
