@@ -10,4 +10,5 @@ mod restore;
 mod site;
 mod stage;
 mod traffic;
+mod undo;
 mod watch;
