@@ -138,8 +138,14 @@ impl IncidentStore for Store {
             _ => self.0.renew(run, epoch, ttl).await,
         }
     }
-    async fn take_over(&self, run: &RunId, worker: &WorkerName, ttl: Period) -> Result<TakenOver> {
-        self.0.take_over(run, worker, ttl).await
+    async fn take_over(
+        &self,
+        run: &RunId,
+        worker: &WorkerName,
+        ttl: Period,
+        above: u64,
+    ) -> Result<TakenOver> {
+        self.0.take_over(run, worker, ttl, above).await
     }
     async fn journal(&self, run: &RunId, from: u64) -> Result<Vec<JournalEntry>> {
         self.0.journal(run, from).await
@@ -161,8 +167,8 @@ impl IncidentStore for Store {
         }
         Ok(items)
     }
-    async fn settle_outbox(&self, id: u64, settlement: Settlement) -> Result<()> {
-        self.0.settle_outbox(id, settlement).await
+    async fn settle_outbox(&self, item: &OutboxItem, settlement: Settlement) -> Result<()> {
+        self.0.settle_outbox(item, settlement).await
     }
     async fn undelivered(&self) -> Result<Vec<OutboxItem>> {
         self.0.undelivered().await
