@@ -230,6 +230,7 @@ async fn each_defect_of_a_store_breaks_the_cases_that_are_about_it() {
         [
             "outbox::the_root_goes_first_and_its_receipt_reaches_the_replies",
             "outbox::threads_and_destinations_do_not_wait_for_each_other",
+            "outbox::a_late_delivery_counts",
         ]
     );
     assert_eq!(

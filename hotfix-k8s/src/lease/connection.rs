@@ -15,11 +15,15 @@ use tokio::time::Instant;
 use super::claimant::{Claimant, NotOurs, Standing, Tenure, Watcher};
 use super::holding::TRIES;
 use crate::api::{Api, Failure};
+use crate::config::is_name;
 use crate::error::KubernetesError;
 use crate::lanes::Lane;
 use crate::object::ObjectRef;
 use crate::reply;
 use crate::rights::Feature;
+
+/// A name has 253 characters at most, an environment and a service 63 each.
+pub(crate) const LONGEST_PREFIX: usize = 253 - 2 * 64;
 
 /// Where the Leases are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,12 +74,15 @@ impl Leases {
     /// Connects to the Leases of a cluster. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`KubernetesError::Client`].
+    /// [`KubernetesError::LeasePrefix`], [`KubernetesError::Client`].
     pub fn connect(
         config: LeaseConfig,
         cluster: kube::Config,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, KubernetesError> {
+        if config.prefix.len() > LONGEST_PREFIX || !is_name(&config.prefix) {
+            return Err(KubernetesError::LeasePrefix(config.prefix));
+        }
         let namespace = config.namespace.unwrap_or_else(|| cluster.default_namespace.clone());
         let api = Api::connect(cluster).map_err(|error| KubernetesError::Client(Box::new(error)))?;
         // What is asked here decides who may change anything, as a seal does.
@@ -232,5 +239,43 @@ impl Leases {
     fn reference(&self, name: &str) -> ObjectRef {
         let (namespace, name) = (self.namespace.to_string(), name.to_owned());
         ObjectRef { api_version: "coordination.k8s.io/v1", kind: "Lease", namespace, name }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hotfix_core::memory::ManualClock;
+
+    use super::*;
+
+    fn connect(prefix: &str) -> Result<Leases, KubernetesError> {
+        let config = LeaseConfig { prefix: prefix.to_owned(), ..LeaseConfig::default() };
+        let nowhere = http::Uri::from_static("http://127.0.0.1:1");
+        Leases::connect(config, kube::Config::new(nowhere), Arc::new(ManualClock::default()))
+    }
+
+    #[tokio::test]
+    async fn every_target_but_a_watch_has_a_lease_of_its_own() {
+        let leases = connect("team-a.hotfix").unwrap();
+        let targets: [Fenced; 3] =
+            ["production/shop", "source/shop", "watch:production/shop"].map(|text| text.parse().unwrap());
+        let names = targets.each_ref().map(|target| leases.name_of(target));
+        let [workload, source] = ["team-a.hotfix.production.shop", "team-a.hotfix.source.shop"];
+        assert_eq!(names, [Some(workload.to_owned()), Some(source.to_owned()), None]);
+        let expected = [workload, source, "team-a.hotfix.leader"].map(str::to_owned);
+        assert_eq!(leases.feature(&targets), Feature::Leases(expected.into()));
+        assert_eq!(leases.namespace(), "default", "that of the configuration of the cluster");
+    }
+
+    #[tokio::test]
+    async fn a_prefix_that_begins_no_name_is_refused() {
+        for prefix in ["", "Hotfix", "hotfix-", &"x".repeat(LONGEST_PREFIX + 1)] {
+            let error = connect(prefix).unwrap_err();
+            assert!(matches!(&error, KubernetesError::LeasePrefix(found) if found == prefix), "{error}");
+        }
+        let error = connect("Hotfix").unwrap_err().to_string();
+        let expected = "no lease can have a name that begins with \"Hotfix\"; use lower-case letters, digits, inner \
+                        dashes and dots, 125 at most";
+        assert_eq!(error, expected);
     }
 }

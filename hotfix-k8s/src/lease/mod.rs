@@ -10,6 +10,7 @@ mod orphan;
 mod store;
 mod survey;
 
+pub(crate) use connection::LONGEST_PREFIX;
 pub use connection::{LeaseConfig, Leases};
 pub use leader::{Leadership, LeadershipTerm};
 pub use orphan::{ClaimState, ReleasedClaim, TargetClaim};

@@ -86,8 +86,9 @@ struct Orphan {
 impl Leases {
     /// Tells who has a target; `None` when nobody has, or nothing of whoever had it can be under way.
     ///
-    /// *Errors*: `Invalid` for a watch, which has no Lease; `Corrupt` for a Lease of somebody else; `Unavailable`,
-    /// `Timeout`, `Forbidden`.
+    /// # Errors
+    /// `Invalid` for a watch, which has no Lease; `Corrupt` for a Lease of somebody else; `Unavailable`, `Timeout`,
+    /// `Forbidden`.
     pub async fn claim_on(&self, target: &Fenced) -> Result<Option<TargetClaim>> {
         let name = self.leased_name(SHOW, target)?;
         let Look::Held { hold, note, is_expired, .. } = self.look(SHOW, &name).await? else {
@@ -105,10 +106,12 @@ impl Leases {
     /// that nothing of it arrives later; what has arrived stays as it is. If the fences stand higher than the Leases know,
     /// because a Lease was removed, the Leases are raised above them: this mends that as well.
     ///
-    /// *Errors*: `Conflict` when the claim is renewed meanwhile: the run goes on, so cancel it instead; `Unavailable` when
-    /// a target cannot be sealed: its claim stays, and the same call can be made again; as [`Leases::claim_on`].
     /// *Idempotency*: a repeat raises the fences once more.
     /// *Cancellation*: what was claimed by then stays so; call again.
+    ///
+    /// # Errors
+    /// `Conflict` when the claim is renewed meanwhile: the run goes on, so cancel it instead; `Unavailable` when a target
+    /// cannot be sealed: its claim stays, and the same call can be made again; as [`Leases::claim_on`].
     pub async fn release_orphan(
         &self,
         target: &Fenced,

@@ -1,22 +1,19 @@
-//! Runs of stores that share nothing but the cluster: one at a time on a target, and what becomes of one that is left.
+//! Claims of stores that share nothing but the cluster, and what becomes of one that is left.
 
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use hotfix_core::ErrorKind;
-use hotfix_core::execute::Outcome;
 use hotfix_core::memory::{MemoryStore, MemoryVersionControl};
 use hotfix_core::model::{
     Fenced, IncidentId, IssueKey, Period, Precondition, RunId, Severity, SlotName, Stamp, Verb, WorkerName,
 };
-use hotfix_core::policy::Settings;
 use hotfix_core::port::{
-    Append, Appended, Call, Claim, Conflict, Deployer, IncidentStore, Lease, NewIncident, NewRun, Opened,
-    Renewed, Reply, RunFilter, RunState, Seal,
+    Append, Appended, Call, Conflict, Deployer, IncidentStore, Lease, NewIncident, NewRun, Opened, Renewed,
+    Reply, RunState, Seal,
 };
-use hotfix_core::request::Strategy;
-use hotfix_engine::{Engine, EngineError, SystemClock};
-use hotfix_k8s::{ClaimState, KubernetesDeployer, LeasedStore, Leases};
+use hotfix_engine::SystemClock;
+use hotfix_k8s::{KubernetesDeployer, LeasedStore};
 use hotfix_testkit::cluster::{Disturbance, FaultProxy, TestCluster, TestNamespace};
 use hotfix_testkit::http::{Answer, Recorded};
 use k8s_openapi::api::coordination::v1::Lease as LeaseObject;
@@ -24,122 +21,12 @@ use kube::api::DeleteParams;
 use kube::{Api, Config};
 
 use super::leased_store::{claimant, leases};
-use super::site::{Shop, call, deployer, release, slot};
-use super::stage::{Stage, end, mesh, quick};
+use super::site::{Shop, call, deployer, release, slot, until};
 
 /// How long a claim lasts here without renewal.
 const TERM: Period = Period::from_secs(1);
 
 const TARGETS: [&str; 3] = ["production/shop", "source/shop", "staging/shop"];
-
-/// A replica with a store of its own.
-struct Replica {
-    engine: Engine,
-    leases: Leases,
-    memory: MemoryStore,
-}
-
-impl Replica {
-    fn new(stage: &Stage, worker: &str, user: &Config) -> Self {
-        Self::on(stage, worker, user, MemoryStore::new(Arc::new(SystemClock)))
-    }
-
-    /// The same with a store that another one left.
-    fn on(stage: &Stage, worker: &str, user: &Config, memory: MemoryStore) -> Self {
-        let leases = leases(&stage.shop.namespace, user.clone());
-        let store = LeasedStore::new(Arc::new(memory.clone()), leases.clone());
-        Self { engine: stage.engine_on(worker, store, short()), leases, memory }
-    }
-}
-
-/// Quick, with claims that are soon seen to be left.
-fn short() -> Settings {
-    let mut settings = quick();
-    settings.execution.lease = Period::from_secs(2);
-    settings
-}
-
-async fn stage() -> (Stage, Config) {
-    let stage = Stage::open(mesh(), short()).await;
-    let user = claimant(stage.shop.test_cluster, &stage.shop.namespace, &TARGETS).await;
-    (stage, user)
-}
-
-fn busy(started: Result<hotfix_engine::RunHandle, EngineError>) -> Claim {
-    match started {
-        Err(EngineError::Busy(claim)) => claim,
-        other => panic!("not refused: {other:?}"),
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_replica_with_a_store_of_its_own_is_refused_with_who_has_the_target() {
-    let (stage, user) = stage().await;
-    let [one, two] = [2, 3].map(|patch| release(stage.shop.test_cluster, patch));
-    let [first, second] = ["first", "second"].map(|worker| Replica::new(&stage, worker, &user));
-    let early = stage.plan(&second.engine, &two, Strategy::Canary).await.expect("a plan");
-    let plan = stage.plan(&first.engine, &one, Strategy::Canary).await.expect("a plan");
-    let run = first.engine.start(plan).await.expect("a free target");
-    let claim = busy(second.engine.start(early).await);
-    assert_eq!((claim.holder.as_str(), &claim.run), ("first", run.run()));
-    let shown = second.leases.claim_on(&production()).await.expect("a lease").expect("a claim");
-    assert_eq!((shown.claim.run.clone(), shown.state), (run.run().clone(), ClaimState::Held));
-    assert!(shown.to_string().ends_with(", which renews its claim"), "{shown}");
-
-    let outcome = end(run).await;
-    assert!(
-        matches!(&outcome, Outcome::Succeeded { release: Some(live) } if live.artifact == one.artifact),
-        "{outcome}"
-    );
-    stage.until_home(&one).await;
-    assert_eq!(second.leases.claim_on(&production()).await.expect("a lease"), None, "it was given back");
-    // No change of the refused one is between those of the other, or anywhere.
-    let patches = stage.shop.patches();
-    let of = |release: &hotfix_core::model::Release| {
-        let digest = release.artifact.id().to_string().replace("image:", "");
-        patches.iter().filter(|patch| patch.contains(&digest)).count()
-    };
-    assert!(of(&one) > 0, "{patches:?}");
-    assert_eq!(of(&two), 0, "{patches:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_was_left_is_resumed_where_its_journal_is_and_nowhere_else() {
-    let (stage, user) = stage().await;
-    let [one, two] = [2, 3].map(|patch| release(stage.shop.test_cluster, patch));
-    let [first, second] = ["first", "second"].map(|worker| Replica::new(&stage, worker, &user));
-    let early = stage.plan(&second.engine, &two, Strategy::Canary).await.expect("a plan");
-    let plan = stage.plan(&first.engine, &one, Strategy::Canary).await.expect("a plan");
-    let run = first.engine.start(plan).await.expect("a free target");
-    let id = run.run().clone();
-    stage.until_share(10).await;
-    // As a kill: nothing is given back.
-    drop(run);
-    let Replica { engine, memory, .. } = first;
-    drop(engine);
-
-    assert_eq!(busy(second.engine.start(early.clone()).await).run, id);
-    let left = loop {
-        let shown = second.leases.claim_on(&production()).await.expect("a lease").expect("a claim");
-        if shown.state == ClaimState::Expired {
-            break shown;
-        }
-    };
-    let mend = "resume the run where its journal is, or give the claim back with release_orphan";
-    assert!(left.to_string().contains(mend), "{left}");
-    assert_eq!(busy(second.engine.start(early).await).run, id, "an expired claim is no free target");
-
-    let heir = Replica::on(&stage, "heir", &user, memory);
-    let mut resumed = heir.engine.resume_all().await.expect("a readable store");
-    let outcome = end(resumed.pop().expect("the run")).await;
-    assert!(
-        matches!(&outcome, Outcome::Succeeded { release: Some(live) } if live.artifact == one.artifact),
-        "{outcome}"
-    );
-    let runs = heir.memory.runs(RunFilter::All).await.expect("runs");
-    assert_eq!((runs.len(), runs[0].epoch, runs[0].holder.as_str()), (1, 2, "heir"));
-    stage.until_home(&one).await;
-}
 
 /// A store on the Leases of a namespace, without an engine.
 fn store(namespace: &str, user: Config) -> LeasedStore {
@@ -286,10 +173,12 @@ async fn what_a_sleeper_sent_arrives_too_late_once_its_claim_was_released() {
         assert_eq!(released.targets, [production(), target("source/shop")]);
         let next = open(&store(&shop.namespace, user.clone()), new_run("next", &["production/shop"])).await;
         assert!(next.epoch > released.epoch && released.epoch > old.epoch, "{next:?} {released:?}");
+        // Nothing has changed the target yet: it is the seal that keeps out what arrives now.
+        proxy.clear();
+        let answers = proxy.release().await;
         let reply = stages(&shop.deployer, &shop, &under("next", next.epoch), 3).await;
         assert!(matches!(reply, Reply::Applied(_)), "{reply:?}");
-        proxy.clear();
-        proxy.release().await
+        answers
     };
     let (reply, renewed, answers) = tokio::join!(sending, renewing, awake);
     assert!(answers.iter().all(|answer| *answer == 422), "{answers:?}");
@@ -362,7 +251,7 @@ async fn an_opening_that_was_cut_off_needs_no_human() {
         async move { cut_off.open_run(run).await }
     });
     let objects = place.objects().await;
-    super::site::until("the first lease is claimed", || async {
+    until("the first lease is claimed", || async {
         objects.get_opt("hotfix.production.shop").await.expect("an answer").is_some()
     })
     .await;

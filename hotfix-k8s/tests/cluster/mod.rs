@@ -9,6 +9,7 @@ mod fence;
 mod leader;
 mod lease;
 mod leased_store;
+mod replicas;
 mod restore;
 mod site;
 mod stage;

@@ -85,6 +85,11 @@ impl Stage {
         engine(worker, &self.source, store, &self.shop, settings)
     }
 
+    /// The repository.
+    pub(crate) fn source(&self) -> &MemoryVersionControl {
+        &self.source
+    }
+
     /// Begins to deploy a release that fixes 1.0.1.
     pub(crate) async fn deploy(&self, fix: &Release, strategy: Strategy) -> RunHandle {
         let plan = self.plan(&self.engine, fix, strategy).await.expect("a plan");
