@@ -181,5 +181,6 @@ fn workload() -> Result<Workload> {
         rollout: Rollout::Active,
         stamp: Stamp::ZERO,
         home: None,
+        notices: Vec::new(),
     })
 }

@@ -190,6 +190,7 @@ fn findings(facts: Facts<'_>, site: &Site<'_>, good: &KnownGood) -> Vec<Finding>
         basis: good.basis,
     }];
     findings.extend(site.split().map(|weights| Finding::SplitEnded { target, weights }));
+    findings.extend(site.notices());
     if facts.snapshot.capabilities.deployer.fence == Fence::None {
         findings.push(Finding::Unfenced);
     }
