@@ -1,5 +1,7 @@
 //! Brings a verb about: read everything, decide, write step by step, and tell apart what a refusal means.
 
+use std::collections::BTreeSet;
+
 use hotfix_core::model::{Precondition, Stamp, Target, Verb, VerbName};
 use hotfix_core::port::{Ambiguity, Call, Conflict, Receipt, Rejection, Reply};
 use json_patch::PatchOperation;
@@ -7,10 +9,13 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::deployer::KubernetesDeployer;
+use crate::error::Unusable;
 use crate::fence::{self, Admission, Note};
 use crate::reply::{self, Meaning};
 use crate::sight::{Naming, Place, Sight};
+use crate::snapshot::Kept;
 use crate::steps::{self, Refused, Step, Write, WriteEffect};
+use crate::sync::{SyncOwner, When, Whereabouts};
 
 /// How often a verb is planned anew because somebody changed an object between reading and writing.
 const PLANS: usize = 4;
@@ -28,6 +33,16 @@ pub(crate) struct Attempt<'a> {
     progress: Progress,
     /// The route as the server answered that it is, if it was written.
     route: Option<Value>,
+    sync: SyncOfCall,
+}
+
+/// What a call did to the sync of the target's owners.
+#[derive(Debug, Default)]
+struct SyncOfCall {
+    /// It was on before.
+    held: Vec<SyncOwner>,
+    /// What is to be said of it.
+    said: Vec<String>,
 }
 
 /// How far a verb got.
@@ -53,7 +68,7 @@ struct Plan {
 }
 
 impl<'a> Attempt<'a> {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         deployer: &'a KubernetesDeployer,
         call: &'a Call,
         target: &'a Target,
@@ -61,16 +76,22 @@ impl<'a> Attempt<'a> {
         precondition: &'a Precondition,
         deadline: Instant,
     ) -> Self {
-        let (progress, route) = (Progress::Nothing, None);
-        Self { deployer, call, target, verb, precondition, deadline, progress, route }
+        let (progress, route, sync) = (Progress::Nothing, None, SyncOfCall::default());
+        Self { deployer, call, target, verb, precondition, deadline, progress, route, sync }
     }
 
     /// Brings the verb about, or says why not.
     pub(crate) async fn run(mut self) -> Reply {
         let reply = self.try_run().await;
         match reply {
-            Ok(receipt) => Reply::Applied(receipt),
-            Err(reply) => half_done(reply, self.progress),
+            Ok(receipt) => {
+                let said = [receipt.0].into_iter().chain(self.sync.said);
+                Reply::Applied(Receipt(said.collect::<Vec<_>>().join("; ")))
+            }
+            Err(reply) => {
+                self.let_go().await;
+                half_done(reply, self.progress)
+            }
         }
     }
 
@@ -80,6 +101,7 @@ impl<'a> Attempt<'a> {
             let sight = self.deployer.sight(self.target, self.deadline).await;
             let sight = sight.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
             let plan = self.plan(&sight)?;
+            self.hold_sync(&sight).await?;
             match self.perform(&sight, plan.steps).await {
                 Ok(()) => {
                     self.in_force(&sight).await?;
@@ -109,9 +131,14 @@ impl<'a> Attempt<'a> {
             Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
         })?;
         layout.after(verb, &sight.ready_instances()).map_err(|refusal| refuse(&Refused::Rule(refusal)))?;
+        if let Some(going) = sight.going().filter(|_| verb.name() != VerbName::Restore) {
+            let going = Unusable::Going(going.reference.clone().into());
+            return Err(Reply::Rejected(going.rejection()));
+        }
         let config = self.deployer.target(self.target);
         let config = config.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
-        let steps = steps::steps(sight, call, verb, &digest, &config.overrides);
+        let sync = config.on_gitops.named().next().and_then(|_| self.sync_after(sight));
+        let steps = steps::steps(sight, call, verb, &digest, &config.overrides, sync);
         let steps = steps.map_err(|refused| refuse(&refused))?;
         Ok(Plan { steps, receipt: Receipt(format!("{verb} at {}", call.stamp)) })
     }
@@ -145,12 +172,53 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    /// Has the sync of the owners off before anything is changed that they would take back. What a restore does, they
+    /// would do themselves, and the copy is not theirs to empty.
+    async fn hold_sync(&mut self, sight: &Sight) -> Result<(), Reply> {
+        if matches!(self.verb.name(), VerbName::Restore | VerbName::Retire) {
+            return Ok(());
+        }
+        let home = sight.is_home().map_err(|error| refuse(&Refused::Unreadable(error)))?;
+        let whereabouts = if home { Whereabouts::Home } else { Whereabouts::Away };
+        let (stamp, deadline, held) = (self.call.stamp, self.deadline, &mut self.sync.held);
+        let holding = self.deployer.hold_sync(self.target, stamp, whereabouts, deadline, held).await;
+        holding.map_err(|unheld| unheld.reply())
+    }
+
+    /// A call that changed nothing leaves no sync off.
+    async fn let_go(&mut self) {
+        if self.progress < Progress::Begun && !self.sync.held.is_empty() {
+            let when = When::Now { except: BTreeSet::new() };
+            self.deployer.give_sync_back(self.target, self.call.stamp, &when, self.deadline).await;
+        }
+    }
+
+    /// When the sync comes back after the verb, if it ends a run.
+    fn sync_after(&self, sight: &Sight) -> Option<When> {
+        match self.verb {
+            Verb::Restore { snapshot } => Some(match Kept::read(snapshot) {
+                Ok(Some(kept)) => When::Now { except: kept.ahead },
+                // A release that was named, which git need not.
+                _ => When::InSync,
+            }),
+            Verb::Retire { slot } if *slot == sight.slots.hotfix && sight.is_home().unwrap_or(false) => {
+                Some(When::InSync)
+            }
+            _ => None,
+        }
+    }
+
     async fn perform(&mut self, sight: &Sight, steps: Vec<Step>) -> Result<(), Stopped> {
         for step in steps {
             match step {
                 Step::UntilReady(side) => self.deployer.until_ready(self.target, side, self.deadline).await,
                 Step::UntilLeft(side) => self.deployer.until_left(self.target, side, self.deadline).await,
                 Step::UntilEmpty(side) => self.deployer.until_empty(self.target, side, self.deadline).await,
+                Step::GiveSyncBack(when) => {
+                    let (stamp, deadline) = (self.call.stamp, self.deadline);
+                    let said = self.deployer.give_sync_back(self.target, stamp, &when, deadline).await;
+                    self.sync.said.extend(said);
+                }
                 Step::Patch(write) => {
                     let written = self.write(&write, sight).await?;
                     if write.place == Place::Route {

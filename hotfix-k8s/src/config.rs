@@ -6,6 +6,8 @@ use std::fmt;
 use hotfix_core::model::Target;
 use serde::{Deserialize, Serialize};
 
+use crate::sync::SyncOwner;
+
 /// Where the workloads are that a deployer may change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -170,17 +172,22 @@ pub enum EnvFrom {
 }
 
 /// What to do when a GitOps controller owns an object that would be changed: it would take the change back.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OnGitOps {
     /// Refuse, and name the owner.
     #[default]
     Refuse,
+    /// Switch the sync of these owners off before the first change, and on again when it would take nothing back: after
+    /// a rollback at once, after a success when the owner says that git names what runs. Until then it stays off, which
+    /// a plan warns of, and [`resume_sync`](crate::KubernetesDeployer::resume_sync) gives it back. An owner that is not
+    /// named is refused.
+    Pause(BTreeSet<SyncOwner>),
 }
 
 /// What to do when a HorizontalPodAutoscaler sets the number of pods of the Deployment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OnAutoscaler {
@@ -189,6 +196,12 @@ pub enum OnAutoscaler {
     Refuse,
     /// Go on: it rests while the main Deployment is at zero, and the hotfix slot keeps the number it was staged with.
     Accept,
+    /// Have it scale whichever slot is live, and keep the side that is left as large as it is until then.
+    Follow {
+        /// Its name; `None`: that of the Deployment.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
 }
 
 /// Of which objects that a template refers to a snapshot keeps a hash, never the contents.
@@ -265,9 +278,14 @@ impl TargetConfig {
         if let Some(service) = &self.service {
             name("service", service, 63, "name a Service of the namespace")?;
         }
+        if let OnAutoscaler::Follow { name: Some(autoscaler) } = &self.on_autoscaler {
+            let mend = "name a HorizontalPodAutoscaler of the namespace";
+            name("on_autoscaler.follow", autoscaler, 253, mend)?;
+        }
         if let Some(label) = self.label.as_ref().filter(|label| label.is_empty()) {
             return Err(invalid(target, "label", label, "name a label or leave it out"));
         }
+        self.on_gitops.check().map_err(|(value, mend)| invalid(target, "on_gitops.pause", &value, mend))?;
         for variable in self.overrides.env.keys() {
             let is_sound =
                 !variable.is_empty() && variable.bytes().all(|b| b.is_ascii_graphic() && b != b'=');
@@ -285,7 +303,7 @@ fn invalid(target: &Target, field: &'static str, value: &str, mend: &'static str
 }
 
 /// A name as Kubernetes takes it (RFC 1123, dots for subdomains).
-fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     let edge = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let bytes = text.as_bytes();
     edge(bytes.first())

@@ -90,11 +90,20 @@ impl KubernetesDeployer {
         };
         let apart = names.route != names.service;
         let route = async { if apart { self.fetch(&names.route, deadline).await } else { Ok(None) } };
-        let (main, hotfix, service, route, early) = tokio::join!(
+        let autoscaler = async {
+            match &names.autoscaler {
+                Some(name) => {
+                    self.fetch(name, deadline).await.and_then(|found| present(name, found)).map(Some)
+                }
+                None => Ok(None),
+            }
+        };
+        let (main, hotfix, service, route, autoscaler, early) = tokio::join!(
             self.fetch(&names.main, deadline),
             self.fetch(&names.hotfix, deadline),
             self.fetch(&names.service, deadline),
             route,
+            autoscaler,
             early,
         );
         let (main, service) = (present(&names.main, main?)?, present(&names.service, service?)?);
@@ -110,7 +119,8 @@ impl KubernetesDeployer {
         let route = if apart { present(&names.route, route?)? } else { service };
         let route = Object { reference: traffic.object(), ..route };
         let slots = self.slots.clone();
-        Ok(Sight { slots, shape, main, hotfix: hotfix?, route, selector, traffic, pods })
+        let (hotfix, autoscaler) = (hotfix?, autoscaler?);
+        Ok(Sight { slots, shape, main, hotfix, route, autoscaler, selector, traffic, pods })
     }
 
     async fn pods(&self, namespace: &str, labels: &str, deadline: Instant) -> Result<Vec<Pod>, Unusable> {

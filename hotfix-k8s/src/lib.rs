@@ -7,7 +7,10 @@
 mod adopt;
 mod api;
 mod apply;
+mod autoscaler;
 mod backend;
+mod budget;
+mod change;
 mod config;
 mod deployer;
 mod error;
@@ -31,6 +34,7 @@ mod sight;
 mod slot;
 mod snapshot;
 mod steps;
+mod sync;
 mod template;
 mod traffic;
 mod waiting;
@@ -42,3 +46,4 @@ pub use config::{
 };
 pub use deployer::KubernetesDeployer;
 pub use error::KubernetesError;
+pub use sync::SyncOwner;

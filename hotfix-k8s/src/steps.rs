@@ -8,17 +8,19 @@ use hotfix_core::model::{
     Artifact, ImageReference, Release, SlotName, Verb, VerbRefusal, Weights, WorkloadSnapshot,
 };
 use hotfix_core::port::{Call, TrafficSplit};
-use json_patch::{AddOperation, PatchOperation, RemoveOperation, ReplaceOperation, TestOperation};
+use json_patch::PatchOperation;
 use serde_json::Value;
 
+use crate::change::{set, set_at};
 use crate::config::Overrides;
 use crate::fence::{self, Applied, Note};
-use crate::names::{self, annotation, pointer};
+use crate::names::{self, annotation};
 use crate::object::ObjectRef;
 use crate::release::Mark;
 use crate::sight::{self, Place, Sight, Unreadable};
 use crate::slot::Side;
 use crate::snapshot::Kept;
+use crate::sync::When;
 use crate::template::{self, Changes};
 use crate::traffic::NotUnderstood;
 
@@ -32,6 +34,8 @@ pub(crate) enum Step {
     UntilLeft(Side),
     /// Wait until the pods that the slot held are gone or going. Bounded, too.
     UntilEmpty(Side),
+    /// Give the sync of the target's owners back. Bounded, too, and no reason to fail.
+    GiveSyncBack(When),
 }
 
 /// One patch.
@@ -85,16 +89,22 @@ pub(crate) fn steps(
     verb: &Verb,
     digest: &str,
     overrides: &Overrides,
+    sync: Option<When>,
 ) -> Result<Vec<Step>, Refused> {
     let mut draft = Draft { sight, overrides, key: call.key.as_str(), edits: Vec::new() };
     match verb {
         Verb::Stage { slot, release, replicas } => draft.stage(slot, release, replicas.get())?,
         Verb::Shift { weights } => draft.shift(weights)?,
-        Verb::Promote { slot } => draft.live(slot),
+        Verb::Promote { slot } => draft.live(slot)?,
         Verb::Retire { slot } => draft.retire(slot)?,
         Verb::Restore { snapshot } => draft.restore(snapshot)?,
         Verb::Pause => draft.pause(true)?,
         Verb::Resume => draft.pause(false)?,
+    }
+    if let Some(when) = sync {
+        // The key comes last, so that a crash before it has the sync given back by who tries again.
+        draft.edits.push(Edit::Wait(Step::GiveSyncBack(when)));
+        draft.edits.push(Edit::Change(Place::ANCHOR, Vec::new()));
     }
     let receipt = format!("{verb} at {}", call.stamp);
     let applied = Applied { key: call.key.clone(), digest: digest.to_owned(), stamp: call.stamp, receipt };
@@ -135,7 +145,7 @@ impl<'a> Draft<'a> {
             patch.extend(self.fill(side, release)?);
         }
         patch.extend(self.mark(side, release)?);
-        patch.extend(self.scale(side, replicas)?);
+        patch.extend(self.scale(side, self.sized(replicas))?);
         if sight::replicas(&self.object(Place::Slot(side))?.value) == 0 && self.sight.lingers(side) {
             // They would be taken for pods of this release until the controllers get to them.
             self.edits.push(Edit::Wait(Step::UntilEmpty(side)));
@@ -176,14 +186,16 @@ impl<'a> Draft<'a> {
             return Err(Refused::Split { object, weights: weights.clone() });
         }
         let patch = traffic.write(&self.sight.route.value, weights)?;
+        self.keep_sizes(weights)?;
         self.change(Place::Route, patch);
         Ok(())
     }
 
-    fn live(&mut self, slot: &SlotName) {
+    fn live(&mut self, slot: &SlotName) -> Result<(), Refused> {
         let mark = Some(slot.as_str().into());
         let patch = set_at(&self.sight.main.value, annotation(names::LIVE), mark);
         self.change(Place::ANCHOR, patch);
+        self.follow(slot)
     }
 
     fn retire(&mut self, slot: &SlotName) -> Result<(), Refused> {
@@ -227,6 +239,7 @@ impl<'a> Draft<'a> {
             Side::Hotfix => (slot, [emptied, live].concat()),
         };
         self.change(Place::Slot(side), slot);
+        self.follow(&snapshot.slot)?;
         if !shift.is_empty() {
             let is_ready = self.sight.ready(side) > 0;
             if !is_ready && self.sight.ready(other) > 0 {
@@ -270,7 +283,7 @@ impl<'a> Draft<'a> {
 
     fn resized(&self, side: Side, snapshot: &WorkloadSnapshot) -> Result<Vec<PatchOperation>, Refused> {
         let mark = self.mark(side, &snapshot.release)?;
-        Ok([mark, self.scale(side, snapshot.replicas.get())?].concat())
+        Ok([mark, self.scale(side, self.sized(snapshot.replicas.get()))?].concat())
     }
 
     fn restored(&self, slot: &Value) -> bool {
@@ -324,6 +337,9 @@ impl<'a> Draft<'a> {
         let last = edits.iter().rposition(|edit| matches!(edit, Edit::Change(..)));
         let mut fences: Vec<(Place, String, Note)> = Vec::new();
         for place in Place::ALL {
+            if place == Place::Autoscaler && self.sight.autoscaler.is_none() {
+                continue;
+            }
             let object = self.sight.object(place).and_then(|object| Some((object, object.fence.as_ref()?)));
             let (_, (text, note)) =
                 object.ok_or_else(|| Refused::NotAdopted(self.sight.main.reference.clone().into()))?;
@@ -363,31 +379,7 @@ fn image(release: &Release) -> Result<&ImageReference, Refused> {
     }
 }
 
-/// Gives a field a value, or takes it away; nothing when it is so already.
-fn set<const N: usize>(object: &Value, path: [&str; N], value: Option<Value>) -> Vec<PatchOperation> {
-    set_at(object, pointer(path), value)
-}
-
-fn set_at(
-    object: &Value,
-    path: json_patch::jsonptr::PointerBuf,
-    value: Option<Value>,
-) -> Vec<PatchOperation> {
-    let found = object.pointer(path.as_str()).cloned();
-    match (found, value) {
-        (found, value) if found == value => Vec::new(),
-        (None, Some(value)) => vec![PatchOperation::Add(AddOperation { path, value })],
-        (Some(found), Some(value)) => vec![
-            PatchOperation::Test(TestOperation { path: path.clone(), value: found }),
-            PatchOperation::Replace(ReplaceOperation { path, value }),
-        ],
-        (Some(found), None) => vec![
-            PatchOperation::Test(TestOperation { path: path.clone(), value: found }),
-            PatchOperation::Remove(RemoveOperation { path }),
-        ],
-        (None, None) => Vec::new(),
-    }
-}
+mod scaling;
 
 #[cfg(test)]
 #[path = "steps_tests.rs"]

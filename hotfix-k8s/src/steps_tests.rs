@@ -56,13 +56,14 @@ struct Scene {
     hotfix: Value,
     selected: &'static str,
     ready: &'static [&'static str],
+    autoscaler: Option<Value>,
 }
 
 impl Scene {
     fn before() -> Self {
         let main = deployment("shop", &release(1), 3, None);
         let hotfix = deployment("shop-hotfix", &release(1), 0, Some(names::EMPTY));
-        Self { main, hotfix, selected: "shop", ready: &["shop"] }
+        Self { main, hotfix, selected: "shop", ready: &["shop"], autoscaler: None }
     }
 
     /// Release 2 is staged on the hotfix slot and has the traffic.
@@ -94,6 +95,7 @@ impl Scene {
             selector: service["spec"]["selector"].clone(),
             main: object(names.main, self.main),
             hotfix: Some(object(names.hotfix, self.hotfix)),
+            autoscaler: self.autoscaler.map(|value| object(names.route.clone(), value)),
             route: object(names.route, service),
             pods: self.ready.iter().map(|app| pod(app)).collect(),
         }
@@ -118,7 +120,11 @@ fn restore(patch: u8) -> Verb {
 
 /// Prints steps as `object: path path`, without the fence, and `*` where the key is recorded.
 fn outline(scene: Scene, verb: &Verb) -> Vec<String> {
-    let steps = steps(&scene.sight(), &call(), verb, "d", &Overrides::default()).unwrap();
+    outline_with(scene, verb, None)
+}
+
+fn outline_with(scene: Scene, verb: &Verb, sync: Option<When>) -> Vec<String> {
+    let steps = steps(&scene.sight(), &call(), verb, "d", &Overrides::default(), sync).unwrap();
     let path = |operation: &PatchOperation| match operation {
         PatchOperation::Add(add) => Some(add.path.to_string()),
         PatchOperation::Replace(replace) => Some(replace.path.to_string()),
@@ -129,6 +135,7 @@ fn outline(scene: Scene, verb: &Verb) -> Vec<String> {
         Step::UntilReady(side) => format!("until {side:?} is ready"),
         Step::UntilEmpty(side) => format!("until {side:?} is empty"),
         Step::UntilLeft(side) => format!("until {side:?} is left"),
+        Step::GiveSyncBack(when) => format!("give sync back {when:?}"),
         Step::Patch(write) => {
             let fence = write.patch[1].to_string();
             let mark = if fence.contains("run:1") { "*" } else { "" };
@@ -227,6 +234,68 @@ fn a_restore_starts_pods_anew_of_which_none_is_ready_and_only_once() {
 }
 
 #[test]
+fn the_sync_comes_back_after_everything_else_and_before_the_key() {
+    let when = When::Now { except: ["Application argocd/shop".to_owned()].into() };
+    let verb = Verb::Retire { slot: slot("hotfix") };
+    let steps = outline_with(Scene { selected: "shop", ..Scene::shifted() }, &verb, Some(when.clone()));
+    let expected = [
+        "shop: ".to_owned(),
+        format!("shop-hotfix: {MARK} /spec/replicas"),
+        format!("give sync back {when:?}"),
+        "shop*: ".to_owned(),
+    ];
+    assert_eq!(steps, expected);
+}
+
+/// The main Deployment has three pods and the copy two.
+#[test]
+fn an_autoscaler_follows_the_live_slot_and_both_sides_keep_up_with_it() {
+    let scaled = |scene: Scene, name: &str| Scene {
+        autoscaler: Some(json!({
+            "metadata": {"name": "shop", "annotations": {names::FENCE: r#"{"stamp":"1.0"}"#}},
+            "spec": {
+                "scaleTargetRef": {"kind": "Deployment", "name": name}, "minReplicas": 1, "maxReplicas": 9,
+            },
+        })),
+        ..scene
+    };
+    const BOUND: &str = "/metadata/annotations/hotfix.dev~1bound";
+    let shift = |name: &str| Verb::Shift { weights: Weights::all(slot(name)) };
+    let staged = || Scene { selected: "shop", ..Scene::shifted() };
+    let cases = [
+        (
+            scaled(staged(), "shop"),
+            shift("hotfix"),
+            vec![
+                "shop: ".to_owned(),
+                "shop-hotfix: /spec/replicas".to_owned(),
+                format!("shop: /spec/minReplicas {BOUND}"),
+                "shop*: /spec/selector/app".to_owned(),
+            ],
+        ),
+        (
+            scaled(Scene::shifted(), "shop"),
+            Verb::Promote { slot: slot("hotfix") },
+            vec![format!("shop: {LIVE}"), "shop*: /spec/scaleTargetRef/name".to_owned()],
+        ),
+        (
+            scaled(Scene::shifted(), "shop-hotfix"),
+            restore(1),
+            vec![
+                format!("shop: {LIVE}"),
+                "shop: /spec/scaleTargetRef/name".to_owned(),
+                "shop: /spec/selector/app".to_owned(),
+                "until Hotfix is left".to_owned(),
+                format!("shop-hotfix*: {MARK} /spec/replicas"),
+            ],
+        ),
+    ];
+    for (scene, verb, expected) in cases {
+        assert_eq!(outline(scene, &verb), expected, "{verb}");
+    }
+}
+
+#[test]
 fn two_patches_of_one_object_build_on_each_other() {
     let verb = Verb::Restore {
         snapshot: WorkloadSnapshot {
@@ -237,7 +306,7 @@ fn two_patches_of_one_object_build_on_each_other() {
         },
     };
     let sight = Scene { selected: "shop", ..Scene::shifted() }.sight();
-    let steps = steps(&sight, &call(), &verb, "d", &Overrides::default()).unwrap();
+    let steps = steps(&sight, &call(), &verb, "d", &Overrides::default(), None).unwrap();
     let fences: Vec<(&str, Value, Value)> = steps
         .iter()
         .filter_map(|step| match step {
@@ -272,7 +341,7 @@ fn what_cannot_run_or_was_not_adopted_is_refused() {
     let tree = Release { artifact: Artifact::Tree(tree), ..release(2) };
     let verb = Verb::Stage { slot: slot("hotfix"), release: tree, replicas: NonZeroU16::MIN };
     let refused = |sight: &Sight, verb: &Verb| {
-        steps(sight, &call(), verb, "d", &Overrides::default()).unwrap_err().to_string()
+        steps(sight, &call(), verb, "d", &Overrides::default(), None).unwrap_err().to_string()
     };
     let message = refused(&Scene::before().sight(), &verb);
     assert!(message.contains("cannot run in a cluster; only images by digest"), "{message}");

@@ -55,7 +55,8 @@ impl Site<'_> {
 
     /// Returns what the deployer wants people to know.
     pub(super) fn notices(&self) -> impl Iterator<Item = Finding> {
-        let noticed = |notice: &String| Finding::Noticed { target: self.target.clone(), notice: notice.clone() };
+        let noticed =
+            |notice: &String| Finding::Noticed { target: self.target.clone(), notice: notice.clone() };
         self.workload.notices.iter().map(noticed)
     }
 

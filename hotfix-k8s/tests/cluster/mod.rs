@@ -3,9 +3,13 @@
 
 mod acceptance;
 mod adopt;
+mod autoscaler;
 mod conformance;
 mod faults;
 mod fence;
+mod gitops;
+mod gitops_controller;
+mod obstacles;
 mod restore;
 mod site;
 mod stage;
