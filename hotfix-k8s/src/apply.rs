@@ -8,13 +8,14 @@ use json_patch::PatchOperation;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::contents::Changed;
 use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
 use crate::fence::{self, Admission, Note};
 use crate::reply::{self, Meaning};
 use crate::sight::{Naming, Place, Sight};
 use crate::snapshot::Kept;
-use crate::steps::{self, Refused, Step, Write, WriteEffect};
+use crate::steps::{self, Beside, Refused, Step, Write, WriteEffect};
 use crate::sync::{SyncOwner, When, Whereabouts};
 
 /// How often a verb is planned anew because somebody changed an object between reading and writing.
@@ -33,15 +34,9 @@ pub(crate) struct Attempt<'a> {
     progress: Progress,
     /// The route as the server answered that it is, if it was written.
     route: Option<Value>,
-    sync: SyncOfCall,
-}
-
-/// What a call did to the sync of the target's owners.
-#[derive(Debug, Default)]
-struct SyncOfCall {
-    /// It was on before.
+    /// The owners whose sync this call switched off.
     held: Vec<SyncOwner>,
-    /// What is to be said of it.
+    /// What is to be said beside the receipt.
     said: Vec<String>,
 }
 
@@ -68,7 +63,7 @@ struct Plan {
 }
 
 impl<'a> Attempt<'a> {
-    pub(crate) fn new(
+    pub(crate) const fn new(
         deployer: &'a KubernetesDeployer,
         call: &'a Call,
         target: &'a Target,
@@ -76,8 +71,9 @@ impl<'a> Attempt<'a> {
         precondition: &'a Precondition,
         deadline: Instant,
     ) -> Self {
-        let (progress, route, sync) = (Progress::Nothing, None, SyncOfCall::default());
-        Self { deployer, call, target, verb, precondition, deadline, progress, route, sync }
+        let (progress, route) = (Progress::Nothing, None);
+        let (held, said) = (Vec::new(), Vec::new());
+        Self { deployer, call, target, verb, precondition, deadline, progress, route, held, said }
     }
 
     /// Brings the verb about, or says why not.
@@ -85,7 +81,7 @@ impl<'a> Attempt<'a> {
         let reply = self.try_run().await;
         match reply {
             Ok(receipt) => {
-                let said = [receipt.0].into_iter().chain(self.sync.said);
+                let said = [receipt.0].into_iter().chain(self.said);
                 Reply::Applied(Receipt(said.collect::<Vec<_>>().join("; ")))
             }
             Err(reply) => {
@@ -100,7 +96,8 @@ impl<'a> Attempt<'a> {
         for _ in 0..PLANS {
             let sight = self.deployer.sight(self.target, self.deadline).await;
             let sight = sight.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
-            let plan = self.plan(&sight)?;
+            let changed = self.changed().await;
+            let plan = self.plan(&sight, changed)?;
             self.hold_sync(&sight).await?;
             match self.perform(&sight, plan.steps).await {
                 Ok(()) => {
@@ -119,7 +116,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Decides what to do, or why nothing is done.
-    fn plan(&self, sight: &Sight) -> Result<Plan, Reply> {
+    fn plan(&self, sight: &Sight, changed: Vec<Changed>) -> Result<Plan, Reply> {
         let Self { call, verb, .. } = *self;
         let digest = fence::digest(verb, self.precondition);
         if let Some(repetition) = self.admit(sight, &digest)? {
@@ -138,7 +135,8 @@ impl<'a> Attempt<'a> {
         let config = self.deployer.target(self.target);
         let config = config.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
         let sync = config.on_gitops.named().next().and_then(|_| self.sync_after(sight));
-        let steps = steps::steps(sight, call, verb, &digest, &config.overrides, sync);
+        let beside = Beside { sync, changed };
+        let steps = steps::steps(sight, call, verb, &digest, &config.overrides, beside);
         let steps = steps.map_err(|refused| refuse(&refused))?;
         Ok(Plan { steps, receipt: Receipt(format!("{verb} at {}", call.stamp)) })
     }
@@ -180,14 +178,23 @@ impl<'a> Attempt<'a> {
         }
         let home = sight.is_home().map_err(|error| refuse(&Refused::Unreadable(error)))?;
         let whereabouts = if home { Whereabouts::Home } else { Whereabouts::Away };
-        let (stamp, deadline, held) = (self.call.stamp, self.deadline, &mut self.sync.held);
+        let (stamp, deadline, held) = (self.call.stamp, self.deadline, &mut self.held);
         let holding = self.deployer.hold_sync(self.target, stamp, whereabouts, deadline, held).await;
         holding.map_err(|unheld| unheld.reply())
     }
 
+    /// What does not hold what it held when the snapshot of a restore was taken.
+    async fn changed(&self) -> Vec<Changed> {
+        let Verb::Restore { snapshot } = self.verb else { return Vec::new() };
+        match Kept::read(snapshot) {
+            Ok(Some(kept)) => self.deployer.changed(self.target, &kept.hashes, self.deadline).await,
+            _ => Vec::new(),
+        }
+    }
+
     /// A call that changed nothing leaves no sync off.
     async fn let_go(&mut self) {
-        if self.progress < Progress::Begun && !self.sync.held.is_empty() {
+        if self.progress < Progress::Begun && !self.held.is_empty() {
             let when = When::Now { except: BTreeSet::new() };
             self.deployer.give_sync_back(self.target, self.call.stamp, &when, self.deadline).await;
         }
@@ -214,10 +221,14 @@ impl<'a> Attempt<'a> {
                 Step::UntilReady(side) => self.deployer.until_ready(self.target, side, self.deadline).await,
                 Step::UntilLeft(side) => self.deployer.until_left(self.target, side, self.deadline).await,
                 Step::UntilEmpty(side) => self.deployer.until_empty(self.target, side, self.deadline).await,
+                Step::PutBack(changed) => {
+                    let said = self.deployer.put_back(self.target, &changed, self.deadline).await;
+                    self.said.extend(said);
+                }
                 Step::GiveSyncBack(when) => {
                     let (stamp, deadline) = (self.call.stamp, self.deadline);
                     let said = self.deployer.give_sync_back(self.target, stamp, &when, deadline).await;
-                    self.sync.said.extend(said);
+                    self.said.extend(said);
                 }
                 Step::Patch(write) => {
                     let written = self.write(&write, sight).await?;

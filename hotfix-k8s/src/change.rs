@@ -1,4 +1,4 @@
-//! The operations that give one field of an object a value.
+//! Operations that make a field of an object hold a value, each with a test of what was read.
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, PatchOperation, RemoveOperation, ReplaceOperation, TestOperation};

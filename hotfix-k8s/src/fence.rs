@@ -119,7 +119,7 @@ pub(crate) fn annotated(object: &Value, name: &str, text: String) -> Vec<PatchOp
     patch
 }
 
-fn tested(object: &Value, field: &str) -> PatchOperation {
+pub(crate) fn tested(object: &Value, field: &str) -> PatchOperation {
     let value = object["metadata"][field].clone();
     PatchOperation::Test(TestOperation { path: names::pointer(["metadata", field]), value })
 }

@@ -12,6 +12,8 @@ mod backend;
 mod budget;
 mod change;
 mod config;
+mod contents;
+mod copies;
 mod deployer;
 mod error;
 mod facts;
@@ -41,7 +43,7 @@ mod waiting;
 mod watch;
 
 pub use config::{
-    Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic, InvalidConfig,
+    Copies, Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic, InvalidConfig,
     KubernetesConfig, OnAutoscaler, OnGitOps, Overrides, TargetConfig, Traffic, VirtualServiceTraffic,
 };
 pub use deployer::KubernetesDeployer;

@@ -44,6 +44,10 @@ pub enum Feature {
     ConfigMaps,
     /// Keeps hashes of Secrets in snapshots. It can read every Secret of the namespace, so leave it out if you can.
     Secrets,
+    /// Keeps copies of ConfigMaps, and puts contents back from them.
+    ConfigMapCopies,
+    /// Keeps copies of Secrets, and puts contents back from them. It can write every Secret of the namespace.
+    SecretCopies,
     /// Elects a leader and claims targets by Leases.
     Leases(BTreeSet<String>),
 }
@@ -156,6 +160,8 @@ impl Feature {
             Self::DisruptionBudgets => vec![all("policy", "poddisruptionbudgets", &["list"])],
             Self::ConfigMaps => vec![all("", "configmaps", &["get"])],
             Self::Secrets => vec![all("", "secrets", &["get"])],
+            Self::ConfigMapCopies => vec![all("", "configmaps", &["create", "delete", "list", "patch"])],
+            Self::SecretCopies => vec![all("", "secrets", &["create", "delete", "list", "patch"])],
             Self::Leases(names) => vec![
                 all("coordination.k8s.io", "leases", &["create"]),
                 named("coordination.k8s.io", "leases", names, &["get", "patch"]),
@@ -305,6 +311,8 @@ subjects:
             (Feature::DisruptionBudgets, vec!["policy/poddisruptionbudgets: list"]),
             (Feature::ConfigMaps, vec!["/configmaps: get"]),
             (Feature::Secrets, vec!["/secrets: get"]),
+            (Feature::ConfigMapCopies, vec!["/configmaps: create delete list patch"]),
+            (Feature::SecretCopies, vec!["/secrets: create delete list patch"]),
             (
                 Feature::Leases(shop()),
                 vec!["coordination.k8s.io/leases: create", "coordination.k8s.io/leases[shop]: get patch"],

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::{Fingerprints, TargetConfig, Traffic};
+use crate::config::{Copies, Fingerprints, TargetConfig, Traffic};
 use crate::rights::Feature;
 use crate::shape::Names;
 use crate::sync::SyncOwner;
@@ -32,6 +32,13 @@ impl TargetConfig {
             Fingerprints::Nothing => {}
             Fingerprints::ConfigMaps => features.extend([Feature::ConfigMaps]),
             Fingerprints::ConfigMapsAndSecrets => features.extend([Feature::ConfigMaps, Feature::Secrets]),
+        }
+        match self.copies {
+            Copies::Nothing => {}
+            Copies::ConfigMaps => features.extend([Feature::ConfigMapCopies]),
+            Copies::ConfigMapsAndSecrets => {
+                features.extend([Feature::ConfigMapCopies, Feature::SecretCopies])
+            }
         }
         features
     }
@@ -80,6 +87,9 @@ mod tests {
         expected.extend([Feature::ConfigMaps, Feature::Secrets]);
         let all = TargetConfig { fingerprints: Fingerprints::ConfigMapsAndSecrets, ..config };
         assert_eq!(all.features(), expected);
+        expected.extend([Feature::ConfigMapCopies, Feature::SecretCopies]);
+        let copied = TargetConfig { copies: Copies::ConfigMapsAndSecrets, ..all };
+        assert_eq!(copied.features(), expected);
     }
 
     #[test]

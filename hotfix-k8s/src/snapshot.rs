@@ -35,7 +35,7 @@ pub(crate) struct Kept {
     weights: Option<Weights>,
     /// SHA-256 of what the template refers to, by `ConfigMap/name` or `Secret/name`; `null` where there is none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    hashes: BTreeMap<String, Option<String>>,
+    pub(crate) hashes: BTreeMap<String, Option<String>>,
     /// The bounds of the autoscalers of the Deployment, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     autoscalers: BTreeMap<String, Value>,
@@ -106,7 +106,11 @@ impl KubernetesDeployer {
             let name = format!("{}/{}", reference.kind, reference.name);
             let object = self.api.get(&reference, deadline).await;
             let object = object.map_err(|failure| request(reference.to_string(), failure))?;
-            hashes.insert(name, object.as_ref().map(hash));
+            let found = object.as_ref().map(|object| (object, hash(object)));
+            if let Some((object, hash)) = found.as_ref().filter(|_| config.copies.cover(reference.kind)) {
+                self.keep_copy(target, &sight.main, (&reference, object, hash), deadline).await?;
+            }
+            hashes.insert(name, found.map(|(_, hash)| hash));
         }
         let kept = Kept::take(&sight, live, hashes, &autoscalers, survey.ahead);
         Ok(Some(WorkloadSnapshot {

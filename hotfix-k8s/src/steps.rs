@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::change::{set, set_at};
 use crate::config::Overrides;
+use crate::contents::Changed;
 use crate::fence::{self, Applied, Note};
 use crate::names::{self, annotation};
 use crate::object::ObjectRef;
@@ -34,6 +35,8 @@ pub(crate) enum Step {
     UntilLeft(Side),
     /// Wait until the pods that the slot held are gone or going. Bounded, too.
     UntilEmpty(Side),
+    /// Put back what the pods read. Bounded, too, and no reason to fail.
+    PutBack(Vec<Changed>),
     /// Give the sync of the target's owners back. Bounded, too, and no reason to fail.
     GiveSyncBack(When),
 }
@@ -89,9 +92,10 @@ pub(crate) fn steps(
     verb: &Verb,
     digest: &str,
     overrides: &Overrides,
-    sync: Option<When>,
+    beside: Beside,
 ) -> Result<Vec<Step>, Refused> {
-    let mut draft = Draft { sight, overrides, key: call.key.as_str(), edits: Vec::new() };
+    let Beside { sync, changed } = beside;
+    let mut draft = Draft { sight, overrides, key: call.key.as_str(), edits: Vec::new(), changed };
     match verb {
         Verb::Stage { slot, release, replicas } => draft.stage(slot, release, replicas.get())?,
         Verb::Shift { weights } => draft.shift(weights)?,
@@ -120,7 +124,7 @@ pub(crate) fn repetition(
 ) -> Result<Vec<Step>, Refused> {
     let overrides = Overrides::default();
     let edits = vec![Edit::Change(place, Vec::new())];
-    let draft = Draft { sight, overrides: &overrides, key: call.key.as_str(), edits };
+    let draft = Draft { sight, overrides: &overrides, key: call.key.as_str(), edits, changed: Vec::new() };
     draft.fenced(Applied { stamp: call.stamp, ..applied.clone() })
 }
 
@@ -134,6 +138,7 @@ struct Draft<'a> {
     overrides: &'a Overrides,
     key: &'a str,
     edits: Vec<Edit>,
+    changed: Vec<Changed>,
 }
 
 impl<'a> Draft<'a> {
@@ -234,6 +239,7 @@ impl<'a> Draft<'a> {
         let emptied = self.empty(other)?;
         let live =
             set_at(&self.sight.main.value, annotation(names::LIVE), Some(snapshot.slot.as_str().into()));
+        let live = [live, self.put_back(side)].concat();
         let (slot, emptied) = match side {
             Side::Main => ([slot, live].concat(), emptied),
             Side::Hotfix => (slot, [emptied, live].concat()),
@@ -267,7 +273,7 @@ impl<'a> Draft<'a> {
         let mut patch = Vec::new();
         if !template::is_same(current, &wanted) {
             patch.extend(set(slot, ["spec", "template"], Some(wanted)));
-        } else if sight::replicas(slot) > 0 && self.sight.ready(side) == 0 && !self.restored(slot) {
+        } else if sight::replicas(slot) > 0 && self.is_to_start_anew(side, slot) {
             patch.extend(set(slot, ["spec", "template"], Some(template::renewed(current, self.key))));
         }
         if !patch.is_empty() {
@@ -284,6 +290,11 @@ impl<'a> Draft<'a> {
     fn resized(&self, side: Side, snapshot: &WorkloadSnapshot) -> Result<Vec<PatchOperation>, Refused> {
         let mark = self.mark(side, &snapshot.release)?;
         Ok([mark, self.scale(side, self.sized(snapshot.replicas.get()))?].concat())
+    }
+
+    /// Whether pods of the right template are started anew all the same, once per restore.
+    fn is_to_start_anew(&self, side: Side, slot: &Value) -> bool {
+        (self.sight.ready(side) == 0 || self.is_reread(slot)) && !self.restored(slot)
     }
 
     fn restored(&self, slot: &Value) -> bool {
@@ -379,7 +390,10 @@ fn image(release: &Release) -> Result<&ImageReference, Refused> {
     }
 }
 
+mod beside;
 mod scaling;
+
+pub(crate) use beside::Beside;
 
 #[cfg(test)]
 #[path = "steps_tests.rs"]

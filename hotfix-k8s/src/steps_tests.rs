@@ -120,11 +120,11 @@ fn restore(patch: u8) -> Verb {
 
 /// Prints steps as `object: path path`, without the fence, and `*` where the key is recorded.
 fn outline(scene: Scene, verb: &Verb) -> Vec<String> {
-    outline_with(scene, verb, None)
+    outline_with(scene, verb, Beside::default())
 }
 
-fn outline_with(scene: Scene, verb: &Verb, sync: Option<When>) -> Vec<String> {
-    let steps = steps(&scene.sight(), &call(), verb, "d", &Overrides::default(), sync).unwrap();
+fn outline_with(scene: Scene, verb: &Verb, beside: Beside) -> Vec<String> {
+    let steps = steps(&scene.sight(), &call(), verb, "d", &Overrides::default(), beside).unwrap();
     let path = |operation: &PatchOperation| match operation {
         PatchOperation::Add(add) => Some(add.path.to_string()),
         PatchOperation::Replace(replace) => Some(replace.path.to_string()),
@@ -135,6 +135,7 @@ fn outline_with(scene: Scene, verb: &Verb, sync: Option<When>) -> Vec<String> {
         Step::UntilReady(side) => format!("until {side:?} is ready"),
         Step::UntilEmpty(side) => format!("until {side:?} is empty"),
         Step::UntilLeft(side) => format!("until {side:?} is left"),
+        Step::PutBack(changed) => format!("put {} back", changed[0].object),
         Step::GiveSyncBack(when) => format!("give sync back {when:?}"),
         Step::Patch(write) => {
             let fence = write.patch[1].to_string();
@@ -237,7 +238,11 @@ fn a_restore_starts_pods_anew_of_which_none_is_ready_and_only_once() {
 fn the_sync_comes_back_after_everything_else_and_before_the_key() {
     let when = When::Now { except: ["Application argocd/shop".to_owned()].into() };
     let verb = Verb::Retire { slot: slot("hotfix") };
-    let steps = outline_with(Scene { selected: "shop", ..Scene::shifted() }, &verb, Some(when.clone()));
+    let steps = outline_with(
+        Scene { selected: "shop", ..Scene::shifted() },
+        &verb,
+        Beside { sync: Some(when.clone()), ..Beside::default() },
+    );
     let expected = [
         "shop: ".to_owned(),
         format!("shop-hotfix: {MARK} /spec/replicas"),
@@ -245,6 +250,36 @@ fn the_sync_comes_back_after_everything_else_and_before_the_key() {
         "shop*: ".to_owned(),
     ];
     assert_eq!(steps, expected);
+}
+
+#[test]
+fn what_pods_read_at_their_start_is_put_back_before_they_start_anew() {
+    const REREAD: &str = "/metadata/annotations/hotfix.dev~1reread";
+    let object = ObjectRef {
+        api_version: "v1",
+        kind: "ConfigMap",
+        namespace: "prod".to_owned(),
+        name: "flags".to_owned(),
+    };
+    let changed = vec![Changed { object, hash: "sha256:00".to_owned() }];
+    let beside = || Beside { changed: changed.clone(), ..Beside::default() };
+    let with = |container: Value| {
+        let mut main = deployment("shop", &release(1), 1, None);
+        let found = &mut main["spec"]["template"]["spec"]["containers"][0];
+        found.as_object_mut().unwrap().extend(container.as_object().unwrap().clone());
+        Scene { main, ..Scene::before() }
+    };
+    let by_env = || with(json!({"envFrom": [{"configMapRef": {"name": "flags"}}]}));
+    let flags = "put ConfigMap prod/flags back".to_owned();
+    let anew = format!("shop*: /spec/template {RESTORED} {LIVE} -{REREAD}");
+    let expected = [format!("shop: {REREAD}"), flags.clone(), anew.clone()];
+    assert_eq!(outline_with(by_env(), &restore(1), beside()), expected);
+    // After a crash the contents are right, and the note tells that the pods have read others.
+    let mut again = by_env();
+    again.main["metadata"]["annotations"][names::REREAD] = "run:1".into();
+    assert_eq!(outline(again, &restore(1)), [anew]);
+    let other = outline_with(with(json!({})), &restore(1), beside());
+    assert_eq!(other, ["shop: ".to_owned(), flags, format!("shop*: {LIVE}")]);
 }
 
 /// The main Deployment has three pods and the copy two.
@@ -306,7 +341,7 @@ fn two_patches_of_one_object_build_on_each_other() {
         },
     };
     let sight = Scene { selected: "shop", ..Scene::shifted() }.sight();
-    let steps = steps(&sight, &call(), &verb, "d", &Overrides::default(), None).unwrap();
+    let steps = steps(&sight, &call(), &verb, "d", &Overrides::default(), Beside::default()).unwrap();
     let fences: Vec<(&str, Value, Value)> = steps
         .iter()
         .filter_map(|step| match step {
@@ -341,7 +376,7 @@ fn what_cannot_run_or_was_not_adopted_is_refused() {
     let tree = Release { artifact: Artifact::Tree(tree), ..release(2) };
     let verb = Verb::Stage { slot: slot("hotfix"), release: tree, replicas: NonZeroU16::MIN };
     let refused = |sight: &Sight, verb: &Verb| {
-        steps(sight, &call(), verb, "d", &Overrides::default(), None).unwrap_err().to_string()
+        steps(sight, &call(), verb, "d", &Overrides::default(), Beside::default()).unwrap_err().to_string()
     };
     let message = refused(&Scene::before().sight(), &verb);
     assert!(message.contains("cannot run in a cluster; only images by digest"), "{message}");

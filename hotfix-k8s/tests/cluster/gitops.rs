@@ -12,7 +12,7 @@ use hotfix_testkit::http::Recorded;
 use serde_json::{Value, json};
 
 use super::gitops_controller::{Controller, Tool};
-use super::site::{Kind, Shop, call, config, deployer_by, deployment, is_patch, release, slot, until};
+use super::site::{Kind, Shop, call, config, deployer_with, deployment, is_patch, release, slot, until};
 
 /// A shop that is under control, in a namespace apart from that of its owner.
 struct Owned {
@@ -85,7 +85,7 @@ impl Owned {
     /// A deployer as another process has it, behind a proxy.
     async fn behind_a_proxy(&self) -> (FaultProxy, KubernetesDeployer) {
         let proxy = FaultProxy::start(&self.shop.user).await.expect("a proxy");
-        let deployer = deployer_by(self.config.clone(), &self.shop.target, proxy.through(&self.shop.user));
+        let deployer = deployer_with(self.config.clone(), &self.shop.target, proxy.through(&self.shop.user));
         (proxy, deployer)
     }
 }
@@ -119,13 +119,13 @@ fn is_pause(request: &Recorded) -> bool {
 async fn an_owner_that_is_not_named_is_refused_with_its_name_and_the_mend() {
     let owned = Owned::open(Tool::ArgoCd).await;
     let Owned { shop, controller, .. } = &owned;
-    let refuse = deployer_by(config(&shop.namespace), &shop.target, shop.user.clone());
+    let refuse = deployer_with(config(&shop.namespace), &shop.target, shop.user.clone());
     let error = refuse.observe(&shop.target).await.expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("belongs to Argo CD application store (by its label"), "{error}");
     let other = OnGitOps::Pause([Tool::ArgoCd.owner("elsewhere"), Tool::Helm.owner("elsewhere")].into());
     let other = TargetConfig { on_gitops: other, ..config(&shop.namespace) };
-    let other = deployer_by(other, &shop.target, shop.user.clone());
+    let other = deployer_with(other, &shop.target, shop.user.clone());
     assert!(other.observe(&shop.target).await.is_err(), "it may not read there");
     // Without a pause it is as the controller is said to be.
     let edit = json!({"spec": {"selector": {"app": "shop-hotfix"}}});

@@ -5,6 +5,7 @@ mod acceptance;
 mod adopt;
 mod autoscaler;
 mod conformance;
+mod contents;
 mod faults;
 mod fence;
 mod gitops;

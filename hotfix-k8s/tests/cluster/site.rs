@@ -84,7 +84,7 @@ impl Shop {
         let target: Target = "production/shop".parse().expect("a target");
         let config = change(config(&namespace));
         let user = cluster.user(&namespace, "hotfix", &rules(&config)).await.expect("a user");
-        let deployer = deployer_by(config, &target, user.clone());
+        let deployer = deployer_with(config, &target, user.clone());
         let shop = Self { test_cluster, namespace, client, user, target, deployer };
         shop.create(Kind::Deployment, deployment).await;
         shop.create(Kind::Service, &service("shop")).await;
@@ -203,11 +203,11 @@ pub(crate) fn is_patch(request: &Recorded, path: &str) -> bool {
 
 /// A deployer as another process would have it.
 pub(crate) fn deployer(namespace: &str, target: &Target, cluster: kube::Config) -> KubernetesDeployer {
-    deployer_by(config(namespace), target, cluster)
+    deployer_with(config(namespace), target, cluster)
 }
 
 /// The same with a configuration of one's own.
-pub(crate) fn deployer_by(
+pub(crate) fn deployer_with(
     config: TargetConfig,
     target: &Target,
     cluster: kube::Config,
