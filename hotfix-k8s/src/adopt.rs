@@ -13,7 +13,7 @@ use crate::names;
 use crate::object::ObjectRef;
 use crate::owner;
 use crate::shape::Names;
-use crate::sight::{Object, Sight};
+use crate::sight::{Object, Place, Sight};
 use crate::slot::Side;
 
 /// How often a first fence is written again because somebody else wrote the object at the same moment.
@@ -63,8 +63,7 @@ impl KubernetesDeployer {
         if let Some(going) = sight.going() {
             return Err(Unusable::Going(going.reference.clone().into()));
         }
-        let objects = [Some(&sight.main), sight.hotfix.as_ref(), Some(&sight.route)];
-        for object in objects.into_iter().flatten() {
+        for object in Place::ALL.into_iter().filter_map(|place| sight.object(place)) {
             owner::gitops(config, &object.reference, &object.value)?;
         }
         owner::scaled(config, &autoscalers)?;

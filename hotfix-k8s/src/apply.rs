@@ -85,8 +85,9 @@ impl<'a> Attempt<'a> {
                 Reply::Applied(Receipt(said.collect::<Vec<_>>().join("; ")))
             }
             Err(reply) => {
-                self.let_go().await;
-                half_done(reply, self.progress)
+                let reply = half_done(reply, self.progress);
+                self.let_go(&reply).await;
+                reply
             }
         }
     }
@@ -192,9 +193,9 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// A call that changed nothing leaves no sync off.
-    async fn let_go(&mut self) {
-        if self.progress < Progress::Begun && !self.held.is_empty() {
+    /// A call that surely changed nothing leaves no sync off.
+    async fn let_go(&self, reply: &Reply) {
+        if !matches!(reply, Reply::Ambiguous(_)) && !self.held.is_empty() {
             let when = When::Now { except: BTreeSet::new() };
             self.deployer.give_sync_back(self.target, self.call.stamp, &when, self.deadline).await;
         }

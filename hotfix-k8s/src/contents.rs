@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::join_all;
 use hotfix_core::model::Target;
 use json_patch::PatchOperation;
 use serde_json::{Value, json};
@@ -39,22 +40,19 @@ impl KubernetesDeployer {
         deadline: Instant,
     ) -> Vec<Changed> {
         let Ok(config) = self.target(target) else { return Vec::new() };
-        let mut changed = Vec::new();
-        for (name, kept) in hashes {
-            let known = [("ConfigMap/", "ConfigMap"), ("Secret/", "Secret")];
-            let found = known.into_iter().find_map(|(start, kind)| Some((kind, name.strip_prefix(start)?)));
-            let (Some((kind, name)), Some(kept)) = (found, kept) else { continue };
-            if !config.copies.cover(kind) {
-                continue;
-            }
+        let looks = hashes.iter().filter_map(|(name, kept)| {
+            let (kind, name) = name.split_once('/')?;
+            let kind = ["ConfigMap", "Secret"].into_iter().find(|known| *known == kind)?;
             let (namespace, name) = (config.namespace.clone(), name.to_owned());
             let object = ObjectRef { api_version: "v1", kind, namespace, name };
-            let found = self.api.get(&object, deadline).await;
-            if !found.is_ok_and(|found| found.is_some_and(|found| hash(&found) == *kept)) {
-                changed.push(Changed { object, hash: kept.clone() });
-            }
-        }
-        changed
+            let kept = kept.clone().filter(|_| config.copies.cover(kind))?;
+            Some(async {
+                let found = self.api.get(&object, deadline).await;
+                let is_so = found.is_ok_and(|found| found.is_some_and(|found| hash(&found) == kept));
+                (!is_so).then_some(Changed { object, hash: kept })
+            })
+        });
+        join_all(looks).await.into_iter().flatten().collect()
     }
 
     /// Puts contents back, and returns what is to be said of each. It never fails: nothing may keep a rollback from its

@@ -90,20 +90,12 @@ impl KubernetesDeployer {
         };
         let apart = names.route != names.service;
         let route = async { if apart { self.fetch(&names.route, deadline).await } else { Ok(None) } };
-        let autoscaler = async {
-            match &names.autoscaler {
-                Some(name) => {
-                    self.fetch(name, deadline).await.and_then(|found| present(name, found)).map(Some)
-                }
-                None => Ok(None),
-            }
-        };
         let (main, hotfix, service, route, autoscaler, early) = tokio::join!(
             self.fetch(&names.main, deadline),
             self.fetch(&names.hotfix, deadline),
             self.fetch(&names.service, deadline),
             route,
-            autoscaler,
+            self.fetch_any(names.autoscaler.as_ref(), deadline),
             early,
         );
         let (main, service) = (present(&names.main, main?)?, present(&names.service, service?)?);
@@ -140,6 +132,18 @@ impl KubernetesDeployer {
         match self.api.get(reference, deadline).await {
             Ok(value) => value.map(|value| object(reference, value)).transpose(),
             Err(failure) => Err(request(reference.to_string(), failure)),
+        }
+    }
+
+    /// Reads an object that a target need not have.
+    pub(crate) async fn fetch_any(
+        &self,
+        reference: Option<&ObjectRef>,
+        deadline: Instant,
+    ) -> Result<Option<Object>, Unusable> {
+        match reference {
+            Some(reference) => self.fetch(reference, deadline).await,
+            None => Ok(None),
         }
     }
 

@@ -87,17 +87,11 @@ impl KubernetesDeployer {
     /// takes no patches and needs no fence.
     pub(crate) async fn objects(&self, target: &Target, deadline: Instant) -> Result<Vec<Object>, Unusable> {
         let names = Names::of(self.target(target)?);
-        let autoscaler = async {
-            match &names.autoscaler {
-                Some(name) => self.fetch(name, deadline).await,
-                None => Ok(None),
-            }
-        };
         let (main, hotfix, route, autoscaler) = tokio::join!(
             self.fetch(&names.main, deadline),
             self.fetch(&names.hotfix, deadline),
             self.fetch(&names.route, deadline),
-            autoscaler,
+            self.fetch_any(names.autoscaler.as_ref(), deadline),
         );
         let main = main?.ok_or(Unusable::Missing(names.main.into()))?;
         Ok([Some(main), hotfix?, route?, autoscaler?].into_iter().flatten().collect())

@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 
 use hotfix_core::ErrorKind;
 use hotfix_core::model::{Artifact, Precondition, Release, Stamp, Verb, Weights, WorkloadSnapshot};
-use hotfix_core::port::{Conflict, Deployer, Probe, Reply, Seal};
+use hotfix_core::port::{Conflict, Deployer, Probe, Rejection, Reply, Seal};
 use hotfix_k8s::rights::{self, ServiceAccount};
 use hotfix_k8s::{KubernetesDeployer, OnGitOps, TargetConfig};
 use hotfix_testkit::cluster::{Disturbance, FaultProxy, TestCluster, TestNamespace};
@@ -15,15 +15,15 @@ use super::gitops_controller::{Controller, Tool};
 use super::site::{Kind, Shop, call, config, deployer_with, deployment, is_patch, release, slot, until};
 
 /// A shop that is under control, in a namespace apart from that of its owner.
-struct Owned {
-    shop: Shop,
-    controller: Controller,
+pub(crate) struct Owned {
+    pub(crate) shop: Shop,
+    pub(crate) controller: Controller,
     config: TargetConfig,
-    _place: TestNamespace,
+    pub(crate) place: TestNamespace,
 }
 
 impl Owned {
-    async fn open(tool: Tool) -> Self {
+    pub(crate) async fn open(tool: Tool) -> Self {
         let cluster = TestCluster::shared().await.expect("a cluster");
         cluster.install_gitops().await.expect("kinds of GitOps");
         let place = cluster.namespace("gitops").await.expect("a namespace");
@@ -43,7 +43,7 @@ impl Owned {
         }
         let controller = Controller::start(tool, &shop, &place).await;
         shop.deployer.adopt(&shop.target).await.expect("adopted");
-        Self { shop, controller, config, _place: place }
+        Self { shop, controller, config, place }
     }
 
     async fn apply(&self, seq: u32, verb: &Verb) -> String {
@@ -283,6 +283,23 @@ async fn a_change_that_is_refused_leaves_no_sync_off() {
     assert!(matches!(reply, Reply::Rejected(_)), "{reply:?}");
     assert!(proxy.happened().iter().any(|happened| is_pause(&happened.request)), "it was paused");
     assert!(owned.controller.is_as_made().await, "{}", owned.controller.owner().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_is_at_work_is_waited_for_and_nothing_is_changed_before_its_end() {
+    let owned = Owned::open(Tool::ArgoCd).await;
+    let shop = &owned.shop;
+    owned.controller.edit(&json!({"status": {"operationState": {"phase": "Running"}}})).await;
+    let mut hasty = call("k1", 1);
+    hasty.deadline -= chrono::TimeDelta::seconds(18);
+    let verb = stage("hotfix", &release(shop.test_cluster, 2));
+    let reply = shop.deployer.apply(&hasty, &shop.target, &verb, &Precondition::default()).await;
+    let Reply::Rejected(Rejection::Busy { reason, .. }) = &reply else { panic!("{reply:?}") };
+    assert!(reason.ends_with("/store is being synced; wait for its end"), "{reason}");
+    assert!(owned.controller.is_as_made().await, "{}", owned.controller.owner().await);
+    owned.controller.edit(&json!({"status": {"operationState": {"phase": "Succeeded"}}})).await;
+    owned.apply(2, &verb).await;
+    assert!(!owned.controller.is_on().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

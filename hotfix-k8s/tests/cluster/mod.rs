@@ -10,6 +10,7 @@ mod faults;
 mod fence;
 mod gitops;
 mod gitops_controller;
+mod gitops_run;
 mod obstacles;
 mod restore;
 mod site;
