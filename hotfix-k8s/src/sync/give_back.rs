@@ -140,19 +140,7 @@ impl KubernetesDeployer {
         if self.note(owner, &value)?.off(target).is_none() {
             return Ok(false);
         }
-        let object = owner.object();
-        let ask = fence::annotated(&value, REFRESH, "normal".to_owned());
-        match self.api.patch(&object, &ask, deadline).await {
-            Ok(_) => {}
-            // Somebody wrote at the same moment, mostly its controller; asked again is asked.
-            Err(Failure::Status(refusal)) if matches!(refusal.code, 409 | 422) => {
-                let value = self.owner(owner, deadline).await?;
-                let ask = fence::annotated(&value, REFRESH, "normal".to_owned());
-                let asked = self.api.patch(&object, &ask, deadline).await;
-                asked.map_err(|failure| request(object.to_string(), failure))?;
-            }
-            Err(failure) => return Err(request(object.to_string(), failure)),
-        }
+        self.ask_to_compare(owner, deadline).await?;
         let main = ObjectRef::deployment(&self.target(target)?.namespace, &self.target(target)?.deployment);
         loop {
             let value = self.owner(owner, deadline).await?;
@@ -163,6 +151,20 @@ impl KubernetesDeployer {
                 return Ok(false);
             }
             sleep(PAUSE).await;
+        }
+    }
+
+    async fn ask_to_compare(&self, owner: &SyncOwner, deadline: Instant) -> Result<(), Unusable> {
+        let object = owner.object();
+        loop {
+            let value = self.owner(owner, deadline).await?;
+            let ask = fence::annotated(&value, REFRESH, "normal".to_owned());
+            match self.api.patch(&object, &ask, deadline).await {
+                Ok(_) => return Ok(()),
+                // Somebody wrote at the same moment, mostly its controller.
+                Err(Failure::Status(refusal)) if matches!(refusal.code, 409 | 422) => {}
+                Err(failure) => return Err(request(object.to_string(), failure)),
+            }
         }
     }
 }

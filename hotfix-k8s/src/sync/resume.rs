@@ -11,7 +11,8 @@ use crate::slot::Side;
 
 impl KubernetesDeployer {
     /// Gives the sync of a target's owners back as it was before a run switched it off. Call it when git names what runs:
-    /// from then on the owners make everything as git says. What is on already stays as it is.
+    /// from then on the owners make everything as git says. What is on already stays as it is. Flux goes by what its
+    /// source fetched last, so have that fetched before.
     ///
     /// # Errors
     /// [`KubernetesError::Sync`] when a run is under way at the target, or the server was not reached.

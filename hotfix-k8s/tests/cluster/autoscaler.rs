@@ -8,21 +8,14 @@ use hotfix_k8s::{OnAutoscaler, TargetConfig};
 use hotfix_testkit::cluster::TestCluster;
 use serde_json::{Value, json};
 
-use super::site::{Kind, Shop, call, deployment, release, slot, until};
+use super::site::{Kind, Shop, autoscaler, call, deployment, release, slot, until};
 
 async fn open() -> Shop {
     let cluster = TestCluster::shared().await.expect("a cluster");
     let on_autoscaler = OnAutoscaler::Follow { name: Some("shop-scaler".to_owned()) };
     let change = |config| TargetConfig { on_autoscaler, ..config };
     let shop = Shop::configured(cluster, change, &deployment(cluster, 2), &[]).await;
-    let scaler = json!({
-        "metadata": {"name": "shop-scaler"},
-        "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
-            "minReplicas": 1, "maxReplicas": 5,
-        },
-    });
-    shop.create(Kind::Autoscaler, &scaler).await;
+    shop.create(Kind::Autoscaler, &autoscaler("shop-scaler")).await;
     shop.deployer.adopt(&shop.target).await.expect("adopted");
     shop
 }

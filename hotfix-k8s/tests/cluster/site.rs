@@ -287,6 +287,17 @@ pub(crate) fn deployment(cluster: &TestCluster, replicas: u16) -> Value {
     })
 }
 
+/// An autoscaler of the Deployment, between one pod and five.
+pub(crate) fn autoscaler(name: &str) -> Value {
+    json!({
+        "metadata": {"name": name},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
+            "minReplicas": 1, "maxReplicas": 5,
+        },
+    })
+}
+
 /// A Service of that name, whose pods have the name as their label `app`.
 pub(crate) fn service(name: &str) -> Value {
     json!({
