@@ -76,16 +76,21 @@ impl KubernetesDeployer {
                     Err(unusable) => Err(unusable),
                 },
             };
-            let sentence = match given {
+            let sentence = match &given {
+                Ok(Given::NotOurs) => continue,
                 Ok(given) => given.sentence(&object),
                 Err(unusable) => {
-                    Some(format!("the sync of {object} stays off: {unusable}; resume_sync gives it back"))
+                    format!(
+                        "whether the sync of {object} is off is not known: {unusable}; resume_sync gives it back"
+                    )
                 }
             };
-            if let Some(sentence) = sentence {
+            if given == Ok(Given::Back) {
+                tracing::info!(%target, "{sentence}");
+            } else {
                 tracing::warn!(%target, "{sentence}");
-                said.push(sentence);
             }
+            said.push(sentence);
         }
         said
     }
@@ -204,17 +209,17 @@ fn is_synced(application: &Value, object: &ObjectRef) -> bool {
 }
 
 impl Given {
-    fn sentence(self, owner: &ObjectRef) -> Option<String> {
+    fn sentence(self, owner: &ObjectRef) -> String {
         match self {
-            Self::NotOurs => None,
-            Self::Back => Some(format!("the sync of {owner} is given back")),
-            Self::ByOthers => Some(format!("the sync of {owner} was changed by somebody else, and stays so")),
-            Self::ForAnother => Some(format!("the sync of {owner} stays off for another target")),
-            Self::Ahead => Some(format!(
+            Self::NotOurs => format!("the sync of {owner} was not off"),
+            Self::Back => format!("the sync of {owner} is given back"),
+            Self::ByOthers => format!("the sync of {owner} was changed by somebody else, and stays so"),
+            Self::ForAnother => format!("the sync of {owner} stays off for another target"),
+            Self::Ahead => format!(
                 "the sync of {owner} stays off, because git does not name what runs; put it into git and give the \
                  sync back with resume_sync"
-            )),
-            Self::Fenced => Some(format!("the sync of {owner} stays off for a newer run")),
+            ),
+            Self::Fenced => format!("the sync of {owner} stays off for a newer run"),
         }
     }
 }

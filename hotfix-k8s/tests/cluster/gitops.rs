@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 
 use hotfix_core::ErrorKind;
 use hotfix_core::model::{Artifact, Precondition, Release, Stamp, Verb, Weights, WorkloadSnapshot};
-use hotfix_core::port::{Conflict, Deployer, Probe, Rejection, Reply, Seal};
+use hotfix_core::port::{Call, Conflict, Deployer, Probe, Rejection, Reply, Seal};
 use hotfix_k8s::rights::{self, ServiceAccount};
 use hotfix_k8s::{KubernetesDeployer, OnGitOps, TargetConfig};
 use hotfix_testkit::cluster::{Disturbance, FaultProxy, TestCluster, TestNamespace};
@@ -115,6 +115,11 @@ fn is_pause(request: &Recorded) -> bool {
     is_patch(request, "/applications/store")
 }
 
+/// Whether a request changes the target.
+fn is_change(request: &Recorded) -> bool {
+    request.method == "PATCH" && !is_pause(request)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_that_is_not_named_is_refused_with_its_name_and_the_mend() {
     let owned = Owned::open(Tool::ArgoCd).await;
@@ -219,35 +224,51 @@ async fn whoever_switches_the_sync_on_again_wins_and_is_told_of() {
     assert_eq!(owned.controller.owner().await["spec"]["syncPolicy"]["automated"], theirs);
 }
 
+/// A process is killed after it switched the sync off and before it changed anything; the target is sealed.
+async fn killed_after_the_pause(owned: &Owned, verb: &Verb) -> FaultProxy {
+    let (proxy, deployer) = owned.behind_a_proxy().await;
+    proxy.next(is_change, Disturbance::Hold);
+    let (target, verb) = (owned.shop.target.clone(), verb.clone());
+    let killed = tokio::spawn(async move {
+        deployer.apply(&call("k1", 1), &target, &verb, &Precondition::default()).await
+    });
+    proxy.held(1).await;
+    killed.abort();
+    assert!(!owned.controller.is_on().await);
+    let Shop { deployer, target, .. } = &owned.shop;
+    assert!(matches!(deployer.seal(target, Stamp::new(2, 1)).await, Seal::Sealed(_)));
+    assert_eq!(deployer.probe(target, &call("k1", 1).key).await, Probe::NotApplied);
+    proxy
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_between_the_pause_and_the_change_is_gone_on_from() {
     let owned = Owned::open(Tool::ArgoCd).await;
     let (shop, snapshot) = (&owned.shop, owned.snapshot().await);
-    let (proxy, deployer) = owned.behind_a_proxy().await;
-    proxy.next(|request| is_patch(request, "/deployments/shop"), Disturbance::Hold);
-    let (first, verb) = (call("k1", 1), stage("hotfix", &release(shop.test_cluster, 2)));
-    let killed = {
-        let (target, first, verb) = (shop.target.clone(), first.clone(), verb.clone());
-        tokio::spawn(async move { deployer.apply(&first, &target, &verb, &Precondition::default()).await })
-    };
-    proxy.held(1).await;
-    killed.abort();
-    assert!(!owned.controller.is_on().await);
-    assert!(matches!(shop.deployer.seal(&shop.target, Stamp::new(2, 1)).await, Seal::Sealed(_)));
-    assert_eq!(shop.deployer.probe(&shop.target, &first.key).await, Probe::NotApplied);
-    let mut again = call("k1", 2);
-    again.stamp = Stamp::new(2, 2);
-    let reply = shop.deployer.apply(&again, &shop.target, &verb, &Precondition::default()).await;
-    assert!(matches!(reply, Reply::Applied(_)), "{reply:?}");
-    assert_eq!(proxy.release().await, [422], "the fence of the Deployment stands higher");
-    shop.until_ready("hotfix").await;
-    let mut undo = call("undo", 3);
-    undo.stamp = Stamp::new(2, 3);
-    let reply =
-        shop.deployer.apply(&undo, &shop.target, &Verb::Restore { snapshot }, &Precondition::default()).await;
-    assert!(matches!(reply, Reply::Applied(_)), "{reply:?}");
+    let verb = stage("hotfix", &release(shop.test_cluster, 2));
+    let proxy = killed_after_the_pause(&owned, &verb).await;
+    let after = |key: &str, seq| Call { stamp: Stamp::new(2, seq), ..call(key, seq) };
+    for (call, verb) in [(after("k1", 2), &verb), (after("undo", 3), &Verb::Restore { snapshot })] {
+        let reply = shop.deployer.apply(&call, &shop.target, verb, &Precondition::default()).await;
+        assert!(matches!(reply, Reply::Applied(_)), "{reply:?}");
+    }
+    assert_eq!(proxy.release().await, [422], "the fence stands higher");
     assert!(owned.controller.is_as_made().await, "{}", owned.controller.owner().await);
     assert_eq!(owned.controller.reverts(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_that_a_crash_left_behind_is_told_of_and_given_back() {
+    let owned = Owned::open(Tool::ArgoCd).await;
+    let verb = stage("hotfix", &release(owned.shop.test_cluster, 2));
+    killed_after_the_pause(&owned, &verb).await;
+    let said = owned.notices().await;
+    assert!(
+        said.len() == 1 && said[0].ends_with("if there is none, give it back with resume_sync"),
+        "{said:?}"
+    );
+    owned.shop.deployer.resume_sync(&owned.shop.target).await.expect("given back");
+    assert!(owned.controller.is_as_made().await, "{}", owned.controller.owner().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -277,7 +298,7 @@ async fn a_change_that_is_refused_leaves_no_sync_off() {
     let (proxy, deployer) = owned.behind_a_proxy().await;
     let forbidden =
         hotfix_testkit::http::Answer::json(403, &json!({"kind": "Status", "code": 403, "message": "no"}));
-    proxy.next(|request| is_patch(request, "/deployments/shop"), Disturbance::Instead(forbidden));
+    proxy.next(is_change, Disturbance::Instead(forbidden));
     let verb = stage("hotfix", &release(shop.test_cluster, 2));
     let reply = deployer.apply(&call("k2", 2), &shop.target, &verb, &Precondition::default()).await;
     assert!(matches!(reply, Reply::Rejected(_)), "{reply:?}");
