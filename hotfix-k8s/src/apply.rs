@@ -72,8 +72,18 @@ impl<'a> Attempt<'a> {
         deadline: Instant,
     ) -> Self {
         let (progress, route) = (Progress::Nothing, None);
-        let (held, said) = (Vec::new(), Vec::new());
-        Self { deployer, call, target, verb, precondition, deadline, progress, route, held, said }
+        Self {
+            deployer,
+            call,
+            target,
+            verb,
+            precondition,
+            deadline,
+            progress,
+            route,
+            held: Vec::new(),
+            said: Vec::new(),
+        }
     }
 
     /// Brings the verb about, or says why not.

@@ -46,7 +46,7 @@ impl KubernetesDeployer {
             let (namespace, name) = (config.namespace.clone(), name.to_owned());
             let object = ObjectRef { api_version: "v1", kind, namespace, name };
             let kept = kept.clone().filter(|_| config.copies.cover(kind))?;
-            Some(async {
+            Some(async move {
                 let found = self.api.get(&object, deadline).await;
                 let is_so = found.is_ok_and(|found| found.is_some_and(|found| hash(&found) == kept));
                 (!is_so).then_some(Changed { object, hash: kept })

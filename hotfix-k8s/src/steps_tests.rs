@@ -149,6 +149,8 @@ fn outline_with(scene: Scene, verb: &Verb, beside: Beside) -> Vec<String> {
 
 const MARK: &str = "/metadata/annotations/hotfix.dev~1release";
 const LIVE: &str = "/metadata/annotations/hotfix.dev~1live";
+const BOUND: &str = "/metadata/annotations/hotfix.dev~1bound";
+const REREAD: &str = "/metadata/annotations/hotfix.dev~1reread";
 const RESTORED: &str = "/metadata/annotations/hotfix.dev~1restored";
 
 #[test]
@@ -254,7 +256,6 @@ fn the_sync_comes_back_after_everything_else_and_before_the_key() {
 
 #[test]
 fn what_pods_read_at_their_start_is_put_back_before_they_start_anew() {
-    const REREAD: &str = "/metadata/annotations/hotfix.dev~1reread";
     let object = ObjectRef {
         api_version: "v1",
         kind: "ConfigMap",
@@ -294,7 +295,6 @@ fn an_autoscaler_follows_the_live_slot_and_both_sides_keep_up_with_it() {
         })),
         ..scene
     };
-    const BOUND: &str = "/metadata/annotations/hotfix.dev~1bound";
     let shift = |name: &str| Verb::Shift { weights: Weights::all(slot(name)) };
     let staged = || Scene { selected: "shop", ..Scene::shifted() };
     let cases = [

@@ -115,7 +115,7 @@ fn a_rollback_is_taken_back_from_everywhere_before_it_has_the_traffic() {
 
 #[test]
 fn what_the_deployer_wants_people_to_know_is_a_warning_of_every_plan() {
-    let mut world = World::shop();
+    let world = World::shop();
     let notice = "its budget does not cover the second slot";
     world.deployer.notice(&production(), notice);
     let expected = Finding::Noticed { target: production(), notice: notice.to_owned() };

@@ -27,13 +27,13 @@ impl Draft<'_> {
     /// Pods that have read them when they started are started anew. A note says so before the contents are right again,
     /// because whoever goes on after a crash would not see that they were wrong.
     pub(super) fn put_back(&mut self, side: Side) -> Vec<PatchOperation> {
-        let main = &self.sight.main.value;
+        let sight = self.sight;
+        let main = &sight.main.value;
         let path = || annotation(names::REREAD);
-        let noted = main.pointer(path().as_str());
         if self.changed.is_empty() {
-            return noted.map(|_| set_at(main, path(), None)).unwrap_or_default();
+            return set_at(main, path(), None);
         }
-        let is_reread = self.sight.deployment(side).is_some_and(|slot| self.is_reread(&slot.value));
+        let is_reread = sight.deployment(side).is_some_and(|slot| self.is_reread(&slot.value));
         let note = if is_reread { set_at(main, path(), Some(self.key.into())) } else { Vec::new() };
         self.change(Place::Slot(Side::Main), note);
         self.edits.push(Edit::Wait(Step::PutBack(std::mem::take(&mut self.changed))));
