@@ -1,8 +1,5 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "replica ratio, tester routes and leases are not wired yet")
-)]
+#![cfg_attr(not(test), expect(dead_code, reason = "replica ratio and tester routes are not wired yet"))]
 
 mod adopt;
 mod api;
@@ -48,4 +45,7 @@ pub use config::{
 };
 pub use deployer::KubernetesDeployer;
 pub use error::KubernetesError;
+pub use lease::{
+    ClaimState, Leadership, LeadershipTerm, LeaseConfig, LeasedStore, Leases, ReleasedClaim, TargetClaim,
+};
 pub use sync::SyncOwner;

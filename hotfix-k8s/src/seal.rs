@@ -83,8 +83,8 @@ impl KubernetesDeployer {
         Err(request(reference.to_string(), last).into())
     }
 
-    /// Reads the objects of a target that are there, the anchor first. It must be there; an object that was deleted
-    /// takes no patches and needs no fence.
+    /// Reads the objects of a target that are there, the anchor first. The Deployment must be; an object that was
+    /// deleted takes no patches and needs no fence.
     pub(crate) async fn objects(&self, target: &Target, deadline: Instant) -> Result<Vec<Object>, Unusable> {
         let names = Names::of(self.target(target)?);
         let (main, hotfix, route, autoscaler) = tokio::join!(
@@ -94,6 +94,6 @@ impl KubernetesDeployer {
             self.fetch_any(names.autoscaler.as_ref(), deadline),
         );
         let main = main?.ok_or(Unusable::Missing(names.main.into()))?;
-        Ok([Some(main), hotfix?, route?, autoscaler?].into_iter().flatten().collect())
+        Ok([route?, Some(main), hotfix?, autoscaler?].into_iter().flatten().collect())
     }
 }

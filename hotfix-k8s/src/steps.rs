@@ -3,6 +3,9 @@
 //! The first goes to the anchor, so of two callers with one stamp only one gets further; the last records the key.
 //! A crash in between leaves a target that knows nothing of the key, so the verb is applied again: every patch is an
 //! "ensure".
+//!
+//! The anchor is the route, because that is what an undo is about: where the old side can take the traffic as it is,
+//! the patch that claims the fence is the one that moves it back.
 
 use hotfix_core::model::{
     Artifact, ImageReference, Release, SlotName, Verb, VerbRefusal, Weights, WorkloadSnapshot,
@@ -18,12 +21,11 @@ use crate::fence::{self, Applied, Note};
 use crate::names::{self, annotation};
 use crate::object::ObjectRef;
 use crate::release::Mark;
-use crate::sight::{self, Place, Sight, Unreadable};
+use crate::sight::{self, Place, Sight};
 use crate::slot::Side;
 use crate::snapshot::Kept;
 use crate::sync::When;
 use crate::template::{self, Changes};
-use crate::traffic::NotUnderstood;
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,33 +58,6 @@ pub(crate) struct Write {
 pub(crate) enum WriteEffect {
     Fence,
     Values,
-}
-
-/// Why a verb is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refused {
-    #[error("{0}")]
-    Rule(VerbRefusal),
-    #[error(transparent)]
-    Unreadable(#[from] Unreadable),
-    #[error("{0}")]
-    Route(Box<NotUnderstood>),
-    #[error(
-        "{object} sends all traffic to one slot and cannot split it into {weights}; use a route with weights"
-    )]
-    Split { object: Box<ObjectRef>, weights: Weights },
-    #[error("{0} cannot run in a cluster; only images by digest (image:sha256:...) can")]
-    NotAnImage(String),
-    #[error("{0} was never adopted; adopt the target first")]
-    NotAdopted(Box<ObjectRef>),
-    #[error("the snapshot was not taken by this version: {0}; take it anew")]
-    Snapshot(String),
-}
-
-impl From<NotUnderstood> for Refused {
-    fn from(error: NotUnderstood) -> Self {
-        Self::Route(error.into())
-    }
 }
 
 /// Returns the patches for a verb whose rules were checked.
@@ -199,7 +174,7 @@ impl<'a> Draft<'a> {
     fn live(&mut self, slot: &SlotName) -> Result<(), Refused> {
         let mark = Some(slot.as_str().into());
         let patch = set_at(&self.sight.main.value, annotation(names::LIVE), mark);
-        self.change(Place::ANCHOR, patch);
+        self.change(Place::Slot(Side::Main), patch);
         self.follow(slot)
     }
 
@@ -228,12 +203,15 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// The slot first, then the traffic as soon as it can take it, then the other slot. The mark of what is live is
-    /// set with whatever is written to the anchor anyway.
+    /// The traffic at once where the slot can take it as it is; otherwise the slot first, and then the traffic as
+    /// soon as it can. The other slot last. The mark of what is live is set with whatever is written to that object
+    /// anyway.
     fn restore(&mut self, snapshot: &WorkloadSnapshot) -> Result<(), Refused> {
         let side = self.side(&snapshot.slot)?;
         let other = side.other();
         let slot = self.refill(side, snapshot)?;
+        let is_ready = self.sight.ready(side) > 0;
+        let at_once = is_ready && slot.is_empty();
         let weights = Weights::all(snapshot.slot.clone());
         let shift = self.sight.traffic.write(&self.sight.route.value, &weights)?;
         let emptied = self.empty(other)?;
@@ -244,17 +222,20 @@ impl<'a> Draft<'a> {
             Side::Main => ([slot, live].concat(), emptied),
             Side::Hotfix => (slot, [emptied, live].concat()),
         };
-        self.change(Place::Slot(side), slot);
-        self.follow(&snapshot.slot)?;
-        if !shift.is_empty() {
-            let is_ready = self.sight.ready(side) > 0;
-            if !is_ready && self.sight.ready(other) > 0 {
+        let leaves = !shift.is_empty() && !emptied.is_empty();
+        if at_once {
+            self.change(Place::Route, shift);
+            self.change(Place::Slot(side), slot);
+        } else {
+            self.change(Place::Slot(side), slot);
+            if !shift.is_empty() && !is_ready && self.sight.ready(other) > 0 {
                 self.edits.push(Edit::Wait(Step::UntilReady(side)));
             }
             self.change(Place::Route, shift);
-            if !emptied.is_empty() {
-                self.edits.push(Edit::Wait(Step::UntilLeft(other)));
-            }
+        }
+        self.follow(&snapshot.slot)?;
+        if leaves {
+            self.edits.push(Edit::Wait(Step::UntilLeft(other)));
         }
         self.change(Place::Slot(other), emptied);
         Ok(())
@@ -391,9 +372,11 @@ fn image(release: &Release) -> Result<&ImageReference, Refused> {
 }
 
 mod beside;
+mod refused;
 mod scaling;
 
 pub(crate) use beside::Beside;
+pub(crate) use refused::Refused;
 
 #[cfg(test)]
 #[path = "steps_tests.rs"]
