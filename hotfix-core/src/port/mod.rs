@@ -19,6 +19,7 @@ mod clock;
 mod deployer;
 mod metrics;
 mod notifier;
+mod silencer;
 mod store;
 mod version_control;
 
@@ -34,6 +35,7 @@ pub use notifier::{
     Delivered, DeliveryOutcome, Notifier, NotifierCapabilities, Offered, Posting, PostingKind, PostingProbe,
     ThreadKey,
 };
+pub use silencer::{Silence, Silencer, Silencing};
 pub use store::{
     Append, Appended, Basis, Claim, Durability, IncidentStore, JournalEntry, KnownGood, Lease, NewIncident,
     NewRun, Opened, OutboxItem, OutboxState, Renewed, RunFilter, RunState, RunSummary, Settlement, Sharing,
@@ -55,6 +57,7 @@ pub(crate) mod mocks {
     pub use super::deployer::MockDeployer;
     pub use super::metrics::MockMetricsSource;
     pub use super::notifier::MockNotifier;
+    pub use super::silencer::MockSilencer;
     pub use super::store::MockIncidentStore;
     pub use super::version_control::MockVersionControl;
 }
