@@ -15,3 +15,5 @@ pub mod http;
 pub mod monitoring;
 #[cfg(any(feature = "monitoring", feature = "cluster"))]
 mod program;
+#[cfg(any(feature = "monitoring", feature = "cluster"))]
+pub mod proxy;
