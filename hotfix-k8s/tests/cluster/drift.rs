@@ -6,14 +6,14 @@ use std::num::NonZeroU16;
 use hotfix_core::ErrorKind;
 use hotfix_core::model::{Precondition, Rollout, Stamp, Verb, Weights};
 use hotfix_core::port::{Conflict, Deployer, Rejection, Reply, Seal};
-use hotfix_k8s::{EnvValue, Overrides, Traffic};
+use hotfix_k8s::{EnvValue, Overrides, TargetConfig};
 use hotfix_testkit::cluster::TestCluster;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::DeleteParams;
 use serde_json::json;
 
-use super::site::{Kind, Shop, call, deployer_with, release, slot, until};
+use super::site::{Kind, Shop, call, config, deployer_with, release, slot, until};
 
 async fn apply(shop: &Shop, seq: u32, verb: &Verb, precondition: &Precondition) -> Reply {
     shop.deployer.apply(&call(&format!("k{seq}"), seq), &shop.target, verb, precondition).await
@@ -108,8 +108,8 @@ async fn a_body_that_the_server_finds_invalid_is_refused_for_good() {
     let shop = Shop::open(TestCluster::shared().await.expect("a cluster")).await;
     let odd = BTreeMap::from([("NOT=VALID".to_owned(), EnvValue::Value("1".to_owned()))]);
     let overrides = Overrides { env: odd, ..Overrides::default() };
-    let deployer =
-        deployer_with(Traffic::Service, overrides, &shop.namespace, &shop.target, shop.user.clone());
+    let config = TargetConfig { overrides, ..config(&shop.namespace) };
+    let deployer = deployer_with(config, &shop.target, shop.user.clone());
     let (call, anything) = (call("stage", 1), Precondition::default());
     let reason = permanent(deployer.apply(&call, &shop.target, &stage(&shop, 2), &anything).await);
     assert!(

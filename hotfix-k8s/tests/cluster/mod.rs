@@ -3,14 +3,25 @@
 
 mod acceptance;
 mod adopt;
+mod autoscaler;
 mod conformance;
+mod contents;
 mod drift;
 mod faults;
 mod fence;
+mod gitops;
+mod gitops_controller;
+mod gitops_run;
+mod leader;
+mod lease;
+mod leased_store;
+mod obstacles;
+mod replicas;
 mod restore;
 mod served;
 mod site;
 mod stage;
 mod stale;
 mod traffic;
+mod undo;
 mod watch;

@@ -4,12 +4,12 @@ use std::num::NonZeroU16;
 
 use hotfix_core::model::{Precondition, Verb, Weights};
 use hotfix_core::port::{Call, Deployer, Rejection, Reply};
-use hotfix_k8s::KubernetesDeployer;
+use hotfix_k8s::{KubernetesDeployer, TargetConfig};
 use hotfix_testkit::cluster::{Disturbance, FaultProxy, TestCluster};
 use hotfix_testkit::http::{Answer, Recorded};
 use serde_json::json;
 
-use super::site::{Shop, call, deployer_by, is_patch, release, slot, until};
+use super::site::{Shop, call, config, deployer_with, is_patch, release, slot, until};
 use super::stage::{mesh, routes};
 
 /// Staged, ready, and behind a proxy.
@@ -31,7 +31,8 @@ impl Staged {
         assert!(matches!(reply, Reply::Applied(_)), "{reply:?}");
         shop.until_ready("hotfix").await;
         let proxy = FaultProxy::start(&shop.user).await.expect("a proxy");
-        let deployer = deployer_by(mesh(), &shop.namespace, &shop.target, proxy.through(&shop.user));
+        let config = TargetConfig { traffic: mesh(), ..config(&shop.namespace) };
+        let deployer = deployer_with(config, &shop.target, proxy.through(&shop.user));
         Self { shop, proxy, deployer }
     }
 

@@ -18,13 +18,13 @@ use super::image::Registry;
 use super::kubeconfig;
 use super::namespace::TestNamespace;
 use super::node::{Agent, NodeOptions};
-use super::proxy::FaultProxy;
 #[cfg(feature = "monitoring")]
 use super::scrape::PodScrape;
 use super::worker::Worker;
 use crate::environment;
 #[cfg(feature = "monitoring")]
 use crate::monitoring::RealPrometheus;
+use crate::proxy::FaultProxy;
 
 /// Names a kubeconfig file that leads to a cluster to use instead of starting one.
 const EXISTING: &str = "HOTFIX_TEST_KUBECONFIG";
@@ -205,6 +205,15 @@ impl TestCluster {
     /// When the server refuses.
     pub async fn install_gateway_api(&self) -> io::Result<()> {
         definitions::install(&self.client()?, definitions::GATEWAY_API).await
+    }
+
+    /// Installs the kinds that GitOps controllers apply from: Application of Argo CD, Kustomization and HelmRelease of Flux.
+    /// They have no schema, and nobody acts on them. Again is harmless.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn install_gitops(&self) -> io::Result<()> {
+        definitions::install(&self.client()?, definitions::GITOPS).await
     }
 
     /// Returns every request that the API server answered so far, in the order of the answers. What was sent is there for
