@@ -332,7 +332,9 @@ impl<'a> Draft<'a> {
     /// Puts the fence into every patch: the stamp into each, the key into the last.
     fn fenced(self, applied: Applied) -> Result<Vec<Step>, Refused> {
         let mut edits = self.edits;
-        if !matches!(edits.first(), Some(Edit::Change(Place::ANCHOR, _))) {
+        // Whoever is not served yet gets no claim either.
+        let first = edits.iter().find(|edit| !matches!(edit, Edit::Wait(Step::UntilServed(_))));
+        if !matches!(first, Some(Edit::Change(Place::ANCHOR, _))) {
             edits.insert(0, Edit::Change(Place::ANCHOR, Vec::new()));
         }
         let last = edits.iter().rposition(|edit| matches!(edit, Edit::Change(..)));

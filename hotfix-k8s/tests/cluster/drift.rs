@@ -106,7 +106,8 @@ async fn a_namespace_that_is_deleted_is_gone_and_nothing_is_made_anew() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_the_server_finds_invalid_is_refused_for_good() {
     let shop = Shop::open(TestCluster::shared().await.expect("a cluster")).await;
-    let odd = BTreeMap::from([("NOT=VALID".to_owned(), EnvValue::Value("1".to_owned()))]);
+    let odd = EnvValue::ConfigMap { name: "flags".to_owned(), key: "not/a key".to_owned() };
+    let odd = BTreeMap::from([("LEVEL".to_owned(), odd)]);
     let overrides = Overrides { env: odd, ..Overrides::default() };
     let config = TargetConfig { overrides, ..config(&shop.namespace) };
     let deployer = deployer_with(config, &shop.target, shop.user.clone());
@@ -119,7 +120,7 @@ async fn a_body_that_the_server_finds_invalid_is_refused_for_good() {
         )),
         "{reason}"
     );
-    assert!(reason.contains("NOT=VALID"), "{reason}");
+    assert!(reason.contains("not/a key"), "{reason}");
     let workload = shop.deployer.observe(&shop.target).await.expect("a workload");
     assert_eq!((workload.slot(&slot("hotfix")), workload.stamp), (None, Stamp::new(1, 1)));
 }

@@ -210,6 +210,12 @@ impl Journal {
         })
     }
 
+    /// How its runs ended, each in a word.
+    pub(in crate::prove) fn outcomes(&self) -> Vec<String> {
+        let ends = self.entries.iter().filter(|entry| entry.is("terminal"));
+        ends.filter_map(|entry| entry.body["body"]["outcome"].as_str().map(str::to_owned)).collect()
+    }
+
     /// Everything that one more entry would change.
     pub(in crate::prove) fn sum(&self) -> String {
         format!("{} entries, epochs {:?}", self.entries.len(), self.epochs())

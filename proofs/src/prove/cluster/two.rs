@@ -93,8 +93,9 @@ pub(super) struct End {
     pub(super) said: String,
 }
 
-/// Two stores. Neither can know of the other: whatever happens, no stamp falls, nothing is applied twice, and whoever
-/// does not get through says so.
+/// Two stores. Neither can know of the other: whatever happens, no stamp falls, nothing is applied twice, and of the two
+/// at least one does not end well and says so. Which one keeps the target, and what of the other's work the way back of
+/// the loser takes with it, is not said: that takes a claim that both see.
 pub(super) async fn with_two_stores(ground: &Ground, when: When) -> (Verdict, Option<[End; 2]>) {
     let mut verdict = Verdict::new(format!("two stores, {when:?}"));
     let name = format!("rivals-{when:?}").to_lowercase();
@@ -144,6 +145,11 @@ async fn rivals(
     let sides = [0, 1].map(|index| Side { user: shop.user(index), journal: &journals[index] });
     let log = shop.log()?;
     audit::check_apart(&Evidence { log: &log, sides: &sides, route: shop.route() }, findings);
+    let lives = journals.each_ref().map(|journal| journal.outcomes().concat());
+    let succeeded = lives.iter().filter(|outcome| *outcome == "succeeded").count();
+    findings.check(succeeded < 2 && lives.iter().all(|outcome| !outcome.is_empty()), || {
+        format!("both ended: {lives:?}")
+    });
     let said = [said(homes[0], FIRST)?, said(homes[1], OTHER)?];
     let [first, second] = said.map(|said| said.trim_end().lines().last().unwrap_or_default().to_owned());
     let [one, two] = status;

@@ -31,7 +31,11 @@ pub(super) fn check(evidence: &Evidence<'_>, changes: &[Change], findings: &mut 
             }
         };
         let before = fences.insert(&change.object, fence.clone());
-        check_order(change, before.as_ref(), &fence, findings);
+        match evidence.sides {
+            [_] => check_order(change, before.as_ref(), &fence, findings),
+            _ => check_floor(change, before.as_ref(), &fence, findings),
+        }
+        check_base(change, before.as_ref(), &fence, findings);
         check_tests(change, before.as_ref(), findings);
         let known = |key: &str| before.as_ref().is_some_and(|before| before.has(key));
         let fresh: Vec<_> = fence.applied.iter().filter(|(key, _)| !known(key)).collect();
@@ -77,6 +81,19 @@ fn check_order(change: &Change, before: Option<&Fence>, fence: &Fence, findings:
         let seal = if before.sealed == Some(before.stamp) { ", a seal" } else { "" };
         format!("{} accepted {} after {}{seal}", change.object, show(fence.stamp), show(before.stamp))
     });
+}
+
+/// Drivers that share no journal may come to the same stamp. Below one that was accepted nobody gets.
+fn check_floor(change: &Change, before: Option<&Fence>, fence: &Fence, findings: &mut Findings) {
+    let floor = before.map_or(NEVER, |before| before.stamp);
+    findings.check(fence.stamp >= floor, || {
+        format!("{} accepted {} after {}", change.object, show(fence.stamp), show(floor))
+    });
+}
+
+/// A change was compared with the fence that was there, and forgets nothing of it.
+fn check_base(change: &Change, before: Option<&Fence>, fence: &Fence, findings: &mut Findings) {
+    let Some(before) = before else { return };
     let lost = before.applied.iter().rev().take(REMEMBERED - 1).find(|(key, _)| !fence.has(key));
     findings.check(lost.is_none(), || format!("{} forgot {lost:?} at {}", change.object, show(fence.stamp)));
     findings.check(change.compares() == Some(&before.text), || {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Evidence, Side, Wanted, check, check_objects};
+use super::{Evidence, Side, Wanted, check, check_apart, check_objects};
 use crate::prove::audit::{Findings, Journal};
 
 const US: &str = "system:serviceaccount:kill:hotfix";
@@ -312,6 +312,24 @@ fn two_runs_that_interleave_are_found() {
     story.patch("deployments/shop", fence, &[]);
     let found = story.audit(&Journal::timed(&records));
     assert_eq!(found, ["deployments/shop by run-1 at 3.1 comes after changes of run-2: they interleave"]);
+}
+
+#[test]
+fn of_two_who_share_no_journal_neither_gets_below_the_other() {
+    const OTHER: &str = "system:serviceaccount:kill:rival";
+    let audit = |stamp: &str| {
+        let mut story = shifted();
+        story.patch("deployments/shop", recorded(stamp, "run-1:1"), &[]);
+        story.last()["user"]["username"] = json!(OTHER);
+        let (ours, theirs) = (journal(), journal());
+        let sides =
+            [Side { user: US.to_owned(), journal: &ours }, Side { user: OTHER.to_owned(), journal: &theirs }];
+        let mut findings = Findings::default();
+        check_apart(&Evidence { log: &story.log, sides: &sides, route: ROUTE }, &mut findings);
+        findings.violations.join("\n")
+    };
+    assert_eq!(audit("1.1"), "deployments/shop accepted 1.1 after 1.2");
+    assert_eq!(audit("1.2"), "deployments/shop accepted run-1:1 at 1.2, which is the stamp of run-1:2");
 }
 
 #[test]
