@@ -24,7 +24,7 @@ use super::leased_store::{claimant, leases};
 use super::site::{Shop, call, deployer, release, slot, until};
 
 /// How long a claim lasts here without renewal.
-const TERM: Period = Period::from_secs(1);
+const TERM: Period = Period::from_secs(2);
 
 const TARGETS: [&str; 3] = ["production/shop", "source/shop", "staging/shop"];
 
@@ -258,6 +258,16 @@ async fn an_opening_that_was_cut_off_needs_no_human() {
     opening.abort();
     let (lease, busy) = open_when_free(&other, &new_run("next", &["production/shop", "staging/shop"])).await;
     assert_eq!((lease.epoch, busy), (2, vec![run.run]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_store_itself_refuses_holds_no_lease() {
+    let place = Place::new().await;
+    let twice = new_run("twice", &["production/shop", "staging/shop", "production/shop"]);
+    let refused = place.store().open_run(twice).await.expect_err("refused");
+    assert_eq!(refused.kind(), ErrorKind::Invalid);
+    let lease = open(&place.store(), new_run("next", &["production/shop", "staging/shop"])).await;
+    assert_eq!(lease.epoch, 2, "the epochs stay used");
 }
 
 #[tokio::test(flavor = "multi_thread")]
