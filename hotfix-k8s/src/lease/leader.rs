@@ -71,14 +71,16 @@ impl Leadership {
     /// Returns the present term, if this process leads.
     #[must_use]
     pub fn current(&self) -> Option<LeadershipTerm> {
+        // Without the task nobody renews.
+        self.term.has_changed().ok()?;
         *self.term.borrow()
     }
 
     /// Waits until this process leads. *Cancellation*: leaves nothing.
     pub async fn gained(&mut self) -> LeadershipTerm {
         loop {
-            let term = *self.term.borrow_and_update();
-            if let Some(term) = term {
+            self.term.mark_unchanged();
+            if let Some(term) = self.current() {
                 return term;
             }
             if self.term.changed().await.is_err() {
@@ -90,7 +92,11 @@ impl Leadership {
 
     /// Waits until this process does not lead any more under that term. *Cancellation*: leaves nothing.
     pub async fn lost(&mut self, term: LeadershipTerm) {
-        while *self.term.borrow_and_update() == Some(term) {
+        loop {
+            self.term.mark_unchanged();
+            if self.current() != Some(term) {
+                return;
+            }
             if self.term.changed().await.is_err() {
                 return;
             }
