@@ -4,8 +4,13 @@
 mod adopt;
 mod api;
 mod apply;
+mod autoscaler;
 mod backend;
+mod budget;
+mod change;
 mod config;
+mod contents;
+mod copies;
 mod deployer;
 mod error;
 mod facts;
@@ -28,13 +33,14 @@ mod sight;
 mod slot;
 mod snapshot;
 mod steps;
+mod sync;
 mod template;
 mod traffic;
 mod waiting;
 mod watch;
 
 pub use config::{
-    Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic, InvalidConfig,
+    Copies, Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic, InvalidConfig,
     KubernetesConfig, OnAutoscaler, OnGitOps, Overrides, TargetConfig, Traffic, VirtualServiceTraffic,
 };
 pub use deployer::KubernetesDeployer;
@@ -42,3 +48,4 @@ pub use error::KubernetesError;
 pub use lease::{
     ClaimState, Leadership, LeadershipTerm, LeaseConfig, LeasedStore, Leases, ReleasedClaim, TargetClaim,
 };
+pub use sync::SyncOwner;

@@ -75,7 +75,36 @@ async fn the_reference_deployer_keeps_every_case() {
     let fixture = Fixture::new(MemoryDeployer::new(), |memory| Arc::new(memory));
     deployer::all(&fixture).await;
     let skipped = deployer::report(&fixture).await.skipped();
-    assert_eq!(skipped, ["traffic::a_split_is_refused_where_traffic_only_switches"]);
+    assert_eq!(
+        skipped,
+        [
+            "traffic::stage_moves_the_share_of_its_instances",
+            "traffic::shift_is_accepted_for_what_the_instances_give",
+            "traffic::a_split_is_refused_where_traffic_only_switches",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_deployer_whose_slots_share_their_instances_keeps_every_case() {
+    use VerbName::{Pause, Promote, Restore, Resume, Retire, Shift, Stage};
+    let in_place = MemoryDeployer::new().with_capabilities(DeployerCapabilities {
+        verbs: [Stage, Shift, Promote, Retire, Restore, Pause, Resume].into(),
+        split: TrafficSplit::Instances,
+        fence: Fence::Checked,
+    });
+    let fixture = Fixture::new(in_place, |memory| Arc::new(memory));
+    let report = deployer::report(&fixture).await;
+    report.assert_kept();
+    assert_eq!(
+        report.skipped(),
+        [
+            "verbs::stage_fills_a_slot_and_sends_no_traffic",
+            "traffic::shift_splits_the_traffic",
+            "traffic::shift_moves_all_the_traffic",
+            "traffic::a_split_is_refused_where_traffic_only_switches",
+        ]
+    );
 }
 
 /// Routes to every target that a fixture hands out.
@@ -122,7 +151,7 @@ async fn each_target_is_handed_to_its_deployer_and_an_unknown_one_to_none() {
 }
 
 #[tokio::test]
-async fn a_deployer_that_routes_can_do_what_all_of_them_can() {
+async fn a_deployer_that_routes_can_do_on_a_target_what_its_deployer_can() {
     use VerbName::{Shift, Stage};
     let narrow = DeployerCapabilities {
         verbs: [Stage, Shift].into(),
@@ -130,8 +159,12 @@ async fn a_deployer_that_routes_can_do_what_all_of_them_can() {
         fence: Fence::Checked,
     };
     let deployers = [MemoryDeployer::new(), MemoryDeployer::new().with_capabilities(narrow.clone())];
-    assert_eq!(routed(&deployers).capabilities(), narrow);
-    assert_eq!(routed(&deployers[..1]).capabilities(), deployers[0].capabilities());
+    let [first, second, unknown] =
+        ["staging/shop-0", "staging/shop-1", "production/shop"].map(|text| text.parse().unwrap());
+    let wide = deployers[0].capabilities(&first);
+    let deployer = routed(&deployers);
+    assert_eq!((deployer.capabilities(&first), deployer.capabilities(&second)), (wide, narrow));
+    assert_eq!(deployer.capabilities(&unknown).verbs, [].into());
 }
 
 #[tokio::test]
@@ -150,6 +183,8 @@ async fn a_narrowed_deployer_keeps_what_it_offers() {
         [
             "verbs::pause_keeps_changes_out_until_resume",
             "traffic::shift_splits_the_traffic",
+            "traffic::stage_moves_the_share_of_its_instances",
+            "traffic::shift_is_accepted_for_what_the_instances_give",
             "restore::it_takes_a_half_done_change_back",
             "restore::it_takes_a_promoted_release_back",
             "restore::a_dead_baseline_does_not_block_it",
@@ -194,8 +229,8 @@ impl Defective {
 
 #[async_trait]
 impl Deployer for Defective {
-    fn capabilities(&self) -> DeployerCapabilities {
-        self.inner.capabilities()
+    fn capabilities(&self, target: &Target) -> DeployerCapabilities {
+        self.inner.capabilities(target)
     }
 
     async fn observe(&self, target: &Target) -> Result<Workload> {

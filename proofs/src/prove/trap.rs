@@ -153,8 +153,8 @@ impl<P: IncidentStore> IncidentStore for Trapped<P> {
 
 #[async_trait]
 impl<P: Deployer> Deployer for Trapped<P> {
-    fn capabilities(&self) -> DeployerCapabilities {
-        self.inner.capabilities()
+    fn capabilities(&self, target: &Target) -> DeployerCapabilities {
+        self.inner.capabilities(target)
     }
 
     async fn observe(&self, target: &Target) -> Result<Workload> {
