@@ -34,7 +34,8 @@ const SHORTEST: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Leadership {
     term: watch::Receiver<Option<LeadershipTerm>>,
-    stop: Option<oneshot::Sender<()>>,
+    /// Dropping it is the sign to stop.
+    stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
@@ -63,7 +64,7 @@ impl Leases {
             held: None,
             last: None,
         };
-        Leadership { term, stop: Some(stop), task: tokio::spawn(candidate.until_stopped(stopped)) }
+        Leadership { term, stop, task: tokio::spawn(candidate.until_stopped(stopped)) }
     }
 }
 
@@ -104,10 +105,10 @@ impl Leadership {
     }
 
     /// Gives the lead back, if this process has it, so that another begins without waiting for the end of the Lease.
-    pub async fn resign(mut self) {
-        self.stop.take();
+    pub async fn resign(self) {
+        drop(self.stop);
         // Without the task there is nothing to give back.
-        let _ended = tokio::time::timeout(FAREWELL, &mut self.task).await;
+        let _ended = tokio::time::timeout(FAREWELL, self.task).await;
     }
 }
 
@@ -124,7 +125,7 @@ struct Candidate {
 impl Candidate {
     async fn until_stopped(mut self, stopped: oneshot::Receiver<()>) {
         tokio::select! {
-            // Also when the other end is dropped.
+            // The other end sends nothing: it is dropped.
             _ = stopped => {}
             () = self.campaign() => {}
         }
