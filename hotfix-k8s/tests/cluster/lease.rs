@@ -210,7 +210,8 @@ async fn stores_that_share_nothing_take_turns() {
         for round in 1..=3 {
             let run = new_run(&format!("{name}-{round}"), &["production/shop"]);
             let (lease, _) = open_when_free(&store, &run).await;
-            let reply = stages(&shop.deployer, &shop, &under(&format!("stage-{}", run.run), lease.epoch), 2).await;
+            let reply =
+                stages(&shop.deployer, &shop, &under(&format!("stage-{}", run.run), lease.epoch), 2).await;
             assert!(matches!(reply, Reply::Applied(_)), "{reply:?}");
             let retire = Verb::Retire { slot: slot("hotfix") };
             let stamp = Stamp::new(lease.epoch, 3);
@@ -235,7 +236,10 @@ async fn stores_that_share_nothing_take_turns() {
 /// The epoch that a patch raises a fence to.
 fn epoch_in(patch: &str) -> u64 {
     let operations: Vec<serde_json::Value> = serde_json::from_str(patch).expect("a patch");
-    let fence = operations.iter().rev().find(|operation| operation["path"] == "/metadata/annotations/hotfix.dev~1fence");
+    let fence = operations
+        .iter()
+        .rev()
+        .find(|operation| operation["path"] == "/metadata/annotations/hotfix.dev~1fence");
     let note = fence.and_then(|operation| operation["value"].as_str()).expect("a fence");
     let note: serde_json::Value = serde_json::from_str(note).expect("a note");
     let stamp = note["stamp"].as_str().expect("a stamp");
