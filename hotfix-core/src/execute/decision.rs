@@ -38,7 +38,8 @@ impl Run {
                 self.doubt_refusals();
             }
             Signal::Approve if self.course == Course::Forward => self.agree(),
-            Signal::Cancel { .. } | Signal::Approve => {}
+            Signal::Hasten { .. } if self.course == Course::Forward => self.hasten(),
+            Signal::Cancel { .. } | Signal::Approve | Signal::Hasten { .. } => {}
         }
     }
 
@@ -57,6 +58,17 @@ impl Run {
         };
         if let Some(gate) = self.plan.steps().iter().find(waits) {
             self.steps[usize::from(gate.id.0)] = StepState::Passed;
+        }
+    }
+
+    /// Leaves out the shares of traffic on the way to all of it. What was sent is brought to its end first.
+    fn hasten(&mut self) {
+        let is_ahead = |step: StepId| {
+            let state = &self.steps[usize::from(step.0)];
+            matches!(state, StepState::Pending | StepState::Open { .. })
+        };
+        for step in self.plan.shares_ahead(is_ahead) {
+            self.steps[usize::from(step.0)] = StepState::LeftOut;
         }
     }
 }
