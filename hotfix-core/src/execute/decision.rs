@@ -21,11 +21,11 @@ impl Run {
             self.steps[usize::from(step.0)] = StepState::Passed;
             return;
         }
-        self.steps[usize::from(step.0)] = StepState::Refused;
+        let gate = std::mem::replace(&mut self.steps[usize::from(step.0)], StepState::Refused);
         let cause = if nobody_agreed {
             Cause::Cancelled { by: "the deadline".to_owned(), reason: "nobody agreed in time".to_owned() }
         } else {
-            Cause::Verdict { step, summary: verdict.to_string() }
+            Cause::Verdict { step, summary: summary(verdict, gate) }
         };
         self.fail(step, cause);
     }
@@ -70,5 +70,15 @@ impl Run {
         for step in self.plan.shares_ahead(is_ahead) {
             self.steps[usize::from(step.0)] = StepState::LeftOut;
         }
+    }
+}
+
+/// Puts a verdict into a line. A deadline that passed while a human was waited for says nothing; why one was does.
+fn summary(verdict: &Verdict, gate: StepState) -> String {
+    match (verdict.outcome, gate) {
+        (VerdictOutcome::Inconclusive, StepState::Open { held: Some(why), .. }) => {
+            format!("{verdict}; {why}")
+        }
+        _ => verdict.to_string(),
     }
 }

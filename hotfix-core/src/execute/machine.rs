@@ -258,7 +258,7 @@ impl Machine {
 
     fn stuck(&mut self, step: StepId, reason: String) -> Vec<Command> {
         match self.state.steps.get(usize::from(step.0)) {
-            Some(StepState::Open { held: false, .. }) => self.at_gate(step, Record::Held { step, reason }),
+            Some(StepState::Open { held: None, .. }) => self.at_gate(step, Record::Held { step, reason }),
             _ => Vec::new(),
         }
     }

@@ -54,8 +54,8 @@ pub enum StepState {
         deadline: Timestamp,
         /// How many looks were journaled.
         looks: u32,
-        /// Whether a human was asked to look.
-        held: bool,
+        /// Why a human was asked to look, if one was.
+        held: Option<String>,
     },
     /// A gate that passed.
     Passed,
@@ -173,14 +173,14 @@ impl Run {
                     return Err(self.contradiction(record, "the step is not a gate that waits to be opened"));
                 }
                 self.steps[usize::from(step.0)] =
-                    StepState::Open { at: *at, deadline: *deadline, looks: 0, held: false };
+                    StepState::Open { at: *at, deadline: *deadline, looks: 0, held: None };
             }
             Record::Sampled { step, .. } => match self.steps.get_mut(usize::from(step.0)) {
                 Some(StepState::Open { looks, .. }) => *looks += 1,
                 _ => return Err(self.contradiction(record, "the gate is not open")),
             },
-            Record::Held { step, .. } => match self.steps.get_mut(usize::from(step.0)) {
-                Some(StepState::Open { held, .. }) => *held = true,
+            Record::Held { step, reason } => match self.steps.get_mut(usize::from(step.0)) {
+                Some(StepState::Open { held, .. }) => *held = Some(reason.clone()),
                 _ => return Err(self.contradiction(record, "the gate is not open")),
             },
             Record::Verdict { step, verdict } => {
