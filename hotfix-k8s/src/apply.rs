@@ -149,6 +149,7 @@ impl<'a> Attempt<'a> {
         for step in steps {
             match step {
                 Step::UntilReady(side) => self.deployer.until_ready(self.target, side, self.deadline).await,
+                Step::UntilFull(side) => self.deployer.until_full(self.target, side, self.deadline).await,
                 Step::UntilLeft(side) => self.deployer.until_left(self.target, side, self.deadline).await,
                 Step::UntilEmpty(side) => self.deployer.until_empty(self.target, side, self.deadline).await,
                 Step::Patch(write) => {

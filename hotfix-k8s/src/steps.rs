@@ -4,9 +4,7 @@
 //! A crash in between leaves a target that knows nothing of the key, so the verb is applied again: every patch is an
 //! "ensure".
 
-use hotfix_core::model::{
-    Artifact, ImageReference, Release, SlotName, Verb, VerbRefusal, Weights, WorkloadSnapshot,
-};
+use hotfix_core::model::{Artifact, Release, SlotName, Verb, VerbRefusal, Weights, WorkloadSnapshot};
 use hotfix_core::port::{Call, TrafficSplit};
 use json_patch::{AddOperation, PatchOperation, RemoveOperation, ReplaceOperation, TestOperation};
 use serde_json::Value;
@@ -17,6 +15,7 @@ use crate::names::{self, annotation, pointer};
 use crate::object::ObjectRef;
 use crate::release::Mark;
 use crate::sight::{self, Place, Sight, Unreadable};
+use crate::size;
 use crate::slot::Side;
 use crate::snapshot::Kept;
 use crate::template::{self, Changes};
@@ -28,6 +27,8 @@ pub(crate) enum Step {
     Patch(Write),
     /// Wait until the slot has a pod that can take traffic. Not for ever: the caller bounds it.
     UntilReady(Side),
+    /// Wait until all pods of the slot can take traffic. Bounded, too.
+    UntilFull(Side),
     /// Wait until whoever serves the traffic has stopped sending it to the slot. Bounded, too.
     UntilLeft(Side),
     /// Wait until the pods that the slot held are gone or going. Bounded, too.
@@ -149,10 +150,13 @@ impl<'a> Draft<'a> {
         let source =
             self.sight.live()?.and_then(|live| self.sight.deployment(live)).unwrap_or(&self.sight.main);
         let template = &source.value["spec"]["template"];
+        let Artifact::Image(image) = &release.artifact else {
+            return Err(Refused::NotAnImage(release.artifact.id().to_string()));
+        };
         let shape = &self.sight.shape;
         let changes = Changes {
             container: &shape.container,
-            image: image(release)?,
+            image,
             label: (&shape.label, shape.value(side)),
             slot: self.sight.slots.name(side).as_str(),
             overrides: self.overrides,
@@ -176,6 +180,10 @@ impl<'a> Draft<'a> {
             return Err(Refused::Split { object, weights: weights.clone() });
         }
         let patch = traffic.write(&self.sight.route.value, weights)?;
+        if let Some(replicas) = size::needed(self.sight, weights)? {
+            self.change(Place::Slot(Side::Hotfix), self.scale(Side::Hotfix, replicas)?);
+            self.edits.push(Edit::Wait(Step::UntilFull(Side::Hotfix)));
+        }
         self.change(Place::Route, patch);
         Ok(())
     }
@@ -294,6 +302,7 @@ impl<'a> Draft<'a> {
 
     fn scale(&self, side: Side, replicas: u16) -> Result<Vec<PatchOperation>, Refused> {
         let slot = &self.object(Place::Slot(side))?.value;
+        let replicas = size::kept(side, replicas, sight::replicas(slot));
         Ok(set(slot, ["spec", "replicas"], Some(replicas.into())))
     }
 
@@ -353,13 +362,6 @@ impl<'a> Draft<'a> {
             *fence = (place, next.text(), next);
         }
         Ok(steps)
-    }
-}
-
-fn image(release: &Release) -> Result<&ImageReference, Refused> {
-    match &release.artifact {
-        Artifact::Image(image) => Ok(image),
-        Artifact::Tree(_) => Err(Refused::NotAnImage(release.artifact.id().to_string())),
     }
 }
 
