@@ -134,7 +134,7 @@ impl Router {
 
 #[async_trait]
 impl Deployer for Router {
-    fn capabilities(&self) -> DeployerCapabilities {
+    fn capabilities(&self, _target: &Target) -> DeployerCapabilities {
         use VerbName::{Promote, Restore, Retire, Shift, Stage};
         let verbs = [Stage, Shift, Promote, Retire, Restore].into();
         DeployerCapabilities { verbs, split: TrafficSplit::Switch, fence: Fence::Checked }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::deployer::KubernetesDeployer;
+use crate::error::Unusable;
 use crate::fence::{self, Admission, Note};
 use crate::reply::{self, Meaning};
 use crate::sight::{Naming, Place, Sight};
@@ -77,8 +78,7 @@ impl<'a> Attempt<'a> {
     async fn try_run(&mut self) -> Result<Receipt, Reply> {
         let mut last = None;
         for _ in 0..PLANS {
-            let sight = self.deployer.sight(self.target, self.deadline).await;
-            let sight = sight.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
+            let sight = self.look().await.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
             let plan = self.plan(&sight)?;
             match self.perform(&sight, plan.steps).await {
                 Ok(()) => {
@@ -94,6 +94,18 @@ impl<'a> Attempt<'a> {
             Reply::Ambiguous(Ambiguity::Unclear { answer })
         };
         Err(last.map_or_else(unclear, Reply::Conflict))
+    }
+
+    /// Reads what the verb needs. To a restore one pod that is ready tells as much as all of them.
+    async fn look(&self) -> Result<Sight, Unusable> {
+        let side = match self.verb {
+            Verb::Restore { snapshot } => self.deployer.slots.side(&snapshot.slot),
+            _ => None,
+        };
+        match side {
+            Some(side) => self.deployer.sight_of_ready(self.target, side, self.deadline).await,
+            None => self.deployer.sight(self.target, self.deadline).await,
+        }
     }
 
     /// Decides what to do, or why nothing is done.
@@ -150,10 +162,13 @@ impl<'a> Attempt<'a> {
             match step {
                 Step::UntilReady(side) => self.deployer.until_ready(self.target, side, self.deadline).await,
                 Step::UntilFull(side) => self.deployer.until_full(self.target, side, self.deadline).await,
-                Step::UntilLeft(side) => self.deployer.until_left(self.target, side, self.deadline).await,
+                Step::UntilLeft(side) => {
+                    let route = self.route.as_ref().unwrap_or(&sight.route.value);
+                    self.deployer.until_left(self.target, sight, route, side, self.deadline).await;
+                }
                 Step::UntilEmpty(side) => self.deployer.until_empty(self.target, side, self.deadline).await,
                 Step::Patch(write) => {
-                    let written = self.write(&write, sight).await?;
+                    let written = self.write(&write).await?;
                     if write.place == Place::Route {
                         self.route = Some(written);
                     }
@@ -169,7 +184,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Sends one patch and finds out what a refusal means.
-    async fn write(&self, write: &Write, sight: &Sight) -> Result<Value, Stopped> {
+    async fn write(&self, write: &Write) -> Result<Value, Stopped> {
         for _ in 0..RACES {
             let failure = match self.deployer.api.patch(&write.object, &write.patch, self.deadline).await {
                 Ok(written) => return Ok(written),
@@ -181,7 +196,7 @@ impl<'a> Attempt<'a> {
                 }
                 Meaning::Rejected(rejection) => return Err(Stopped::Answer(Reply::Rejected(rejection))),
                 Meaning::Ambiguous(ambiguity) => return Err(Stopped::Answer(Reply::Ambiguous(ambiguity))),
-                Meaning::Unproven { message } => return Err(self.prove(write, sight, &message).await),
+                Meaning::Unproven { message } => return Err(self.prove(write, &message).await),
             }
         }
         let reason = format!("{} is written by others all the time", write.object);
@@ -189,7 +204,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// The server does not say which test failed, or whether one did: reading again tells.
-    async fn prove(&self, write: &Write, sight: &Sight, message: &str) -> Stopped {
+    async fn prove(&self, write: &Write, message: &str) -> Stopped {
         let found = match self.deployer.fetch(&write.object, self.deadline).await {
             Ok(Some(found)) => found,
             Ok(None) => {
@@ -200,8 +215,7 @@ impl<'a> Attempt<'a> {
         };
         let (current, stamp) =
             (found.fence.as_ref().map_or(Stamp::ZERO, |(_, note)| note.stamp), self.call.stamp);
-        let claimed = self.progress > Progress::Nothing
-            || sight.main.fence.as_ref().is_some_and(|(_, note)| note.stamp == stamp);
+        let claimed = self.progress > Progress::Nothing;
         if current > stamp || (current == stamp && !claimed) {
             return Stopped::Answer(Reply::Conflict(Conflict::Fenced { current }));
         }

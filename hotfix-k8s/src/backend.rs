@@ -21,14 +21,12 @@ use crate::reply;
 
 #[async_trait]
 impl Deployer for KubernetesDeployer {
-    fn capabilities(&self) -> DeployerCapabilities {
+    fn capabilities(&self, target: &Target) -> DeployerCapabilities {
         use VerbName::{Pause, Promote, Restore, Resume, Retire, Shift, Stage};
-        let is_switch = |target: &TargetConfig| target.traffic.split() == TrafficSplit::Switch;
-        let any_switch = self.config.targets.values().any(is_switch);
+        let split = |target: &TargetConfig| target.traffic.split();
         DeployerCapabilities {
             verbs: [Stage, Shift, Promote, Retire, Restore, Pause, Resume].into(),
-            // One answer for all targets, so the coarsest.
-            split: if any_switch { TrafficSplit::Switch } else { TrafficSplit::Percent },
+            split: self.config.targets.get(target).map_or(TrafficSplit::Switch, split),
             fence: Fence::Checked,
         }
     }

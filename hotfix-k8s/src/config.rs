@@ -285,7 +285,7 @@ fn invalid(target: &Target, field: &'static str, value: &str, mend: &'static str
 }
 
 /// A name as Kubernetes takes it (RFC 1123, dots for subdomains).
-fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     let edge = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let bytes = text.as_bytes();
     edge(bytes.first())

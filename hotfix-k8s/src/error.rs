@@ -78,6 +78,13 @@ pub enum KubernetesError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] InvalidConfig),
+    /// No name of a Lease can begin like this.
+    #[error(
+        "no lease can have a name that begins with {0:?}; use lower-case letters, digits, inner dashes and dots, {longest} \
+         at most",
+        longest = crate::lease::LONGEST_PREFIX
+    )]
+    LeasePrefix(String),
     /// No client can be made for the cluster.
     #[error("no client can be made for the cluster")]
     Client(#[source] Box<kube::Error>),

@@ -1,13 +1,11 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "replica ratio, tester routes and leases are not wired yet")
-)]
+#![cfg_attr(not(test), expect(dead_code, reason = "replica ratio and tester routes are not wired yet"))]
 
 mod adopt;
 mod api;
 mod apply;
 mod backend;
+mod change;
 mod config;
 mod deployer;
 mod error;
@@ -43,3 +41,6 @@ pub use config::{
 };
 pub use deployer::KubernetesDeployer;
 pub use error::KubernetesError;
+pub use lease::{
+    ClaimState, Leadership, LeadershipTerm, LeaseConfig, LeasedStore, Leases, ReleasedClaim, TargetClaim,
+};

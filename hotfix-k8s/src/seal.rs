@@ -80,8 +80,8 @@ impl KubernetesDeployer {
         Err(request(reference.to_string(), last).into())
     }
 
-    /// Reads the objects of a target that are there, the anchor first. It must be there; an object that was deleted
-    /// takes no patches and needs no fence.
+    /// Reads the objects of a target that are there, the anchor first. The Deployment must be; an object that was
+    /// deleted takes no patches and needs no fence.
     pub(crate) async fn objects(&self, target: &Target, deadline: Instant) -> Result<Vec<Object>, Unusable> {
         let names = Names::of(self.target(target)?);
         let (main, hotfix, route) = tokio::join!(
@@ -90,6 +90,6 @@ impl KubernetesDeployer {
             self.fetch(&names.route, deadline),
         );
         let main = main?.ok_or(Unusable::Missing(names.main.into()))?;
-        Ok([Some(main), hotfix?, route?].into_iter().flatten().collect())
+        Ok([route?, Some(main), hotfix?].into_iter().flatten().collect())
     }
 }

@@ -76,6 +76,11 @@ impl Shape {
         Ok(Self { label, main, hotfix, container })
     }
 
+    /// Returns the label selector of the pods of both slots.
+    pub(crate) fn pods(&self) -> String {
+        format!("{} in ({},{})", self.label, self.main, self.hotfix)
+    }
+
     /// Returns the value of the label on the pods of a slot.
     pub(crate) fn value(&self, side: Side) -> &str {
         match side {

@@ -34,9 +34,9 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// The main Deployment: it is written first and says which slot is live.
-    pub(crate) const ANCHOR: Self = Self::Slot(Side::Main);
-    pub(crate) const ALL: [Self; 3] = [Self::Slot(Side::Main), Self::Slot(Side::Hotfix), Self::Route];
+    /// What every verb writes first.
+    pub(crate) const ANCHOR: Self = Self::Route;
+    pub(crate) const ALL: [Self; 3] = [Self::Route, Self::Slot(Side::Main), Self::Slot(Side::Hotfix)];
 }
 
 /// What to make of a slot whose release cannot be named.
@@ -59,6 +59,7 @@ pub(crate) struct Sight {
     /// The selector of the Service.
     pub(crate) selector: Value,
     pub(crate) traffic: Box<dyn Route>,
+    /// All pods of both slots, or one that can take traffic where no other matters.
     pub(crate) pods: Vec<Pod>,
 }
 
@@ -171,14 +172,16 @@ impl Sight {
         ready(&self.pods(side), artifact)
     }
 
+    /// Returns the name of a pod of what a slot holds that can take traffic.
+    pub(crate) fn ready_pod(&self, side: Side) -> Option<&str> {
+        let artifact = self.deployment(side).and_then(|object| artifact_label(&object.value));
+        let pods = self.pods(side);
+        pods.into_iter().find(|pod| takes_traffic(pod, artifact)).map(|pod| pod.name.as_str())
+    }
+
     /// Returns whether a slot has pods that nobody has begun to end.
     pub(crate) fn lingers(&self, side: Side) -> bool {
         self.pods(side).iter().any(|pod| !pod.is_going)
-    }
-
-    /// Returns whether a pod belongs to a slot.
-    pub(crate) fn has_pod(&self, side: Side, name: &str) -> bool {
-        self.pods(side).iter().any(|pod| pod.name == name)
     }
 
     fn rollout(&self) -> Rollout {
@@ -210,8 +213,12 @@ fn current<'a>(pods: &[&'a Pod], artifact: Option<&str>) -> impl Iterator<Item =
 
 /// How many pods of an artifact can take traffic.
 pub(crate) fn ready(pods: &[&Pod], artifact: Option<&str>) -> u16 {
-    let ready = current(pods, artifact).filter(|pod| pod.is_ready && !pod.is_going).count();
+    let ready = pods.iter().filter(|pod| takes_traffic(pod, artifact)).count();
     u16::try_from(ready).unwrap_or(u16::MAX)
+}
+
+fn takes_traffic(pod: &Pod, artifact: Option<&str>) -> bool {
+    pod.artifact.as_deref() == artifact && pod.is_ready && !pod.is_going
 }
 
 /// The label of the pods that a Deployment's template makes.

@@ -3,15 +3,19 @@
 //! The first goes to the anchor, so of two callers with one stamp only one gets further; the last records the key.
 //! A crash in between leaves a target that knows nothing of the key, so the verb is applied again: every patch is an
 //! "ensure".
+//!
+//! The anchor is the route, because that is what an undo is about: where the old side can take the traffic as it is,
+//! the patch that claims the fence is the one that moves it back.
 
 use hotfix_core::model::{Artifact, Release, SlotName, Verb, VerbRefusal, Weights, WorkloadSnapshot};
 use hotfix_core::port::{Call, TrafficSplit};
-use json_patch::{AddOperation, PatchOperation, RemoveOperation, ReplaceOperation, TestOperation};
+use json_patch::PatchOperation;
 use serde_json::Value;
 
+use crate::change::{set, set_at};
 use crate::config::Overrides;
 use crate::fence::{self, Applied, Note};
-use crate::names::{self, annotation, pointer};
+use crate::names::{self, annotation};
 use crate::object::ObjectRef;
 use crate::release::Mark;
 use crate::sight::{self, Place, Sight, Unreadable};
@@ -191,7 +195,7 @@ impl<'a> Draft<'a> {
     fn live(&mut self, slot: &SlotName) {
         let mark = Some(slot.as_str().into());
         let patch = set_at(&self.sight.main.value, annotation(names::LIVE), mark);
-        self.change(Place::ANCHOR, patch);
+        self.change(Place::Slot(Side::Main), patch);
     }
 
     fn retire(&mut self, slot: &SlotName) -> Result<(), Refused> {
@@ -219,12 +223,15 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// The slot first, then the traffic as soon as it can take it, then the other slot. The mark of what is live is
-    /// set with whatever is written to the anchor anyway.
+    /// The traffic at once where the slot can take it as it is; otherwise the slot first, and then the traffic as
+    /// soon as it can. The other slot last. The mark of what is live is set with whatever is written to that object
+    /// anyway.
     fn restore(&mut self, snapshot: &WorkloadSnapshot) -> Result<(), Refused> {
         let side = self.side(&snapshot.slot)?;
         let other = side.other();
         let slot = self.refill(side, snapshot)?;
+        let is_ready = self.sight.ready(side) > 0;
+        let at_once = is_ready && slot.is_empty();
         let weights = Weights::all(snapshot.slot.clone());
         let shift = self.sight.traffic.write(&self.sight.route.value, &weights)?;
         let emptied = self.empty(other)?;
@@ -234,16 +241,19 @@ impl<'a> Draft<'a> {
             Side::Main => ([slot, live].concat(), emptied),
             Side::Hotfix => (slot, [emptied, live].concat()),
         };
-        self.change(Place::Slot(side), slot);
-        if !shift.is_empty() {
-            let is_ready = self.sight.ready(side) > 0;
-            if !is_ready && self.sight.ready(other) > 0 {
+        let leaves = !shift.is_empty() && !emptied.is_empty();
+        if at_once {
+            self.change(Place::Route, shift);
+            self.change(Place::Slot(side), slot);
+        } else {
+            self.change(Place::Slot(side), slot);
+            if !shift.is_empty() && !is_ready && self.sight.ready(other) > 0 {
                 self.edits.push(Edit::Wait(Step::UntilReady(side)));
             }
             self.change(Place::Route, shift);
-            if !emptied.is_empty() {
-                self.edits.push(Edit::Wait(Step::UntilLeft(other)));
-            }
+        }
+        if leaves {
+            self.edits.push(Edit::Wait(Step::UntilLeft(other)));
         }
         self.change(Place::Slot(other), emptied);
         Ok(())
@@ -362,32 +372,6 @@ impl<'a> Draft<'a> {
             *fence = (place, next.text(), next);
         }
         Ok(steps)
-    }
-}
-
-/// Gives a field a value, or takes it away; nothing when it is so already.
-fn set<const N: usize>(object: &Value, path: [&str; N], value: Option<Value>) -> Vec<PatchOperation> {
-    set_at(object, pointer(path), value)
-}
-
-fn set_at(
-    object: &Value,
-    path: json_patch::jsonptr::PointerBuf,
-    value: Option<Value>,
-) -> Vec<PatchOperation> {
-    let found = object.pointer(path.as_str()).cloned();
-    match (found, value) {
-        (found, value) if found == value => Vec::new(),
-        (None, Some(value)) => vec![PatchOperation::Add(AddOperation { path, value })],
-        (Some(found), Some(value)) => vec![
-            PatchOperation::Test(TestOperation { path: path.clone(), value: found }),
-            PatchOperation::Replace(ReplaceOperation { path, value }),
-        ],
-        (Some(found), None) => vec![
-            PatchOperation::Test(TestOperation { path: path.clone(), value: found }),
-            PatchOperation::Remove(RemoveOperation { path }),
-        ],
-        (None, None) => Vec::new(),
     }
 }
 

@@ -111,10 +111,11 @@ impl fmt::Display for StrategyChoice {
             }
             Self::Instead { of, split } => {
                 let can = match split {
-                    TrafficSplit::Percent => "in percents",
-                    TrafficSplit::Switch => "only as a whole",
+                    TrafficSplit::Percent => "sends traffic in percents",
+                    TrafficSplit::Switch => "sends traffic only as a whole",
+                    TrafficSplit::Instances => "replaces the instances of the live release one by one",
                 };
-                write!(f, "the policy's choice is {of}, but the deployer sends traffic {can}")
+                write!(f, "the policy's choice is {of}, but the deployer {can}")
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
 
-use super::verbs;
+use super::{in_place, verbs};
 use crate::memory::feed::{Feed, Watch};
 use crate::memory::fence::{Admission, FenceBook};
 use crate::memory::lock;
@@ -12,7 +12,7 @@ use crate::model::{
     ArtifactId, Fault, IdempotencyKey, Precondition, Release, Rollout, SlotName, SlotState, Stamp, Verb,
     Weights, Workload, WorkloadSnapshot,
 };
-use crate::port::{Call, Conflict, Probe, Receipt, Reply, Seal, WorkloadChange};
+use crate::port::{Call, Conflict, Probe, Receipt, Reply, Seal, TrafficSplit, WorkloadChange};
 
 /// How instances of an artifact behave once they are started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -179,7 +179,13 @@ impl Site {
         self.feed.open(first)
     }
 
-    pub(super) fn apply(&mut self, call: &Call, verb: &Verb, precondition: &Precondition) -> Reply {
+    pub(super) fn apply(
+        &mut self,
+        call: &Call,
+        verb: &Verb,
+        precondition: &Precondition,
+        split: TrafficSplit,
+    ) -> Reply {
         match self.fence.admit(call) {
             Err(conflict) => return Reply::Conflict(conflict),
             Ok(Admission::Repeated(receipt)) => return Reply::Applied(receipt),
@@ -188,7 +194,11 @@ impl Site {
         if let Err(conflict) = self.check(precondition) {
             return Reply::Conflict(conflict);
         }
-        let after = match verbs::after(&self.layout, verb, &self.behaviours) {
+        let after = match split {
+            TrafficSplit::Percent | TrafficSplit::Switch => verbs::after,
+            TrafficSplit::Instances => in_place::after,
+        };
+        let after = match after(&self.layout, verb, &self.behaviours) {
             Ok(after) => after,
             Err(rejection) => return Reply::Rejected(rejection),
         };

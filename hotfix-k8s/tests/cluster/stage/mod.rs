@@ -15,7 +15,7 @@ use hotfix_core::model::{
 };
 use hotfix_core::plan::{Plan, Planned};
 use hotfix_core::policy::{Policy, Settings};
-use hotfix_core::port::Deployer;
+use hotfix_core::port::{Deployer, IncidentStore};
 use hotfix_core::request::{Fix, Goal, Request, Revision, RollbackTo, Staging, Strategy};
 use hotfix_engine::{Engine, EngineBuilder, EngineError, RunHandle, SystemClock};
 use hotfix_k8s::{Traffic, VirtualServiceTraffic};
@@ -79,6 +79,22 @@ impl Stage {
     pub(crate) fn other_engine(&self, worker: &str, settings: Settings) -> Engine {
         let builder = self.builder(worker, settings).deployer(self.shop.deployer.clone());
         builder.build().expect("a complete engine")
+    }
+
+    /// An engine as a replica would have it whose store is its own.
+    pub(crate) fn engine_on(
+        &self,
+        worker: &str,
+        store: impl IncidentStore + 'static,
+        settings: Settings,
+    ) -> Engine {
+        let builder = self.builder(worker, settings).store(store).deployer(self.shop.deployer.clone());
+        builder.build().expect("a complete engine")
+    }
+
+    /// The repository.
+    pub(crate) fn source(&self) -> &MemoryVersionControl {
+        &self.source
     }
 
     /// Begins to deploy a release that fixes the one before.
