@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::api::READ_LIMIT;
 use crate::apply::Attempt;
+use crate::budget;
 use crate::config::TargetConfig;
 use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
@@ -78,8 +79,15 @@ impl Deployer for KubernetesDeployer {
 
 impl KubernetesDeployer {
     async fn try_observe(&self, target: &Target) -> std::result::Result<Workload, Unusable> {
-        let (sight, _) = self.unowned(target, Instant::now() + READ_LIMIT).await?;
-        Ok(sight.workload()?)
+        let deadline = Instant::now() + READ_LIMIT;
+        let (unowned, survey, budgets) = tokio::join!(
+            self.unowned(target, deadline),
+            self.survey(target, deadline),
+            self.budgets(target, deadline)
+        );
+        let ((sight, _), mut notices, budgets) = (unowned?, survey?.notices, budgets?);
+        notices.extend(budget::notices(&sight, &budgets));
+        Ok(Workload { notices, ..sight.workload()? })
     }
 
     async fn find(&self, target: &Target, key: &IdempotencyKey) -> std::result::Result<Probe, Unusable> {

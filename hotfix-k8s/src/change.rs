@@ -1,4 +1,4 @@
-//! One field of an object, changed by operations that first compare what it was read with.
+//! Operations that make a field of an object hold a value, each with a test of what was read.
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, PatchOperation, RemoveOperation, ReplaceOperation, TestOperation};
@@ -7,15 +7,16 @@ use serde_json::Value;
 use crate::names::pointer;
 
 /// Gives a field a value, or takes it away; nothing when it is so already.
-pub(crate) fn set<const N: usize>(object: &Value, path: [&str; N], value: Option<Value>) -> Vec<PatchOperation> {
+pub(crate) fn set<const N: usize>(
+    object: &Value,
+    path: [&str; N],
+    value: Option<Value>,
+) -> Vec<PatchOperation> {
     set_at(object, pointer(path), value)
 }
 
-pub(crate) fn set_at(
-    object: &Value,
-    path: PointerBuf,
-    value: Option<Value>,
-) -> Vec<PatchOperation> {
+/// The same by a pointer.
+pub(crate) fn set_at(object: &Value, path: PointerBuf, value: Option<Value>) -> Vec<PatchOperation> {
     let found = object.pointer(path.as_str()).cloned();
     match (found, value) {
         (found, value) if found == value => Vec::new(),

@@ -4,9 +4,13 @@
 mod adopt;
 mod api;
 mod apply;
+mod autoscaler;
 mod backend;
+mod budget;
 mod change;
 mod config;
+mod contents;
+mod copies;
 mod deployer;
 mod error;
 mod facts;
@@ -30,13 +34,14 @@ mod size;
 mod slot;
 mod snapshot;
 mod steps;
+mod sync;
 mod template;
 mod traffic;
 mod waiting;
 mod watch;
 
 pub use config::{
-    Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic, InvalidConfig,
+    Copies, Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic, InvalidConfig,
     KubernetesConfig, OnAutoscaler, OnGitOps, Overrides, TargetConfig, Traffic, VirtualServiceTraffic,
 };
 pub use deployer::KubernetesDeployer;
@@ -44,3 +49,4 @@ pub use error::KubernetesError;
 pub use lease::{
     ClaimState, Leadership, LeadershipTerm, LeaseConfig, LeasedStore, Leases, ReleasedClaim, TargetClaim,
 };
+pub use sync::SyncOwner;

@@ -151,7 +151,7 @@ async fn each_target_is_handed_to_its_deployer_and_an_unknown_one_to_none() {
 }
 
 #[tokio::test]
-async fn a_deployer_that_routes_can_do_what_all_of_them_can() {
+async fn a_deployer_that_routes_can_do_on_a_target_what_its_deployer_can() {
     use VerbName::{Shift, Stage};
     let narrow = DeployerCapabilities {
         verbs: [Stage, Shift].into(),
@@ -159,8 +159,12 @@ async fn a_deployer_that_routes_can_do_what_all_of_them_can() {
         fence: Fence::Checked,
     };
     let deployers = [MemoryDeployer::new(), MemoryDeployer::new().with_capabilities(narrow.clone())];
-    assert_eq!(routed(&deployers).capabilities(), narrow);
-    assert_eq!(routed(&deployers[..1]).capabilities(), deployers[0].capabilities());
+    let [first, second, unknown] =
+        ["staging/shop-0", "staging/shop-1", "production/shop"].map(|text| text.parse().unwrap());
+    let wide = deployers[0].capabilities(&first);
+    let deployer = routed(&deployers);
+    assert_eq!((deployer.capabilities(&first), deployer.capabilities(&second)), (wide, narrow));
+    assert_eq!(deployer.capabilities(&unknown).verbs, [].into());
 }
 
 #[tokio::test]

@@ -60,17 +60,16 @@ fn unknown(target: &Target) -> String {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl Deployer for RoutedDeployer {
-    /// Returns what all of them can do.
-    fn capabilities(&self) -> DeployerCapabilities {
-        let none =
-            DeployerCapabilities { verbs: BTreeSet::new(), split: TrafficSplit::Switch, fence: Fence::None };
-        let each = self.routes.values().map(|deployer| deployer.capabilities());
-        each.reduce(|one, other| DeployerCapabilities {
-            verbs: one.verbs.intersection(&other.verbs).copied().collect(),
-            split: if one.split == other.split { one.split } else { TrafficSplit::Switch },
-            fence: if one.fence == other.fence { one.fence } else { Fence::None },
-        })
-        .unwrap_or(none)
+    /// Returns what the deployer of the target can do; nothing for a target that belongs to none.
+    fn capabilities(&self, target: &Target) -> DeployerCapabilities {
+        match self.routes.get(target) {
+            Some(deployer) => deployer.capabilities(target),
+            None => DeployerCapabilities {
+                verbs: BTreeSet::new(),
+                split: TrafficSplit::Switch,
+                fence: Fence::None,
+            },
+        }
     }
 
     async fn observe(&self, target: &Target) -> Result<Workload> {

@@ -5,13 +5,14 @@ use std::time::Duration;
 use hotfix_core::execute::{Cause, Outcome};
 use hotfix_core::model::Period;
 use hotfix_core::request::Strategy;
+use hotfix_k8s::TargetConfig;
 use hotfix_testkit::cluster::{Behaviour, Disturbance, FaultProxy, Readiness};
 use hotfix_testkit::http::Answer;
 use kube::api::DeleteParams;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::super::site::{deployer_by, is_patch, release};
+use super::super::site::{config, deployer_with, is_patch, release};
 use super::super::stage::{Stage, end, mesh, patient, say};
 use super::{SECONDS, crash_until_left, fail_requests, only_its_own_errors, until_ready, verdict};
 
@@ -127,7 +128,8 @@ async fn a_conflict_on_the_way_back_is_tried_again_at_once() {
     let [old, fix] = [1, 2].map(|patch| release(stage.shop.test_cluster, patch));
     let proxy = FaultProxy::start(&stage.shop.user).await.expect("a port");
     let (shop, through) = (&stage.shop, proxy.through(&stage.shop.user));
-    let deployer = deployer_by(mesh(), &shop.namespace, &shop.target, through);
+    let config = TargetConfig { traffic: mesh(), ..config(&shop.namespace) };
+    let deployer = deployer_with(config, &shop.target, through);
     let engine = stage.builder("second", patient()).deployer(deployer).build().expect("a complete engine");
     let run = stage.deploy_by(&engine, &fix, Strategy::Canary).await;
     stage.until_share(10).await;

@@ -59,6 +59,11 @@ impl Stage {
         cluster.install_istio().await.expect("kinds of Istio");
         let routes = if traffic == Traffic::Service { Vec::new() } else { routes() };
         let shop = Shop::closed(cluster, traffic, deployment, &routes).await;
+        Self::around(shop, settings).await
+    }
+
+    /// The same with a shop of one's own.
+    pub(crate) async fn around(shop: Shop, settings: Settings) -> Self {
         shop.deployer.adopt(&shop.target).await.expect("adopted");
         let gateway = Gateway::start(shop.client.clone(), &shop.namespace).await.expect("a gateway");
         let load = Load::start(LoadPlan::to(gateway.address(), "shop"));
