@@ -1,6 +1,7 @@
 //! The engine on the reference backends, in simulated time.
 
 mod after_success;
+mod alertmanager;
 mod cancel;
 mod checks;
 mod faulty_store;
@@ -10,6 +11,7 @@ mod journal;
 mod many;
 mod messages;
 mod runs;
+mod silences;
 mod takeover;
 mod targets;
 mod world;
