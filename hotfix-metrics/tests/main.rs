@@ -12,3 +12,4 @@ mod scraped;
 mod silences;
 mod stage;
 mod tls;
+mod wire;

@@ -47,6 +47,7 @@ mod scrape;
 mod test_cluster;
 mod worker;
 
+pub use crate::proxy::{Disturbance, FaultProxy, Happened};
 pub use audit::AuditEvent;
 pub use behaviour::{Behaviour, End, Pull, Readiness};
 pub use binaries::{MissingTools, Tool, check, locate};
@@ -57,7 +58,6 @@ pub use namespace::TestNamespace;
 pub use network::reach;
 pub use node::NodeOptions;
 pub use pod::{DemoPod, Identity, run as run_pod};
-pub use proxy::{Disturbance, FaultProxy, Happened};
 #[cfg(feature = "monitoring")]
 pub use scrape::PodScrape;
 pub use test_cluster::TestCluster;

@@ -18,13 +18,13 @@ use super::image::Registry;
 use super::kubeconfig;
 use super::namespace::TestNamespace;
 use super::node::{Agent, NodeOptions};
-use super::proxy::FaultProxy;
 #[cfg(feature = "monitoring")]
 use super::scrape::PodScrape;
 use super::worker::Worker;
 use crate::environment;
 #[cfg(feature = "monitoring")]
 use crate::monitoring::RealPrometheus;
+use crate::proxy::FaultProxy;
 
 /// Names a kubeconfig file that leads to a cluster to use instead of starting one.
 const EXISTING: &str = "HOTFIX_TEST_KUBECONFIG";
