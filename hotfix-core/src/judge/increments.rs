@@ -28,6 +28,8 @@ type Cursors = BTreeMap<SlotName, BTreeMap<String, Cursor>>;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Cursor {
     at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    running_since: Option<Timestamp>,
     requests: u64,
     errors: u64,
     #[serde(default)]
@@ -164,16 +166,31 @@ impl Cursor {
             (None, _) => 0,
         };
         let slow = series.slow.iter().filter_map(|(bound, slow)| Some((*bound, whole(*slow)?)));
-        Ok(Self { at: series.at, requests, errors, slow: slow.collect() })
+        let (at, running_since) = (series.at, series.running_since);
+        Ok(Self { at, running_since, requests, errors, slow: slow.collect() })
     }
 
-    /// Returns the requests and errors since an older value. A counter that dropped started again from zero; when the
-    /// requests did, the errors did too.
-    const fn since(&self, last: &Self) -> (u64, u64) {
-        if self.requests < last.requests {
-            return (self.requests, self.errors);
+    /// Returns the requests and errors since an older value. A counter that dropped started again from zero, and when the
+    /// requests did, the errors did too; unless the instance ran on: then a part of it is no longer told.
+    fn since(&self, last: &Self) -> (u64, u64) {
+        match self.requests.checked_sub(last.requests) {
+            Some(requests) => (requests, self.rise(last, self.errors, last.errors)),
+            None if self.ran_on(last) => (0, 0),
+            None => (self.requests, self.errors),
         }
-        (self.requests - last.requests, rise(self.errors, last.errors))
+    }
+
+    fn ran_on(&self, last: &Self) -> bool {
+        self.running_since.is_some_and(|since| since <= last.at)
+    }
+
+    /// Returns by how much a counter rose; one that dropped started again from zero, or lost a part.
+    fn rise(&self, last: &Self, now: u64, before: u64) -> u64 {
+        match now.checked_sub(before) {
+            Some(rise) => rise,
+            None if self.ran_on(last) => 0,
+            None => now,
+        }
     }
 
     /// Returns the requests and the slow ones among them since an older value, for each bound that both know; none of
@@ -186,7 +203,7 @@ impl Cursor {
         let requests = self.requests.saturating_sub(last.requests);
         let known = self.slow.iter().filter(move |_| !restarted);
         known.filter_map(move |(bound, slow)| {
-            let slow = rise(*slow, *last.slow.get(bound)?).min(requests);
+            let slow = self.rise(last, *slow, *last.slow.get(bound)?).min(requests);
             Some((*bound, Counts::new(requests, slow).ok()?))
         })
     }
@@ -195,9 +212,4 @@ impl Cursor {
 /// Reads a counter, which is a finite number from 0 on.
 fn whole(value: f64) -> Option<u64> {
     (value.is_finite() && value >= 0.0).then_some(value as u64)
-}
-
-/// Returns by how much a counter rose; one that dropped started again from zero.
-const fn rise(now: u64, last: u64) -> u64 {
-    if now < last { now } else { now - last }
 }

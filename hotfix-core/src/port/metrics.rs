@@ -116,6 +116,9 @@ pub struct CounterSeries {
     pub series: String,
     /// When the values were true.
     pub at: Timestamp,
+    /// Since when the instance surely has not started anew; `None`: nobody knows. A counter that drops while it runs on
+    /// is one of which a part is no longer told, and counts nothing.
+    pub running_since: Option<Timestamp>,
     /// Requests answered since the instance started.
     pub requests: f64,
     /// Requests answered with an error since then; `None`: no error series exists, which means none yet.

@@ -260,6 +260,7 @@ impl MetricsSource for PodMetrics {
                     slot: slot.clone(),
                     series: pod.metadata.name.unwrap_or_default(),
                     at: SystemClock.now(),
+                    running_since: None,
                     requests,
                     errors: Some(errors),
                     slow: BTreeMap::new(),

@@ -43,21 +43,26 @@ impl<'a> Counters<'a> {
         Self { reading, groups }
     }
 
-    /// Returns what each instance has counted by its newest scrape. An instance that started anew in the meantime is told
+    /// Returns what each instance has counted by its newest scrape, and since when it was seen to run on. An instance that started anew in the meantime is told
     /// with what it had counted just before too, so that nothing is lost in between.
     pub(crate) fn newest(&self, bounds: &[LatencyBound]) -> Vec<CounterSeries> {
         let mut found = Vec::with_capacity(self.groups.len());
         for ((slot, series), group) in &self.groups {
             let mut walk = group.walk();
+            let mut running_since = None;
             while let Some(step) = walk.step() {
+                // One that was seen to start anew ran on from then; the first look knows nothing of the time before.
+                let at = DateTime::from_timestamp_millis(step.at);
+                running_since = if step.restarted { at } else { running_since.or(at) };
                 if walk.peek().is_some_and(|next| !next.restarted) {
                     continue;
                 }
                 let Totals { requests, errors, slow } = walk.totals(bounds, self.reading.unit);
-                found.extend(DateTime::from_timestamp_millis(step.at).map(|at| CounterSeries {
+                found.extend(at.map(|at| CounterSeries {
                     slot: (*slot).clone(),
                     series: series.clone(),
                     at,
+                    running_since,
                     requests,
                     errors,
                     slow,
