@@ -2,7 +2,7 @@
 
 use hotfix_core::ErrorKind;
 use hotfix_core::model::Period;
-use hotfix_core::port::{OutboxState, PostingKind, Settlement};
+use hotfix_core::port::{OutboxState, Posting, PostingKind, Settlement, Silence, Silencing};
 
 use super::super::expect::{equal, fails, succeeds};
 use super::super::report::{Outcome, Unmet};
@@ -161,6 +161,20 @@ pub async fn the_limit_is_kept(fixture: &dyn IncidentStoreFixture) -> Outcome {
     let first = succeeds("lease_outbox", ledger.site.store.lease_outbox(SLACK, TTL, 2).await)?;
     equal("the first two", &names(&first), &vec![(SLACK, "a".to_owned()), (SLACK, "b".to_owned())])?;
     ledger.take_exactly(&[(SLACK, "c")]).await.map(drop)
+}
+
+/// What a posting asks of those who silence alerts comes back as it was written.
+pub async fn what_is_asked_about_alerts_is_kept(fixture: &dyn IncidentStoreFixture) -> Outcome {
+    let ledger = Ledger::begin(fixture).await;
+    let mut run = new_run("r1");
+    let until = "2026-11-21T10:00:00.125Z".parse().expect("a time");
+    let silence = Silence { run: run.run.clone(), target: target("production/shop"), until };
+    let silencing = Some(Silencing::Begin(silence));
+    let asking = Posting { silencing, ..posting("r1", PostingKind::Reply, "silence") };
+    run.postings = vec![(MAIL.to_owned(), asking.clone())];
+    ledger.open(run).await?;
+    let item = ledger.take_exactly(&[(MAIL, "silence")]).await?.remove(0);
+    equal("the posting", &item.posting, &asking)
 }
 
 /// Settling a posting that does not exist is an error.
