@@ -139,7 +139,9 @@ impl Verification {
     fn count(&mut self, canary: Counts, baseline: Counts, tails: &BTreeMap<LatencyBound, Tail>) {
         self.judge.update_with_tails(canary, baseline, tails);
         for (bound, tail) in tails {
-            if let (Some(canary), Some(baseline)) = (tail.canary, tail.baseline) {
+            let baseline = tail.baseline.filter(|_| self.gate.has_baseline());
+            let alone = (!self.gate.has_baseline()).then_some(Counts::NONE);
+            if let (Some(canary), Some(baseline)) = (tail.canary, baseline.or(alone)) {
                 let sum = self.slow.entry(*bound).or_default();
                 *sum = sum.saturating_add(canary, baseline);
             }

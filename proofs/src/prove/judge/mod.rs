@@ -65,8 +65,8 @@ type Part = fn(&Study) -> Result<Vec<Check>, InvalidValue>;
 
 pub(super) fn main() -> ExitCode {
     let study = Study { rules: VerificationRules::default(), runs: RUNS, claim: Claim::Shown };
-    let parts: [Part; 4] =
-        [Study::detection, Study::healthy_ladder, Study::wrong_proofs, Study::false_rollbacks];
+    let parts: [Part; 5] =
+        [Study::detection, Study::alone, Study::healthy_ladder, Study::wrong_proofs, Study::false_rollbacks];
     let (mut checks, mut failed) = (0, 0);
     for part in parts {
         match part(&study) {
@@ -140,6 +140,27 @@ impl Study {
                 figures: format!("from {least} to {most} (always 2)"),
                 held: (least, most) == (2, 2),
             });
+        }
+        Ok(checks)
+    }
+
+    /// What latency is held against where there is no baseline: how often a harmless rollout is rolled back that ends with
+    /// all the traffic, and how long a slow one stays that has it from the start.
+    ///
+    /// # Errors
+    /// As [`Study::false_rollbacks`].
+    pub fn alone(&self) -> Result<Vec<Check>, InvalidValue> {
+        let mut checks = vec![];
+        for pauses in [0.0, 0.05] {
+            let truth = Truth::errors(0.001, 0.001).slower(1.0).with_pauses(pauses);
+            let cell = Cell::whole(&self.rules, truth)?;
+            let name = format!("false rollback, to 100 %, as slow as before, pauses in {}", percent(pauses));
+            let hits = self.count(&name, |random| cell.rolls_back(random))?;
+            checks.push(self.chance(name, hits, MOST_FALSE_ROLLBACKS));
+        }
+        for (slower, most) in [(1.5, 6.0), (2.0, 4.0)] {
+            let delays = self.delays(Truth::errors(0.001, 0.001).slower(slower), 100)?;
+            checks.push(delays.check("mean after the first", delays.mean() - 1.0, most));
         }
         Ok(checks)
     }
