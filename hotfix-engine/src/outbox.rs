@@ -109,7 +109,7 @@ async fn settle(store: &dyn IncidentStore, courier: &Courier, item: OutboxItem) 
     if let Settlement::Dead { cause } = &settlement {
         tracing::error!(destination = %item.destination, dedup = %item.posting.dedup, %cause, "a message was given up");
     }
-    if let Err(error) = store.settle_outbox(item.id, settlement).await {
+    if let Err(error) = store.settle_outbox(&item, settlement).await {
         tracing::warn!(%error, id = item.id, "the outcome of a delivery cannot be recorded");
     }
 }
