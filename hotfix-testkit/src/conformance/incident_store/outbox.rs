@@ -2,9 +2,7 @@
 
 use hotfix_core::ErrorKind;
 use hotfix_core::model::Period;
-use hotfix_core::port::{
-    OutboxItem, OutboxState, Posting, PostingKind, Settlement, Silence, Silencing,
-};
+use hotfix_core::port::{OutboxItem, OutboxState, Posting, PostingKind, Settlement, Silence, Silencing};
 
 use super::super::expect::{equal, fails, succeeds};
 use super::super::report::{Outcome, Unmet};
@@ -202,7 +200,8 @@ pub async fn what_is_asked_about_alerts_is_kept(fixture: &dyn IncidentStoreFixtu
     let ledger = Ledger::begin(fixture).await;
     let mut run = new_run("r1");
     let until = "2026-11-21T10:00:00.125Z".parse().expect("a time");
-    let silence = Silence { run: run.run.clone(), target: target("production/shop"), until };
+    let about = "production/shop".parse().expect("a target");
+    let silence = Silence { run: run.run.clone(), target: about, until };
     let silencing = Some(Silencing::Begin(silence));
     let asking = Posting { silencing, ..posting("r1", PostingKind::Reply, "silence") };
     run.postings = vec![(MAIL.to_owned(), asking.clone())];
