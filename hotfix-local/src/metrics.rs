@@ -59,6 +59,7 @@ impl MetricsSource for LocalMetrics {
             slot: series.slot,
             series: series.series,
             at,
+            kind: None,
             running_since: None,
         });
         Ok(Scrape { series: series.collect(), warnings: Vec::new() })

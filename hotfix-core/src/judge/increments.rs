@@ -1,11 +1,11 @@
 //! Turns raw counters into disjoint increments: every request enters the judge once, also the first ones of a new
 //! instance. Only what a new instance answers before it is warm is not held against its latency.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Counts, LatencyBound, Missing, Reading, Sample, SlotName, Tail, Timestamp};
+use crate::model::{Counts, LatencyBound, Missing, Reading, Sample, SlotName, Tail, Timestamp, Totals};
 use crate::port::{CounterSeries, Scrape};
 
 /// The last value seen of each series of the two slots.
@@ -21,7 +21,15 @@ pub struct Increments {
     baseline: Option<SlotName>,
     since: Timestamp,
     cursors: Cursors,
+    /// The kinds of requests that are told apart.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    kinds: BTreeSet<String>,
 }
+
+/// How many kinds of requests are told apart; all others are one more. Each costs room in every journal entry of a look.
+const MOST_KINDS: usize = 15;
+/// The kind of everything beyond [`MOST_KINDS`], and of what has none.
+const OTHER: &str = "";
 
 type Cursors = BTreeMap<SlotName, BTreeMap<String, Cursor>>;
 
@@ -41,13 +49,14 @@ struct Cursor {
 struct Seen {
     counts: BTreeMap<SlotName, Counts>,
     tails: BTreeMap<(LatencyBound, SlotName), Counts>,
+    kinds: BTreeMap<String, Totals>,
 }
 
 impl Increments {
     /// Counts what happens in the two slots after `since`, the start of the rollout.
     #[must_use]
     pub const fn new(canary: SlotName, baseline: Option<SlotName>, since: Timestamp) -> Self {
-        Self { canary, baseline, since, cursors: BTreeMap::new() }
+        Self { canary, baseline, since, cursors: BTreeMap::new(), kinds: BTreeSet::new() }
     }
 
     /// Remembers the counters without counting them: do it with a scrape from before the rollout, so that series that
@@ -73,6 +82,7 @@ impl Increments {
     /// enter with the next one.
     pub fn take(&mut self, at: Timestamp, scrape: &Scrape) -> Sample {
         let mut cursors = self.cursors.clone();
+        self.learn_kinds(scrape);
         match self.read(scrape, &mut cursors) {
             Ok(seen) => {
                 self.cursors = cursors;
@@ -80,6 +90,34 @@ impl Increments {
             }
             Err(missing) => Sample::missed(at, missing),
         }
+    }
+
+    /// Tells the kinds apart that have the most requests when they are first seen: a choice that does not depend on how
+    /// any of them ended, so that the comparison stays fair.
+    fn learn_kinds(&mut self, scrape: &Scrape) {
+        let mut fresh: BTreeMap<&str, f64> = BTreeMap::new();
+        for series in scrape.series.iter().filter(|series| self.watches(series)) {
+            let kind = series.kind.as_deref().filter(|kind| *kind != OTHER && !self.kinds.contains(*kind));
+            if let Some(kind) = kind {
+                *fresh.entry(kind).or_default() += series.requests;
+            }
+        }
+        let mut fresh: Vec<_> = fresh.into_iter().collect();
+        fresh.sort_by(|(a, of_a), (b, of_b)| of_b.total_cmp(of_a).then(a.cmp(b)));
+        let room = MOST_KINDS.saturating_sub(self.kinds.len());
+        self.kinds.extend(fresh.into_iter().take(room).map(|(kind, _)| kind.to_owned()));
+    }
+
+    /// Adds to the kind of a series; nothing while no kind is known.
+    fn add_kind(&self, series: &CounterSeries, counts: Counts, seen: &mut Seen) {
+        if self.kinds.is_empty() {
+            return;
+        }
+        let kind = series.kind.as_deref().filter(|kind| self.kinds.contains(*kind)).unwrap_or(OTHER);
+        let sum = seen.kinds.entry(kind.to_owned()).or_default();
+        let none = Counts::NONE;
+        let (canary, baseline) = if series.slot == self.canary { (counts, none) } else { (none, counts) };
+        *sum = sum.saturating_add(canary, baseline);
     }
 
     fn read(&self, scrape: &Scrape, cursors: &mut Cursors) -> Result<Seen, Missing> {
@@ -114,6 +152,7 @@ impl Increments {
             return Err(Missing::Inconsistent { series: series.series.clone() });
         };
         seen.add(&series.slot, counts);
+        self.add_kind(series, counts, seen);
         if let Some(last) = last {
             now.slower_since(last).for_each(|(bound, tail)| seen.add_tail(bound, &series.slot, tail));
         }
@@ -133,7 +172,8 @@ impl Increments {
             let side = if *slot == self.canary { &mut tail.canary } else { &mut tail.baseline };
             *side = Some(*counts);
         }
-        Sample { at, canary: reading(&self.canary), baseline, tails, ready: None }
+        let kinds = seen.kinds.clone();
+        Sample { at, canary: reading(&self.canary), baseline, tails, kinds, ready: None }
     }
 
     fn watches(&self, series: &CounterSeries) -> bool {

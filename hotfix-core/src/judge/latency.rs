@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::ceiling::{CeilingProcess, allowed};
+use super::compared::{ALIKE, Compared};
 use super::errors::ErrorProcess;
 use super::rollout::Comparison;
 use super::start::{Onset, StartMass};
@@ -68,7 +69,7 @@ impl LatencyProcess {
             match (self.comparison, alone) {
                 (Comparison::WithBaseline, _) => {
                     let scrape = tail.and_then(compared).unwrap_or_default();
-                    process.update(onset, &scrape);
+                    process.update(onset, Compared::new(&scrape, &ALIKE));
                     let before = if onset == Onset::Within { *baseline } else { Counts::NONE };
                     *baseline = before.saturating_add(scrape.baseline);
                 }

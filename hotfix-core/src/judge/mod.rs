@@ -25,6 +25,11 @@
 //! | absolute proof | the canary's error rate is at least `θ_ok` | promotion |
 //! | efficacy | the canary is no better than the baseline | leaving a weight sooner |
 //!
+//! # Kinds of requests
+//! Where one side gets more of the requests that fail more often, the sums differ without any harm. A source that tells kinds
+//! apart, such as routes, has each compared with itself: the logarithms of the bets on each are added, before the cap. Kinds
+//! are chosen by their requests and never by how these ended.
+//!
 //! # What is not covered
 //! Errors of one sticky client that persist over many scrapes on one side, retries that cross sides, wrong labels.
 //!
@@ -46,6 +51,7 @@
 
 mod calibrate;
 mod ceiling;
+mod compared;
 mod dispersion;
 mod errors;
 mod increments;

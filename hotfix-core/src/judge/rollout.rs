@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ceiling::CeilingProcess;
+use super::compared::{ALIKE, Compared};
 use super::errors::ErrorProcess;
 use super::latency::LatencyProcess;
 use super::promotion::{AbsoluteProof, RelativeProof, log_mean};
@@ -93,28 +94,39 @@ impl Judge {
         self.update_with_tails(canary, baseline, &BTreeMap::new());
     }
 
-    /// Takes in what both sides answered since the scrape before, and what of it was slow. A baseline that is gone is
-    /// not counted.
+    /// The same where latencies are known: also what of it was slow.
     pub fn update_with_tails(
         &mut self,
         canary: Counts,
         baseline: Counts,
         tails: &BTreeMap<LatencyBound, Tail>,
     ) {
-        let baseline = match self.comparison {
-            Comparison::WithBaseline => baseline,
-            Comparison::Alone => Counts::NONE,
+        self.update_by_kind(Totals { canary, baseline }, &ALIKE, tails);
+    }
+
+    /// The same where kinds of requests are known too: each is compared with itself. A baseline that is gone is not
+    /// counted.
+    pub fn update_by_kind(
+        &mut self,
+        Totals { canary, baseline }: Totals,
+        kinds: &BTreeMap<String, Totals>,
+        tails: &BTreeMap<LatencyBound, Tail>,
+    ) {
+        let (baseline, kinds) = match self.comparison {
+            Comparison::WithBaseline => (baseline, kinds),
+            Comparison::Alone => (Counts::NONE, &ALIKE),
         };
-        let scrape = Totals { canary, baseline };
-        self.errors.update(self.onset, &scrape);
+        let whole = Totals { canary, baseline };
+        let scrape = Compared::new(&whole, kinds);
+        self.errors.update(self.onset, scrape);
         self.latency.update(self.onset, tails);
         self.ceiling.update(self.onset, canary);
         if let Some(floor) = &mut self.floor {
             floor.update(self.onset, canary);
         }
-        self.relative.update(&scrape);
+        self.relative.update(scrape);
         self.absolute.update(canary);
-        self.efficacy.update(&scrape);
+        self.efficacy.update(scrape);
         self.onset = Onset::Within;
     }
 

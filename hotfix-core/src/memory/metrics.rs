@@ -136,6 +136,7 @@ impl Counters {
             slot: slot.clone(),
             series: series.clone(),
             at,
+            kind: None,
             running_since: None,
             requests: as_counter(counter.requests),
             errors: counter.errors.map(as_counter),

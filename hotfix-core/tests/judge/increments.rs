@@ -25,6 +25,7 @@ fn series(slot_name: &str, name: &str, seconds: i64, requests: f64, errors: Opti
         slot,
         series,
         at: at(seconds),
+        kind: None,
         running_since: None,
         requests,
         errors,

@@ -25,6 +25,7 @@ fn series(
         slot: slot(slot_name),
         series: name.to_owned(),
         at: at(seconds),
+        kind: None,
         running_since: None,
         requests,
         errors: None,

@@ -280,6 +280,7 @@ impl MetricsSource for PodMetrics {
                     slot: slot.clone(),
                     series: pod.metadata.name.unwrap_or_default(),
                     at: SystemClock.now(),
+                    kind: None,
                     running_since: None,
                     requests,
                     errors: Some(errors),

@@ -199,6 +199,25 @@ fn labels_that_only_the_counter_has_are_added_up() {
 }
 
 #[test]
+fn kinds_of_requests_are_told_where_they_are_asked_for() {
+    let route = |route: &str, code: &str| {
+        format!("__name__=http_requests_total,code={code},pod=a,route={route},slot=blue")
+    };
+    let told = |kind: Option<&str>| {
+        let labels = LabelsConfig { kind: kind.map(ToOwned::to_owned), ..LabelsConfig::default() };
+        let config = TrafficConfig { labels, ..TrafficConfig::default() };
+        let (cart, pay, failed) = (route("cart", "200"), route("pay", "200"), route("pay", "500"));
+        let series = answer(&[(&cart, &[(30, 4.0)]), (&pay, &[(30, 5.0)]), (&failed, &[(30, 1.0)])]);
+        let found = with(&config, series, |counters| counters.newest(&[]));
+        found.into_iter().map(|series| (series.kind, series.requests)).collect::<Vec<_>>()
+    };
+    let kind = |name: &str| Some(name.to_owned());
+    assert_eq!(told(Some("route")), [(kind("cart"), 4.0), (kind("pay"), 6.0)]);
+    assert_eq!(told(Some("nowhere")), [(kind(""), 4.0), (kind(""), 6.0)]);
+    assert_eq!(told(None), [(None, 4.0), (None, 6.0)]);
+}
+
+#[test]
 fn the_history_is_what_happened_in_each_known_interval() {
     let bucket = |le: &str| format!("__name__=http_request_duration_seconds_bucket,le={le},pod=a,slot=blue");
     let (quarter, all) = (bucket("0.25"), bucket("+Inf"));

@@ -1,7 +1,7 @@
 //! The outbox: one posting at a time per thread and destination, handed out until its end is known.
 
 use hotfix_core::ErrorKind;
-use hotfix_core::model::Period;
+use hotfix_core::model::{Period, RunId};
 use hotfix_core::port::{OutboxItem, OutboxState, Posting, PostingKind, Settlement, Silence, Silencing};
 
 use super::super::expect::{equal, fails, succeeds};
@@ -199,15 +199,20 @@ pub async fn the_limit_is_kept(fixture: &dyn IncidentStoreFixture) -> Outcome {
 pub async fn what_is_asked_about_alerts_is_kept(fixture: &dyn IncidentStoreFixture) -> Outcome {
     let ledger = Ledger::begin(fixture).await;
     let mut run = new_run("r1");
-    let until = "2026-11-21T10:00:00.125Z".parse().expect("a time");
-    let about = "production/shop".parse().expect("a target");
-    let silence = Silence { run: run.run.clone(), target: about, until };
-    let silencing = Some(Silencing::Begin(silence));
+    let silencing = Some(Silencing::Begin(silence(&run.run)));
     let asking = Posting { silencing, ..posting("r1", PostingKind::Reply, "silence") };
     run.postings = vec![(MAIL.to_owned(), asking.clone())];
     ledger.open(run).await?;
     let item = ledger.take_exactly(&[(MAIL, "silence")]).await?.remove(0);
     equal("the posting", &item.posting, &asking)
+}
+
+fn silence(run: &RunId) -> Silence {
+    Silence {
+        run: run.clone(),
+        target: "production/shop".parse().expect("a target"),
+        until: "2026-11-21T10:00:00.125Z".parse().expect("a time"),
+    }
 }
 
 /// Settling a posting that does not exist is an error.
