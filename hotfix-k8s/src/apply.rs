@@ -241,6 +241,7 @@ impl<'a> Attempt<'a> {
         for step in steps {
             match step {
                 Step::UntilReady(side) => self.deployer.until_ready(self.target, side, self.deadline).await,
+                Step::UntilFull(side) => self.deployer.until_full(self.target, side, self.deadline).await,
                 Step::UntilLeft(side) => {
                     let route = self.route.as_ref().unwrap_or(&sight.route.value);
                     self.deployer.until_left(self.target, sight, route, side, self.deadline).await;
