@@ -67,6 +67,8 @@ impl PodMetrics {
                     slot: slot.clone(),
                     series: pod.metadata.name.unwrap_or_default(),
                     at: SystemClock.now(),
+                    kind: None,
+                    running_since: None,
                     requests,
                     errors: Some(errors),
                     slow: BTreeMap::new(),
