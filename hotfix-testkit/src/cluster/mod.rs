@@ -25,6 +25,7 @@
 //! and uses that cluster, whose user must be an administrator.
 
 mod access;
+mod argo_rollouts;
 mod audit;
 mod behaviour;
 mod binaries;
@@ -47,6 +48,7 @@ mod scrape;
 mod test_cluster;
 mod worker;
 
+pub use argo_rollouts::ArgoRollouts;
 pub use audit::AuditEvent;
 pub use behaviour::{Behaviour, End, Pull, Readiness};
 pub use binaries::{MissingTools, Tool, check, locate};
