@@ -8,7 +8,9 @@ use std::time::Duration;
 use hotfix_core::model::Period;
 use json_patch::PatchOperation;
 use kube::Client;
-use kube::api::{GetParams, ListParams, Patch, PatchParams, PostParams, VersionMatch};
+use kube::api::{
+    DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions, VersionMatch,
+};
 use kube::client::Body;
 use kube::core::Request;
 use serde_json::Value;
@@ -155,6 +157,19 @@ impl Api {
         let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
         let body = value.to_string().into_bytes();
         self.send(|| Request::new(object.collection()).create(&params, body.clone()), deadline).await
+    }
+
+    /// Deletes an object, if it is the one with this uid.
+    pub(crate) async fn delete(
+        &self,
+        object: &ObjectRef,
+        uid: &str,
+        deadline: Instant,
+    ) -> Result<(), Failure> {
+        let preconditions = Preconditions { uid: Some(uid.to_owned()), ..Preconditions::default() };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        let request = || Request::new(object.collection()).delete(&object.name, &params);
+        self.send(request, deadline).await.map(|_| ())
     }
 
     /// Sends a request that changes nothing, again when its connection was closed.

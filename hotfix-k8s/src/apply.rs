@@ -1,17 +1,22 @@
 //! Brings a verb about: read everything, decide, write step by step, and tell apart what a refusal means.
 
+use std::collections::BTreeSet;
+
 use hotfix_core::model::{Precondition, Stamp, Target, Verb, VerbName};
 use hotfix_core::port::{Ambiguity, Call, Conflict, Receipt, Rejection, Reply};
 use json_patch::PatchOperation;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::contents::Changed;
 use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
 use crate::fence::{self, Admission, Note};
 use crate::reply::{self, Meaning};
 use crate::sight::{Naming, Place, Sight};
-use crate::steps::{self, Refused, Step, Write, WriteEffect};
+use crate::snapshot::Kept;
+use crate::steps::{self, Beside, Refused, Step, Write, WriteEffect};
+use crate::sync::{SyncOwner, When, Whereabouts};
 
 /// How often a verb is planned anew because somebody changed an object between reading and writing.
 const PLANS: usize = 4;
@@ -29,6 +34,10 @@ pub(crate) struct Attempt<'a> {
     progress: Progress,
     /// The route as the server answered that it is, if it was written.
     route: Option<Value>,
+    /// The owners whose sync this call switched off.
+    held: Vec<SyncOwner>,
+    /// What is to be said beside the receipt.
+    said: Vec<String>,
 }
 
 /// How far a verb got.
@@ -63,15 +72,33 @@ impl<'a> Attempt<'a> {
         deadline: Instant,
     ) -> Self {
         let (progress, route) = (Progress::Nothing, None);
-        Self { deployer, call, target, verb, precondition, deadline, progress, route }
+        Self {
+            deployer,
+            call,
+            target,
+            verb,
+            precondition,
+            deadline,
+            progress,
+            route,
+            held: Vec::new(),
+            said: Vec::new(),
+        }
     }
 
     /// Brings the verb about, or says why not.
     pub(crate) async fn run(mut self) -> Reply {
         let reply = self.try_run().await;
         match reply {
-            Ok(receipt) => Reply::Applied(receipt),
-            Err(reply) => half_done(reply, self.progress),
+            Ok(receipt) => {
+                let said = [receipt.0].into_iter().chain(self.said);
+                Reply::Applied(Receipt(said.collect::<Vec<_>>().join("; ")))
+            }
+            Err(reply) => {
+                let reply = half_done(reply, self.progress);
+                self.let_go(&reply).await;
+                reply
+            }
         }
     }
 
@@ -79,7 +106,9 @@ impl<'a> Attempt<'a> {
         let mut last = None;
         for _ in 0..PLANS {
             let sight = self.look().await.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
-            let plan = self.plan(&sight)?;
+            let changed = self.changed().await;
+            let plan = self.plan(&sight, changed)?;
+            self.hold_sync(&sight).await?;
             match self.perform(&sight, plan.steps).await {
                 Ok(()) => {
                     self.in_force(&sight).await?;
@@ -109,7 +138,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Decides what to do, or why nothing is done.
-    fn plan(&self, sight: &Sight) -> Result<Plan, Reply> {
+    fn plan(&self, sight: &Sight, changed: Vec<Changed>) -> Result<Plan, Reply> {
         let Self { call, verb, .. } = *self;
         let digest = fence::digest(verb, self.precondition);
         if let Some(repetition) = self.admit(sight, &digest)? {
@@ -121,9 +150,15 @@ impl<'a> Attempt<'a> {
             Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
         })?;
         layout.after(verb, &sight.ready_instances()).map_err(|refusal| refuse(&Refused::Rule(refusal)))?;
+        if let Some(going) = sight.going().filter(|_| verb.name() != VerbName::Restore) {
+            let going = Unusable::Going(going.reference.clone().into());
+            return Err(Reply::Rejected(going.rejection()));
+        }
         let config = self.deployer.target(self.target);
         let config = config.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
-        let steps = steps::steps(sight, call, verb, &digest, &config.overrides);
+        let sync = config.on_gitops.named().next().and_then(|_| self.sync_after(sight));
+        let beside = Beside { sync, changed };
+        let steps = steps::steps(sight, call, verb, &digest, &config.overrides, beside);
         let steps = steps.map_err(|refused| refuse(&refused))?;
         Ok(Plan { steps, receipt: Receipt(format!("{verb} at {}", call.stamp)) })
     }
@@ -157,6 +192,51 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    /// Has the sync of the owners off before anything is changed that they would take back. What a restore does, they
+    /// would do themselves, and the copy is not theirs to empty.
+    async fn hold_sync(&mut self, sight: &Sight) -> Result<(), Reply> {
+        if matches!(self.verb.name(), VerbName::Restore | VerbName::Retire) {
+            return Ok(());
+        }
+        let home = sight.is_home().map_err(|error| refuse(&Refused::Unreadable(error)))?;
+        let whereabouts = if home { Whereabouts::Home } else { Whereabouts::Away };
+        let (stamp, deadline, held) = (self.call.stamp, self.deadline, &mut self.held);
+        let holding = self.deployer.hold_sync(self.target, stamp, whereabouts, deadline, held).await;
+        holding.map_err(|unheld| unheld.reply())
+    }
+
+    /// What does not hold what it held when the snapshot of a restore was taken.
+    async fn changed(&self) -> Vec<Changed> {
+        let Verb::Restore { snapshot } = self.verb else { return Vec::new() };
+        match Kept::read(snapshot) {
+            Ok(Some(kept)) => self.deployer.changed(self.target, &kept.hashes, self.deadline).await,
+            _ => Vec::new(),
+        }
+    }
+
+    /// A call that surely changed nothing leaves no sync off.
+    async fn let_go(&self, reply: &Reply) {
+        if !matches!(reply, Reply::Ambiguous(_)) && !self.held.is_empty() {
+            let when = When::Now { except: BTreeSet::new() };
+            self.deployer.give_sync_back(self.target, self.call.stamp, &when, self.deadline).await;
+        }
+    }
+
+    /// When the sync comes back after the verb, if it ends a run.
+    fn sync_after(&self, sight: &Sight) -> Option<When> {
+        match self.verb {
+            Verb::Restore { snapshot } => Some(match Kept::read(snapshot) {
+                Ok(Some(kept)) => When::Now { except: kept.ahead },
+                // A release that was named, which git need not.
+                _ => When::InSync,
+            }),
+            Verb::Retire { slot } if *slot == sight.slots.hotfix && sight.is_home().unwrap_or(false) => {
+                Some(When::InSync)
+            }
+            _ => None,
+        }
+    }
+
     async fn perform(&mut self, sight: &Sight, steps: Vec<Step>) -> Result<(), Stopped> {
         for step in steps {
             match step {
@@ -166,6 +246,15 @@ impl<'a> Attempt<'a> {
                     self.deployer.until_left(self.target, sight, route, side, self.deadline).await;
                 }
                 Step::UntilEmpty(side) => self.deployer.until_empty(self.target, side, self.deadline).await,
+                Step::PutBack(changed) => {
+                    let said = self.deployer.put_back(self.target, &changed, self.deadline).await;
+                    self.said.extend(said);
+                }
+                Step::GiveSyncBack(when) => {
+                    let (stamp, deadline) = (self.call.stamp, self.deadline);
+                    let said = self.deployer.give_sync_back(self.target, stamp, &when, deadline).await;
+                    self.said.extend(said);
+                }
                 Step::Patch(write) => {
                     let written = self.write(&write).await?;
                     if write.place == Place::Route {

@@ -133,11 +133,12 @@ impl KubernetesDeployer {
         };
         let apart = names.route != names.service;
         let route = async { if apart { self.fetch(&names.route, deadline).await } else { Ok(None) } };
-        let (main, hotfix, service, route, early) = tokio::join!(
+        let (main, hotfix, service, route, autoscaler, early) = tokio::join!(
             self.fetch(&names.main, deadline),
             self.fetch(&names.hotfix, deadline),
             self.fetch(&names.service, deadline),
             route,
+            self.fetch_any(names.autoscaler.as_ref(), deadline),
             early,
         );
         let (main, service) = (present(&names.main, main?)?, present(&names.service, service?)?);
@@ -148,8 +149,9 @@ impl KubernetesDeployer {
         let route = if apart { present(&names.route, route?)? } else { service };
         let route = Object { reference: traffic.object(), ..route };
         let early = early.filter(|_| known.is_some_and(|known| known.selector == pod_labels));
-        let (slots, hotfix, pods) = (self.slots.clone(), hotfix?, Vec::new());
-        let mut sight = Sight { slots, shape, main, hotfix, route, selector, traffic, pods };
+        let (slots, hotfix, autoscaler) = (self.slots.clone(), hotfix?, autoscaler?);
+        let pods = Vec::new();
+        let mut sight = Sight { slots, shape, main, hotfix, route, autoscaler, selector, traffic, pods };
         let is_enough = match (wanted, early) {
             (Wanted::All, Some(pods)) => {
                 sight.pods = pods?;
@@ -203,6 +205,18 @@ impl KubernetesDeployer {
         match self.api.get(reference, deadline).await {
             Ok(value) => value.map(|value| object(reference, value)).transpose(),
             Err(failure) => Err(request(reference.to_string(), failure)),
+        }
+    }
+
+    /// Reads an object that a target need not have.
+    pub(crate) async fn fetch_any(
+        &self,
+        reference: Option<&ObjectRef>,
+        deadline: Instant,
+    ) -> Result<Option<Object>, Unusable> {
+        match reference {
+            Some(reference) => self.fetch(reference, deadline).await,
+            None => Ok(None),
         }
     }
 

@@ -31,12 +31,15 @@ pub(crate) struct Object {
 pub(crate) enum Place {
     Slot(Side),
     Route,
+    /// Only where one follows the live slot.
+    Autoscaler,
 }
 
 impl Place {
     /// What every verb writes first.
     pub(crate) const ANCHOR: Self = Self::Route;
-    pub(crate) const ALL: [Self; 3] = [Self::Route, Self::Slot(Side::Main), Self::Slot(Side::Hotfix)];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Route, Self::Slot(Side::Main), Self::Slot(Side::Hotfix), Self::Autoscaler];
 }
 
 /// What to make of a slot whose release cannot be named.
@@ -56,6 +59,8 @@ pub(crate) struct Sight {
     /// `None` until the target is adopted.
     pub(crate) hotfix: Option<Object>,
     pub(crate) route: Object,
+    /// What follows the live slot.
+    pub(crate) autoscaler: Option<Object>,
     /// The selector of the Service.
     pub(crate) selector: Value,
     pub(crate) traffic: Box<dyn Route>,
@@ -80,11 +85,18 @@ impl Sight {
             Place::Slot(Side::Main) => Some(&self.main),
             Place::Slot(Side::Hotfix) => self.hotfix.as_ref(),
             Place::Route => Some(&self.route),
+            Place::Autoscaler => self.autoscaler.as_ref(),
         }
     }
 
     pub(crate) fn deployment(&self, side: Side) -> Option<&Object> {
         self.object(Place::Slot(side))
+    }
+
+    /// Returns an object that somebody deleted and that is there only until its finalizers are done.
+    pub(crate) fn going(&self) -> Option<&Object> {
+        let objects = Place::ALL.into_iter().filter_map(|place| self.object(place));
+        objects.into_iter().find(|object| object.value["metadata"]["deletionTimestamp"].is_string())
     }
 
     /// Returns the fences that there are, with where they are.
@@ -129,6 +141,12 @@ impl Sight {
         self.traffic.read(&self.route.value).map_err(|error| Unreadable::Route(error.into()))
     }
 
+    /// Returns whether all the traffic is at the main Deployment, and that is live.
+    pub(crate) fn is_home(&self) -> Result<bool, Unreadable> {
+        let main = Weights::all(self.slots.main.clone());
+        Ok(self.live()? == Some(Side::Main) && self.weights()? == main)
+    }
+
     /// Returns the part of the workload that verbs determine.
     pub(crate) fn layout(&self, naming: Naming) -> Result<Layout, Unreadable> {
         let mut slots = BTreeMap::new();
@@ -158,7 +176,8 @@ impl Sight {
         let stamp = fence::highest(&notes);
         // Whatever deploys the service outside of a hotfix knows this Deployment and no other.
         let home = Some(self.slots.main.clone());
-        Ok(Workload { slots: slots.into_iter().map(state).collect(), live, weights, rollout, stamp, home })
+        let (slots, notices) = (slots.into_iter().map(state).collect(), Vec::new());
+        Ok(Workload { slots, live, weights, rollout, stamp, home, notices })
     }
 
     /// Returns how many pods of what each slot holds can take traffic.

@@ -56,13 +56,14 @@ struct Scene {
     hotfix: Value,
     selected: &'static str,
     ready: &'static [&'static str],
+    autoscaler: Option<Value>,
 }
 
 impl Scene {
     fn before() -> Self {
         let main = deployment("shop", &release(1), 3, None);
         let hotfix = deployment("shop-hotfix", &release(1), 0, Some(names::EMPTY));
-        Self { main, hotfix, selected: "shop", ready: &["shop"] }
+        Self { main, hotfix, selected: "shop", ready: &["shop"], autoscaler: None }
     }
 
     /// Release 2 is staged on the hotfix slot and has the traffic.
@@ -94,11 +95,19 @@ impl Scene {
             selector: service["spec"]["selector"].clone(),
             main: object(names.main, self.main),
             hotfix: Some(object(names.hotfix, self.hotfix)),
+            autoscaler: self.autoscaler.map(|value| {
+                let (namespace, name) = ("prod".to_owned(), "scaler".to_owned());
+                let kind = "HorizontalPodAutoscaler";
+                object(ObjectRef { api_version: "autoscaling/v2", kind, namespace, name }, value)
+            }),
             route: object(names.route, service),
             pods: self.ready.iter().map(|app| pod(app)).collect(),
         }
     }
 }
+
+#[path = "steps_beside_tests.rs"]
+mod beside;
 
 fn call() -> Call {
     let key = IdempotencyKey::new("run:1").unwrap();
@@ -118,7 +127,11 @@ fn restore(patch: u8) -> Verb {
 
 /// Prints steps as `object: path path`, without the fence, and `*` where the key is recorded.
 fn outline(scene: Scene, verb: &Verb) -> Vec<String> {
-    let steps = steps(&scene.sight(), &call(), verb, "d", &Overrides::default()).unwrap();
+    outline_with(scene, verb, Beside::default())
+}
+
+fn outline_with(scene: Scene, verb: &Verb, beside: Beside) -> Vec<String> {
+    let steps = steps(&scene.sight(), &call(), verb, "d", &Overrides::default(), beside).unwrap();
     let path = |operation: &PatchOperation| match operation {
         PatchOperation::Add(add) => Some(add.path.to_string()),
         PatchOperation::Replace(replace) => Some(replace.path.to_string()),
@@ -129,6 +142,8 @@ fn outline(scene: Scene, verb: &Verb) -> Vec<String> {
         Step::UntilReady(side) => format!("until {side:?} is ready"),
         Step::UntilEmpty(side) => format!("until {side:?} is empty"),
         Step::UntilLeft(side) => format!("until {side:?} is left"),
+        Step::PutBack(changed) => format!("put {} back", changed[0].object),
+        Step::GiveSyncBack(when) => format!("give sync back {when:?}"),
         Step::Patch(write) => {
             let fence = write.patch[1].to_string();
             let mark = if fence.contains("run:1") { "*" } else { "" };
@@ -263,7 +278,7 @@ fn a_restore_starts_pods_anew_of_which_none_is_ready_and_only_once() {
 fn two_patches_of_one_object_build_on_each_other() {
     let main = deployment("shop", &release(1), 3, None);
     let sight = Scene { main, ..Scene::shifted() }.sight();
-    let steps = steps(&sight, &call(), &restore(1), "d", &Overrides::default()).unwrap();
+    let steps = steps(&sight, &call(), &restore(1), "d", &Overrides::default(), Beside::default()).unwrap();
     let fences: Vec<(Place, Value, Value)> = steps
         .iter()
         .filter_map(|step| match step {
@@ -299,7 +314,7 @@ fn what_cannot_run_or_was_not_adopted_is_refused() {
     let tree = Release { artifact: Artifact::Tree(tree), ..release(2) };
     let verb = Verb::Stage { slot: slot("hotfix"), release: tree, replicas: NonZeroU16::MIN };
     let refused = |sight: &Sight, verb: &Verb| {
-        steps(sight, &call(), verb, "d", &Overrides::default()).unwrap_err().to_string()
+        steps(sight, &call(), verb, "d", &Overrides::default(), Beside::default()).unwrap_err().to_string()
     };
     let message = refused(&Scene::before().sight(), &verb);
     assert!(message.contains("cannot run in a cluster; only images by digest"), "{message}");

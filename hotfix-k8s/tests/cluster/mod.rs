@@ -3,9 +3,19 @@
 
 mod acceptance;
 mod adopt;
+mod autoscaler;
 mod conformance;
+mod contents;
 mod faults;
 mod fence;
+mod gitops;
+mod gitops_controller;
+mod gitops_run;
+mod leader;
+mod lease;
+mod leased_store;
+mod obstacles;
+mod replicas;
 mod restore;
 mod site;
 mod stage;
