@@ -209,6 +209,16 @@ impl Engine {
         self.say(run, by, Signal::Approve).await
     }
 
+    /// Asks a run to go to all of the traffic at once: the shares that were to come before are left out. The look at all
+    /// of the traffic stays, and what was seen so far counts in it, so nothing succeeds without a verdict. A run that
+    /// has no share ahead takes no notice.
+    ///
+    /// # Errors
+    /// [`EngineError::Port`] when the run is not known or has ended.
+    pub async fn hasten(&self, run: &RunId, by: &str, reason: &str) -> Result<(), EngineError> {
+        self.say(run, by, Signal::Hasten { reason: reason.to_owned() }).await
+    }
+
     async fn say(&self, run: &RunId, by: &str, signal: Signal) -> Result<(), EngineError> {
         let ports = &self.shared.ports;
         let entry =

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
 use hotfix_core::execute::Outcome;
 use hotfix_core::model::{Period, Phase};
 use hotfix_core::policy::Policy;
-use hotfix_engine::Engine;
+use hotfix_core::port::Clock as _;
+use hotfix_engine::{Engine, SystemClock};
 use hotfix_metrics::{Alertmanager, AlertmanagerConfig};
 use hotfix_testkit::monitoring::RealAlertmanager;
 
@@ -41,7 +41,7 @@ fn engine(world: &World, real: &RealAlertmanager) -> Engine {
 #[tokio::test]
 async fn what_a_killed_process_silenced_is_heard_again_when_its_successor_rolls_back() {
     let real = RealAlertmanager::start().await.expect("an Alertmanager");
-    let world = World::at(Utc::now()).await;
+    let world = World::at(SystemClock.now()).await;
     let first = engine(&world, &real);
     let _traffic = world.traffic(None, 0);
     let mut run = world.start(&first, &world.fix("version 2.1.1")).await;

@@ -6,6 +6,7 @@ mod cancel;
 mod checks;
 mod faulty_store;
 mod gates;
+mod hasten;
 mod journal;
 mod many;
 mod messages;

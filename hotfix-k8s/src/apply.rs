@@ -241,6 +241,7 @@ impl<'a> Attempt<'a> {
         for step in steps {
             match step {
                 Step::UntilReady(side) => self.deployer.until_ready(self.target, side, self.deadline).await,
+                Step::UntilFull(side) => self.deployer.until_full(self.target, side, self.deadline).await,
                 Step::UntilServed(side) => {
                     let served = self.deployer.until_served(self.target, side, self.deadline).await;
                     served.map_err(|rejection| Stopped::Answer(Reply::Rejected(rejection)))?;

@@ -30,6 +30,7 @@ mod role;
 mod seal;
 mod shape;
 mod sight;
+mod size;
 mod slot;
 mod snapshot;
 mod steps;

@@ -7,9 +7,7 @@
 //! The anchor is the route, because that is what an undo is about: where the old side can take the traffic as it is,
 //! the patch that claims the fence is the one that moves it back.
 
-use hotfix_core::model::{
-    Artifact, ImageReference, Release, SlotName, Verb, VerbRefusal, Weights, WorkloadSnapshot,
-};
+use hotfix_core::model::{Artifact, Release, SlotName, Verb, VerbRefusal, Weights, WorkloadSnapshot};
 use hotfix_core::port::{Call, TrafficSplit};
 use json_patch::PatchOperation;
 use serde_json::Value;
@@ -22,6 +20,7 @@ use crate::names::{self, annotation};
 use crate::object::ObjectRef;
 use crate::release::Mark;
 use crate::sight::{self, Place, Sight};
+use crate::size;
 use crate::slot::Side;
 use crate::snapshot::Kept;
 use crate::sync::When;
@@ -33,6 +32,8 @@ pub(crate) enum Step {
     Patch(Write),
     /// Wait until the slot has a pod that can take traffic. Not for ever: the caller bounds it.
     UntilReady(Side),
+    /// Wait until all pods of the slot can take traffic. Bounded, too.
+    UntilFull(Side),
     /// Wait until the Service by which the route reaches the slot knows a pod of it. Bounded, and then it is not given any
     /// traffic.
     UntilServed(Side),
@@ -142,10 +143,13 @@ impl<'a> Draft<'a> {
         let source =
             self.sight.live()?.and_then(|live| self.sight.deployment(live)).unwrap_or(&self.sight.main);
         let template = &source.value["spec"]["template"];
+        let Artifact::Image(image) = &release.artifact else {
+            return Err(Refused::NotAnImage(release.artifact.id().to_string()));
+        };
         let shape = &self.sight.shape;
         let changes = Changes {
             container: &shape.container,
-            image: image(release)?,
+            image,
             label: (&shape.label, shape.value(side)),
             slot: self.sight.slots.name(side).as_str(),
             overrides: self.overrides,
@@ -308,6 +312,7 @@ impl<'a> Draft<'a> {
 
     fn scale(&self, side: Side, replicas: u16) -> Result<Vec<PatchOperation>, Refused> {
         let slot = &self.object(Place::Slot(side))?.value;
+        let replicas = size::kept(side, replicas, sight::replicas(slot));
         Ok(set(slot, ["spec", "replicas"], Some(replicas.into())))
     }
 
@@ -372,13 +377,6 @@ impl<'a> Draft<'a> {
             *fence = (place, next.text(), next);
         }
         Ok(steps)
-    }
-}
-
-fn image(release: &Release) -> Result<&ImageReference, Refused> {
-    match &release.artifact {
-        Artifact::Image(image) => Ok(image),
-        Artifact::Tree(_) => Err(Refused::NotAnImage(release.artifact.id().to_string())),
     }
 }
 

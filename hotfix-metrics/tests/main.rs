@@ -4,6 +4,7 @@
 mod alerts;
 mod checks;
 mod conformance;
+mod grpc;
 mod instance;
 mod native;
 mod probes;

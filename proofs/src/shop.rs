@@ -31,18 +31,23 @@ pub(crate) fn deployment(name: &str, image: &ImageReference, replicas: NonZeroU1
         "spec": {
             "replicas": replicas,
             "selector": {"matchLabels": {"app": name}},
-            "template": {
-                "metadata": {"labels": {"app": name}},
-                "spec": {"terminationGracePeriodSeconds": 5, "containers": [{
-                    "name": "web",
-                    "image": image.as_str(),
-                    "ports": [{"name": "http", "containerPort": 8080}],
-                    "readinessProbe": {
-                        "httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1, "failureThreshold": 1,
-                    },
-                }]},
-            },
+            "template": template(name, image),
         },
+    })
+}
+
+/// What the pods of a workload are.
+pub(crate) fn template(name: &str, image: &ImageReference) -> Value {
+    json!({
+        "metadata": {"labels": {"app": name}},
+        "spec": {"terminationGracePeriodSeconds": 5, "containers": [{
+            "name": "web",
+            "image": image.as_str(),
+            "ports": [{"name": "http", "containerPort": 8080}],
+            "readinessProbe": {
+                "httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1, "failureThreshold": 1,
+            },
+        }]},
     })
 }
 

@@ -38,7 +38,7 @@ pub fn silencing(before: Option<&Run>, after: &Run, at: Timestamp, incident: &In
 /// Returns the workload that the run is changing, if that is in production and goes as planned.
 fn changed(run: &Run) -> Option<&Target> {
     let planned = matches!(run.plan().request().goal, Goal::Create { .. } | Goal::Deploy { .. });
-    let held = |state: &StepState| matches!(state, StepState::Open { held: true, .. });
+    let held = |state: &StepState| matches!(state, StepState::Open { held: Some(_), .. });
     let troubled = run.quarantined().is_some() || run.steps().iter().any(held);
     if !planned || troubled || *run.course() != Course::Forward || run.phase() != Phase::Production {
         return None;

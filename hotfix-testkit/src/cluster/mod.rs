@@ -25,6 +25,7 @@
 //! and uses that cluster, whose user must be an administrator.
 
 mod access;
+mod argo_rollouts;
 mod audit;
 mod behaviour;
 mod binaries;
@@ -48,6 +49,7 @@ mod test_cluster;
 mod worker;
 
 pub use crate::proxy::{Disturbance, FaultProxy, Happened};
+pub use argo_rollouts::ArgoRollouts;
 pub use audit::AuditEvent;
 pub use behaviour::{Behaviour, End, Pull, Readiness};
 pub use binaries::{MissingTools, Tool, check, locate};

@@ -60,8 +60,12 @@ pub async fn report(fixture: &dyn SilencerFixture) -> Report {
 pub mod cases {
     use super::*;
 
+    fn target(text: &str) -> Target {
+        text.parse().expect("a target")
+    }
+
     fn shop() -> Target {
-        "production/shop".parse().expect("a target")
+        target("production/shop")
     }
 
     fn of(run: &str, site: &SilencerSite, period: Period) -> Silence {
@@ -132,8 +136,7 @@ pub mod cases {
         let site = fixture.site().await;
         succeeds("silence", site.silencer.silence(&of("run-1", &site, Period::from_mins(30))).await)?;
         for other in ["production/cart", "staging/shop"] {
-            let target: Target = other.parse().expect("a target");
-            equal(other, &fixture.lasting(&site, &target).await, &Vec::new())?;
+            equal(other, &fixture.lasting(&site, &target(other)).await, &Vec::new())?;
         }
         Ok(())
     }

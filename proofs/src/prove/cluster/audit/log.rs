@@ -1,5 +1,7 @@
 //! What the API server's log says, as plain JSON: the changes that it accepted, and the fence that each brought.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::prove::audit::Stamp;
@@ -35,11 +37,34 @@ pub(super) struct Fence {
     pub(super) applied: Vec<(String, Stamp)>,
 }
 
-/// Reads the accepted changes of a log, in the order in which they came.
+/// Reads the accepted changes of a log, in the order in which they came about.
 pub(super) fn changes(log: &[Value]) -> Vec<Change> {
     let mut changes: Vec<Change> = log.iter().filter_map(change).collect();
     changes.sort_by_key(|change| (change.done, change.begun));
+    straighten(&mut changes);
     changes
+}
+
+/// Of two changes of an object that overlapped, the server may have written the first down last. The one that compares
+/// with what the other left came after it.
+fn straighten(changes: &mut [Change]) {
+    let mut fences: BTreeMap<String, String> = BTreeMap::new();
+    for at in 0..changes.len() {
+        let object = changes[at].object.clone();
+        if let Some(left) = fences.get(&object)
+            && changes[at].compares().is_some_and(|compares| compares != left)
+        {
+            let is_meant = |later: &Change| {
+                later.object == object && later.begun <= changes[at].done && later.compares() == Some(left)
+            };
+            if let Some(behind) = changes[at..].iter().position(is_meant) {
+                changes[at..=at + behind].rotate_right(1);
+            }
+        }
+        if let Some(Ok(fence)) = changes[at].fence() {
+            fences.insert(object, fence.text);
+        }
+    }
 }
 
 fn change(event: &Value) -> Option<Change> {

@@ -182,6 +182,16 @@ fn what_was_refused_or_is_not_ours_is_no_evidence() {
 }
 
 #[test]
+fn two_changes_that_were_written_down_the_wrong_way_round_are_told_apart_by_what_they_compare_with() {
+    let mut story = staged();
+    story.patch("deployments/shop", stamped("1.2"), &[]);
+    story.patch("deployments/shop", sealed("1.3"), &[]);
+    let (last, late) = (story.log.len() - 1, time(story.now + 5));
+    story.log[last - 1]["stageTimestamp"] = json!(late);
+    assert_eq!(story.audit(&journal()), [] as [String; 0]);
+}
+
+#[test]
 fn a_change_without_a_stamp_is_found() {
     let mut story = shifted();
     story.event(
