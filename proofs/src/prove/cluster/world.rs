@@ -1,6 +1,6 @@
 //! A world in a namespace: repositories, v2.1.0 live in real pods, users, a journal, and a proxy in front of the server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
@@ -187,20 +187,23 @@ impl World for Shop {
     /// route is the same either way, and looked at where there are more of them.
     fn spots(&self, patch: Patch) -> Result<Vec<Spot>, String> {
         let journal = Journal::read(&self.home.journal())?;
-        let requests = self.with_evidence(&journal, audit::requests)?;
+        let sent = self.with_evidence(&journal, audit::sent)?;
         let mut spots = Vec::new();
         for (step, what) in effects(&journal, patch) {
             let Some(stamp) = journal.first_stamp_of(step.0) else { continue };
-            let own: Vec<_> = requests.iter().filter(|(brought, _)| *brought == stamp).collect();
-            let touches_route = own.iter().any(|(_, object)| object == self.way.route());
-            if own.is_empty() || (self.way == Way::Switch && !touches_route) {
+            let own: Vec<_> = sent.iter().filter(|sent| sent.stamp == stamp).collect();
+            let is_of_route =
+                |sent: &&audit::Sent| sent.object == self.way.route() && !sent.changes_only_the_fence;
+            if own.is_empty() || (self.way == Way::Switch && !own.iter().any(is_of_route)) {
                 continue;
             }
             let spot = |place| Spot { step: step.0, what: what.clone(), place };
             spots.extend(Moment::ALL.map(Place::Inside).map(spot));
-            let requests = own
+            // Of several to one object the first is the one that is met.
+            let objects: BTreeSet<&str> = own.iter().map(|sent| sent.object.as_str()).collect();
+            let requests = objects
                 .into_iter()
-                .map(|(stamp, object)| Request { stamp: audit::show(*stamp), object: object.clone() });
+                .map(|object| Request { stamp: audit::show(stamp), object: object.to_owned() });
             spots.extend(
                 requests.flat_map(|request| [Place::Held(request.clone()), Place::Cut(request)]).map(spot),
             );

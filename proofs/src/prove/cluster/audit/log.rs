@@ -106,6 +106,11 @@ impl Change {
         Some(Fence::read(text))
     }
 
+    /// Whether it leaves everything else as it was.
+    pub(super) fn changes_only_the_fence(&self) -> bool {
+        self.operations().iter().all(|operation| operation["op"] == "test" || operation["path"] == FENCE_PATH)
+    }
+
     /// The fence that it compares with.
     pub(super) fn compares(&self) -> Option<&str> {
         let compares = |operation: &&Value| operation["path"] == FENCE_PATH && operation["op"] == "test";

@@ -60,11 +60,23 @@ pub(super) fn count(evidence: &Evidence<'_>) -> usize {
     log::changes(evidence.log).iter().filter(|change| evidence.side(change).is_some()).count()
 }
 
-/// Returns the changes of the drivers that came with a stamp: which stamp, and to which object.
-pub(super) fn requests(evidence: &Evidence<'_>) -> Vec<(Stamp, String)> {
+/// A change of a driver that came with a stamp.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) stamp: Stamp,
+    pub(super) object: String,
+    pub(super) changes_only_the_fence: bool,
+}
+
+/// Returns the changes of the drivers that came with a stamp.
+pub(super) fn sent(evidence: &Evidence<'_>) -> Vec<Sent> {
     let changes = log::changes(evidence.log);
     let own = changes.iter().filter(|change| evidence.side(change).is_some() && change.verb == "patch");
-    own.filter_map(|change| Some((change.fence()?.ok()?.stamp, change.object.clone()))).collect()
+    let sent = own.filter_map(|change| {
+        let (stamp, object) = (change.fence()?.ok()?.stamp, change.object.clone());
+        Some(Sent { stamp, object, changes_only_the_fence: change.changes_only_the_fence() })
+    });
+    sent.collect()
 }
 
 /// A stamp as people read it.
