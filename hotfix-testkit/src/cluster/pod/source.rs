@@ -59,7 +59,9 @@ impl PodMetrics {
         Some(CounterSeries {
             slot: slot.clone(),
             series: pod.metadata.name.clone().unwrap_or_default(),
+            kind: None,
             at: clock::exactly(),
+            running_since: None,
             requests,
             errors: Some(errors),
             slow: BTreeMap::new(),
