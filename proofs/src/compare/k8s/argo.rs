@@ -92,7 +92,8 @@ impl Argo {
         let pod = pod.ok_or_else(|| Failure::new("the canary has no pod"))?;
         let name = pod.metadata.name.clone().unwrap_or_default();
         let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
-        let restarts = statuses.and_then(|all| all.first()).map_or(0, |status| i64::from(status.restart_count));
+        let restarts =
+            statuses.and_then(|all| all.first()).map_or(0, |status| i64::from(status.restart_count));
         let mut seen = Seen::follow(Kind::Pod.api(&self.client, &self.namespace), &name);
         if let Some(demo) = DemoPod::of(&pod) {
             demo.crash().await;
