@@ -106,7 +106,7 @@ fn a_negative_that_was_believed_without_a_seal_is_found() {
     assert_eq!(with(&[seal(2), interrupted.clone()]), "");
     assert_eq!(with(&[retry(json!({"rejected": {"busy": {}}}))]), "");
     for doubtful in [interrupted, unanswered] {
-        let found = with(&[doubtful.clone()]);
+        let found = with(std::slice::from_ref(&doubtful));
         assert_eq!(found, "step 1 at (1, 1) counts as not applied, sealed is None");
         let found = with(&[seal(1), doubtful]);
         assert_eq!(found, "step 1 at (1, 1) counts as not applied, sealed is Some((1, 1))");
