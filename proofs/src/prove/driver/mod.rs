@@ -218,7 +218,6 @@ fn request(revision: &str, route: Route) -> Result<Request, String> {
     Ok(request)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
 fn text(error: InvalidValue) -> String {
     error.to_string()
 }
