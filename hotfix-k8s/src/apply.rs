@@ -8,9 +8,12 @@ use tokio::time::Instant;
 
 use crate::deployer::KubernetesDeployer;
 use crate::fence::{self, Admission, Note};
+use crate::hub::Follower;
 use crate::reply::{self, Meaning};
 use crate::sight::{Naming, Place, Sight};
 use crate::steps::{self, Refused, Step, Write, WriteEffect};
+use crate::traffic::dial::Patience;
+use crate::waiting;
 
 /// How often a verb is planned anew because somebody changed an object between reading and writing.
 const PLANS: usize = 4;
@@ -25,6 +28,9 @@ pub(crate) struct Attempt<'a> {
     pub(crate) verb: &'a Verb,
     pub(crate) precondition: &'a Precondition,
     pub(crate) deadline: Instant,
+    begun: Instant,
+    /// The watches of a verb that takes more than one look at the pods.
+    followers: Option<[Follower; 2]>,
     progress: Progress,
     /// The route as the server answered that it is, if it was written.
     route: Option<Value>,
@@ -44,6 +50,8 @@ enum Progress {
 enum Stopped {
     /// Somebody changed what the steps were planned for.
     PlanAgain(Conflict),
+    /// There is more to do now that pods have changed.
+    GoOn,
     Answer(Reply),
 }
 
@@ -53,7 +61,7 @@ struct Plan {
 }
 
 impl<'a> Attempt<'a> {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         deployer: &'a KubernetesDeployer,
         call: &'a Call,
         target: &'a Target,
@@ -61,8 +69,9 @@ impl<'a> Attempt<'a> {
         precondition: &'a Precondition,
         deadline: Instant,
     ) -> Self {
-        let (progress, route) = (Progress::Nothing, None);
-        Self { deployer, call, target, verb, precondition, deadline, progress, route }
+        let (progress, route, begun) = (Progress::Nothing, None, Instant::now());
+        let followers = None;
+        Self { deployer, call, target, verb, precondition, deadline, begun, followers, progress, route }
     }
 
     /// Brings the verb about, or says why not.
@@ -75,17 +84,23 @@ impl<'a> Attempt<'a> {
     }
 
     async fn try_run(&mut self) -> Result<Receipt, Reply> {
-        let mut last = None;
-        for _ in 0..PLANS {
+        let (mut last, mut changed) = (None, 0);
+        while changed < PLANS {
             let sight = self.deployer.sight(self.target, self.deadline).await;
-            let sight = sight.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
+            let mut sight = sight.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
+            sight.dial.iter_mut().for_each(|dial| dial.patience = self.patience());
             let plan = self.plan(&sight)?;
             match self.perform(&sight, plan.steps).await {
                 Ok(()) => {
                     self.in_force(&sight).await?;
                     return Ok(plan.receipt);
                 }
-                Err(Stopped::PlanAgain(conflict)) => last = Some(conflict),
+                Err(Stopped::PlanAgain(conflict)) => (last, changed) = (Some(conflict), changed + 1),
+                Err(Stopped::GoOn) if Instant::now() < self.deadline => {}
+                Err(Stopped::GoOn) => {
+                    let reason = "the pods that it takes were not there in time".to_owned();
+                    return Err(Reply::Rejected(reply::busy(reason, None)));
+                }
                 Err(Stopped::Answer(reply)) => return Err(reply),
             }
         }
@@ -94,6 +109,12 @@ impl<'a> Attempt<'a> {
             Reply::Ambiguous(Ambiguity::Unclear { answer })
         };
         Err(last.map_or_else(unclear, Reply::Conflict))
+    }
+
+    /// An undo waits for pods for at most three quarters of its time: then the traffic goes back all the same.
+    fn patience(&self) -> Patience {
+        let waited = self.begun.elapsed() * 4 > self.deadline.saturating_duration_since(self.begun) * 3;
+        if waited { Patience::Over } else { Patience::Left }
     }
 
     /// Decides what to do, or why nothing is done.
@@ -151,6 +172,14 @@ impl<'a> Attempt<'a> {
                 Step::UntilReady(side) => self.deployer.until_ready(self.target, side, self.deadline).await,
                 Step::UntilLeft(side) => self.deployer.until_left(self.target, side, self.deadline).await,
                 Step::UntilEmpty(side) => self.deployer.until_empty(self.target, side, self.deadline).await,
+                Step::UntilChanged => {
+                    let (deployer, target) = (self.deployer, self.target);
+                    self.followers = self.followers.take().or_else(|| deployer.followers(target));
+                    if let Some(followers) = &mut self.followers {
+                        waiting::until_changed(followers).await;
+                    }
+                    return Err(Stopped::GoOn);
+                }
                 Step::Patch(write) => {
                     let written = self.write(&write, sight).await?;
                     if write.place == Place::Route {

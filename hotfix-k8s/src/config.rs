@@ -6,6 +6,10 @@ use std::fmt;
 use hotfix_core::model::Target;
 use serde::{Deserialize, Serialize};
 
+mod replicas;
+
+pub use self::replicas::{Allowance, ReplicasTraffic};
+
 /// Where the workloads are that a deployer may change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -55,6 +59,8 @@ pub enum Traffic {
     HttpRoute(HttpRouteTraffic),
     /// In the annotation `canary-weight` of the canary Ingress of the NGINX ingress controller.
     Ingress(IngressTraffic),
+    /// In the numbers of pods behind one Service.
+    Replicas(ReplicasTraffic),
 }
 
 /// An Istio VirtualService that splits traffic.
@@ -268,6 +274,9 @@ impl TargetConfig {
         if let Some(label) = self.label.as_ref().filter(|label| label.is_empty()) {
             return Err(invalid(target, "label", label, "name a label or leave it out"));
         }
+        if let Traffic::Replicas(replicas) = &self.traffic {
+            self.check_replicas(target, *replicas)?;
+        }
         for variable in self.overrides.env.keys() {
             let is_sound =
                 !variable.is_empty() && variable.bytes().all(|b| b.is_ascii_graphic() && b != b'=');
@@ -275,6 +284,18 @@ impl TargetConfig {
                 let mend = "name environment variables with printable characters other than =";
                 return Err(invalid(target, "overrides.env", variable, mend));
             }
+        }
+        Ok(())
+    }
+
+    fn check_replicas(&self, target: &Target, replicas: ReplicasTraffic) -> Result<(), InvalidConfig> {
+        if replicas.max_surge.is_zero() {
+            let mend = "allow a pod more at least: the other slot needs one before it gets traffic";
+            return Err(invalid(target, "traffic.replicas.max_surge", &replicas.max_surge.to_string(), mend));
+        }
+        if self.on_autoscaler != OnAutoscaler::Refuse {
+            let mend = "choose refuse: an autoscaler sets the numbers of pods that the traffic is shared by";
+            return Err(invalid(target, "on_autoscaler", &format!("{:?}", self.on_autoscaler), mend));
         }
         Ok(())
     }
@@ -305,6 +326,10 @@ mod tests {
         }
     }
 
+    fn replicas(max_surge: Allowance) -> Traffic {
+        Traffic::Replicas(ReplicasTraffic { max_surge, ..ReplicasTraffic::default() })
+    }
+
     fn check(config: TargetConfig) -> Result<(), String> {
         let targets = [("production/shop".parse().unwrap(), config)].into();
         KubernetesConfig { targets }.check().map_err(|error| error.to_string())
@@ -327,6 +352,18 @@ mod tests {
             (
                 TargetConfig { overrides: Overrides { env: odd, env_from: Vec::new() }, ..config() },
                 "overrides.env is \"A=B\"",
+            ),
+            (
+                TargetConfig { traffic: replicas(Allowance::Percent(0)), ..config() },
+                "traffic.replicas.max_surge is \"0%\"; allow a pod more",
+            ),
+            (
+                TargetConfig {
+                    traffic: replicas(Allowance::Pods(1)),
+                    on_autoscaler: OnAutoscaler::Accept,
+                    ..config()
+                },
+                "on_autoscaler is \"Accept\"; choose refuse",
             ),
         ];
         for (config, expected) in cases {

@@ -10,16 +10,20 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::api::{Api, Failure};
-use crate::config::{KubernetesConfig, TargetConfig};
+use crate::config::{KubernetesConfig, TargetConfig, Traffic};
 use crate::error::{KubernetesError, Unusable};
 use crate::fence::Note;
 use crate::hub::Hub;
 use crate::lanes::Lane;
 use crate::object::{self, ObjectRef};
 use crate::pod::Pod;
+use crate::replica_set::ReplicaSet;
 use crate::shape::{Names, Shape};
-use crate::sight::{Object, Sight};
+use crate::sight::{Object, Sight, Unreadable};
 use crate::slot::Slots;
+use crate::traffic::Route;
+use crate::traffic::choice::Means;
+use crate::traffic::dial::Dial;
 
 /// Deploys images to Deployments of one cluster.
 ///
@@ -84,7 +88,7 @@ impl KubernetesDeployer {
         let guess = self.selectors().get(target).cloned();
         let early = async {
             match &guess {
-                Some(selector) => Some(self.pods(&config.namespace, selector, deadline).await),
+                Some(selector) => Some(self.members(config, selector, deadline).await),
                 None => None,
             }
         };
@@ -99,26 +103,49 @@ impl KubernetesDeployer {
         );
         let (main, service) = (present(&names.main, main?)?, present(&names.service, service?)?);
         let shape = Shape::read(config, &main.value, &service.value)?;
-        let selector = format!("{} in ({},{})", shape.label, shape.main, shape.hotfix);
-        let pods = match early {
-            Some(pods) if guess.as_ref() == Some(&selector) => pods?,
-            _ => self.pods(&config.namespace, &selector, deadline).await?,
+        let selector = shape.pods();
+        let (pods, sets) = match early {
+            Some(members) if guess.as_ref() == Some(&selector) => members?,
+            _ => self.members(config, &selector, deadline).await?,
         };
         self.selectors().insert(target.clone(), selector);
-        let traffic = config.traffic.route(&names, &shape, &self.slots);
+        let hotfix = hotfix?;
+        let slots = self.slots.clone();
+        let (traffic, dial): (Box<dyn Route>, _) = match config.traffic.means(&names, &shape, &slots) {
+            Means::Route(route) => (route, None),
+            Means::Pods(allowed) => {
+                let copy = hotfix.as_ref().map(|copy| &copy.value);
+                let dial = Dial::read(allowed, &slots, &service, (&main.value, copy), &sets, &pods);
+                let dial = dial.map_err(|error| Unreadable::Route(error.into()))?;
+                (Box::new(dial.clone()), Some(dial))
+            }
+        };
         let selector = service.value["spec"]["selector"].clone();
         let route = if apart { present(&names.route, route?)? } else { service };
         let route = Object { reference: traffic.object(), ..route };
-        let slots = self.slots.clone();
-        Ok(Sight { slots, shape, main, hotfix: hotfix?, route, selector, traffic, pods })
+        Ok(Sight { slots, shape, main, hotfix, route, selector, traffic, dial, pods })
     }
 
-    async fn pods(&self, namespace: &str, labels: &str, deadline: Instant) -> Result<Vec<Pod>, Unusable> {
-        let pods = self.api.list(&object::collection("v1", "pods", namespace), labels, deadline).await;
-        match pods {
-            Ok(pods) => Ok(pods.iter().map(Pod::read).collect()),
-            Err(failure) => Err(request(format!("pods {namespace} ({labels})"), failure)),
-        }
+    /// Reads the pods of both slots, and their ReplicaSets where the traffic is told by them.
+    async fn members(
+        &self,
+        config: &TargetConfig,
+        labels: &str,
+        deadline: Instant,
+    ) -> Result<(Vec<Pod>, Vec<ReplicaSet>), Unusable> {
+        let list = async |version, plural| {
+            let collection = object::collection(version, plural, &config.namespace);
+            let all = self.api.list(&collection, labels, deadline).await;
+            all.map_err(|failure| request(format!("{plural} {} ({labels})", config.namespace), failure))
+        };
+        let sets = async {
+            match config.traffic {
+                Traffic::Replicas(_) => list("apps/v1", "replicasets").await,
+                _ => Ok(Vec::new()),
+            }
+        };
+        let (pods, sets) = tokio::join!(list("v1", "pods"), sets);
+        Ok((pods?.iter().map(Pod::read).collect(), sets?.iter().filter_map(ReplicaSet::read).collect()))
     }
 
     /// Reads an object with its fence.

@@ -8,6 +8,7 @@ mod adopt;
 mod api;
 mod apply;
 mod backend;
+mod change;
 mod config;
 mod deployer;
 mod error;
@@ -23,11 +24,13 @@ mod owner;
 mod pod;
 mod release;
 mod reply;
+mod replica_set;
 pub mod rights;
 mod role;
 mod seal;
 mod shape;
 mod sight;
+mod size;
 mod slot;
 mod snapshot;
 mod steps;
@@ -37,8 +40,9 @@ mod waiting;
 mod watch;
 
 pub use config::{
-    Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic, InvalidConfig,
-    KubernetesConfig, OnAutoscaler, OnGitOps, Overrides, TargetConfig, Traffic, VirtualServiceTraffic,
+    Allowance, Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic,
+    InvalidConfig, KubernetesConfig, OnAutoscaler, OnGitOps, Overrides, ReplicasTraffic, TargetConfig,
+    Traffic, VirtualServiceTraffic,
 };
 pub use deployer::KubernetesDeployer;
 pub use error::KubernetesError;

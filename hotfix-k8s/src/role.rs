@@ -16,10 +16,13 @@ impl TargetConfig {
         let mut features = BTreeSet::from([Feature::Deployments(deployments), Feature::Autoscalers]);
         let (service, route) = ([names.service.name].into(), [names.route.name].into());
         features.extend(match self.traffic {
-            Traffic::Service => [Feature::Services(service), Feature::Endpoints],
-            Traffic::VirtualService(_) => [Feature::Selectors(service), Feature::VirtualServices(route)],
-            Traffic::HttpRoute(_) => [Feature::Selectors(service), Feature::HttpRoutes(route)],
-            Traffic::Ingress(_) => [Feature::Selectors(service), Feature::Ingresses(route)],
+            Traffic::Service => vec![Feature::Services(service), Feature::Endpoints],
+            Traffic::Replicas(_) => {
+                vec![Feature::Services(service), Feature::Endpoints, Feature::ReplicaSets]
+            }
+            Traffic::VirtualService(_) => vec![Feature::Selectors(service), Feature::VirtualServices(route)],
+            Traffic::HttpRoute(_) => vec![Feature::Selectors(service), Feature::HttpRoutes(route)],
+            Traffic::Ingress(_) => vec![Feature::Selectors(service), Feature::Ingresses(route)],
         });
         match self.fingerprints {
             Fingerprints::Nothing => {}
@@ -33,6 +36,7 @@ impl TargetConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ReplicasTraffic;
 
     #[test]
     fn a_target_takes_what_its_configuration_asks_for() {
@@ -53,5 +57,8 @@ mod tests {
         expected.extend([Feature::ConfigMaps, Feature::Secrets]);
         let all = TargetConfig { fingerprints: Fingerprints::ConfigMapsAndSecrets, ..config };
         assert_eq!(all.features(), expected);
+        expected.insert(Feature::ReplicaSets);
+        let shared = TargetConfig { traffic: Traffic::Replicas(ReplicasTraffic::default()), ..all };
+        assert_eq!(shared.features(), expected);
     }
 }

@@ -15,6 +15,7 @@ use crate::pod::Pod;
 use crate::release::{self, Mark, Unnamed};
 use crate::shape::Shape;
 use crate::slot::{Side, Slots};
+use crate::traffic::dial::Dial;
 use crate::traffic::{NotUnderstood, Route};
 
 /// One object with its fence.
@@ -59,6 +60,8 @@ pub(crate) struct Sight {
     /// The selector of the Service.
     pub(crate) selector: Value,
     pub(crate) traffic: Box<dyn Route>,
+    /// Where it is shared by numbers of pods.
+    pub(crate) dial: Option<Dial>,
     pub(crate) pods: Vec<Pod>,
 }
 
@@ -138,10 +141,14 @@ impl Sight {
             };
             slots.insert(self.slots.name(side).clone(), held);
         }
+        let weights = match naming {
+            Naming::Lenient => self.weights().ok(),
+            Naming::Strict => Some(self.weights()?),
+        };
         Ok(Layout {
             slots,
             live: self.live()?.map(|side| self.slots.name(side).clone()),
-            weights: Some(self.weights()?),
+            weights,
             rollout: self.rollout(),
         })
     }

@@ -8,12 +8,13 @@ use hotfix_core::model::{
     Artifact, ImageReference, Release, SlotName, Verb, VerbRefusal, Weights, WorkloadSnapshot,
 };
 use hotfix_core::port::{Call, TrafficSplit};
-use json_patch::{AddOperation, PatchOperation, RemoveOperation, ReplaceOperation, TestOperation};
+use json_patch::PatchOperation;
 use serde_json::Value;
 
+use crate::change::{set, set_at};
 use crate::config::Overrides;
 use crate::fence::{self, Applied, Note};
-use crate::names::{self, annotation, pointer};
+use crate::names::{self, annotation};
 use crate::object::ObjectRef;
 use crate::release::Mark;
 use crate::sight::{self, Place, Sight, Unreadable};
@@ -32,6 +33,8 @@ pub(crate) enum Step {
     UntilLeft(Side),
     /// Wait until the pods that the slot held are gone or going. Bounded, too.
     UntilEmpty(Side),
+    /// Wait until pods of either slot have changed, then plan anew: there is more to do. The last of its list.
+    UntilChanged,
 }
 
 /// One patch.
@@ -129,6 +132,9 @@ struct Draft<'a> {
 impl<'a> Draft<'a> {
     fn stage(&mut self, slot: &SlotName, release: &Release, replicas: u16) -> Result<(), Refused> {
         let side = self.side(slot)?;
+        if let Some(dial) = &self.sight.dial {
+            return self.stage_by_pods(dial, side, release, replicas);
+        }
         let same = self.holds(side, release);
         let mut patch = Vec::new();
         if !same {
@@ -170,6 +176,9 @@ impl<'a> Draft<'a> {
     }
 
     fn shift(&mut self, weights: &Weights) -> Result<(), Refused> {
+        if let Some(dial) = &self.sight.dial {
+            return self.shift_by_pods(dial, weights);
+        }
         let traffic = &self.sight.traffic;
         if traffic.split() == TrafficSplit::Switch && weights.iter().count() > 1 {
             let object = self.sight.route.reference.clone().into();
@@ -188,6 +197,9 @@ impl<'a> Draft<'a> {
 
     fn retire(&mut self, slot: &SlotName) -> Result<(), Refused> {
         let side = self.side(slot)?;
+        if let Some(dial) = &self.sight.dial {
+            return self.retire_by_pods(dial, side);
+        }
         let patch = self.empty(side)?;
         self.change(Place::Slot(side), patch);
         Ok(())
@@ -215,6 +227,9 @@ impl<'a> Draft<'a> {
     /// set with whatever is written to the anchor anyway.
     fn restore(&mut self, snapshot: &WorkloadSnapshot) -> Result<(), Refused> {
         let side = self.side(&snapshot.slot)?;
+        if let Some(dial) = &self.sight.dial {
+            return self.restore_by_pods(dial, side, snapshot);
+        }
         let other = side.other();
         let slot = self.refill(side, snapshot)?;
         let weights = Weights::all(snapshot.slot.clone());
@@ -241,15 +256,26 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Puts template and size back. Pods of which none is ready are started anew, once per restore.
+    /// Puts template and size back.
     fn refill(&self, side: Side, snapshot: &WorkloadSnapshot) -> Result<Vec<PatchOperation>, Refused> {
+        let slot = &self.object(Place::Slot(side))?.value;
+        let mut patch = self.retemplated(side, snapshot)?;
+        patch.extend(self.resized(side, snapshot)?);
+        if !patch.is_empty() {
+            patch.extend(set_at(slot, annotation(names::RESTORED), Some(self.key.into())));
+        }
+        Ok(patch)
+    }
+
+    /// Puts the template back. Pods of which none is ready are started anew, once per restore.
+    fn retemplated(&self, side: Side, snapshot: &WorkloadSnapshot) -> Result<Vec<PatchOperation>, Refused> {
         let slot = &self.object(Place::Slot(side))?.value;
         let kept = Kept::read(snapshot).map_err(Refused::Snapshot)?;
         let current = &slot["spec"]["template"];
         let wanted = match kept.map(|kept| kept.template) {
             Some(template) => template,
             None if self.holds(side, &snapshot.release) => current.clone(),
-            None => return Ok([self.fill(side, &snapshot.release)?, self.resized(side, snapshot)?].concat()),
+            None => return self.fill(side, &snapshot.release),
         };
         let mut patch = Vec::new();
         if !template::is_same(current, &wanted) {
@@ -260,10 +286,6 @@ impl<'a> Draft<'a> {
         if !patch.is_empty() {
             // A paused Deployment would keep the pods it has.
             patch.extend(set(slot, ["spec", "paused"], None));
-        }
-        patch.extend(self.resized(side, snapshot)?);
-        if !patch.is_empty() {
-            patch.extend(set_at(slot, annotation(names::RESTORED), Some(self.key.into())));
         }
         Ok(patch)
     }
@@ -318,10 +340,14 @@ impl<'a> Draft<'a> {
     /// Puts the fence into every patch: the stamp into each, the key into the last.
     fn fenced(self, applied: Applied) -> Result<Vec<Step>, Refused> {
         let mut edits = self.edits;
-        if !matches!(edits.first(), Some(Edit::Change(Place::ANCHOR, _))) {
+        let is_more = matches!(edits.last(), Some(Edit::Wait(Step::UntilChanged)));
+        let is_claimed = self.sight.main.fence.as_ref().is_some_and(|(_, note)| note.stamp == applied.stamp);
+        let is_first = !matches!(edits.first(), Some(Edit::Change(Place::ANCHOR, _)));
+        if is_first && !(is_more && is_claimed) {
             edits.insert(0, Edit::Change(Place::ANCHOR, Vec::new()));
         }
-        let last = edits.iter().rposition(|edit| matches!(edit, Edit::Change(..)));
+        let is_change = |edit: &Edit| matches!(edit, Edit::Change(..));
+        let last = edits.iter().rposition(is_change).filter(|_| !is_more);
         let mut fences: Vec<(Place, String, Note)> = Vec::new();
         for place in Place::ALL {
             let object = self.sight.object(place).and_then(|object| Some((object, object.fence.as_ref()?)));
@@ -363,31 +389,7 @@ fn image(release: &Release) -> Result<&ImageReference, Refused> {
     }
 }
 
-/// Gives a field a value, or takes it away; nothing when it is so already.
-fn set<const N: usize>(object: &Value, path: [&str; N], value: Option<Value>) -> Vec<PatchOperation> {
-    set_at(object, pointer(path), value)
-}
-
-fn set_at(
-    object: &Value,
-    path: json_patch::jsonptr::PointerBuf,
-    value: Option<Value>,
-) -> Vec<PatchOperation> {
-    let found = object.pointer(path.as_str()).cloned();
-    match (found, value) {
-        (found, value) if found == value => Vec::new(),
-        (None, Some(value)) => vec![PatchOperation::Add(AddOperation { path, value })],
-        (Some(found), Some(value)) => vec![
-            PatchOperation::Test(TestOperation { path: path.clone(), value: found }),
-            PatchOperation::Replace(ReplaceOperation { path, value }),
-        ],
-        (Some(found), None) => vec![
-            PatchOperation::Test(TestOperation { path: path.clone(), value: found }),
-            PatchOperation::Remove(RemoveOperation { path }),
-        ],
-        (None, None) => Vec::new(),
-    }
-}
+mod replicas;
 
 #[cfg(test)]
 #[path = "steps_tests.rs"]

@@ -9,6 +9,7 @@ use crate::pod::Pod;
 use crate::shape::{Names, Shape};
 use crate::sight::{Naming, Object};
 use crate::slot::Slots;
+use crate::traffic::choice::Means;
 
 fn release(patch: u8) -> Release {
     let image = format!("shop/web:1.0.{patch}@sha256:{}", format!("{patch:02x}").repeat(32));
@@ -87,9 +88,13 @@ impl Scene {
             let fence = Note::read(&value).unwrap();
             Object { reference, value, fence }
         };
+        let Means::Route(traffic) = config.traffic.means(&names, &shape, &Slots::new()) else {
+            unreachable!("it is the selector of a Service")
+        };
         Sight {
             slots: Slots::new(),
-            traffic: config.traffic.route(&names, &shape, &Slots::new()),
+            traffic,
+            dial: None,
             shape,
             selector: service["spec"]["selector"].clone(),
             main: object(names.main, self.main),
@@ -128,6 +133,7 @@ fn outline(scene: Scene, verb: &Verb) -> Vec<String> {
     let line = |step: &Step| match step {
         Step::UntilReady(side) => format!("until {side:?} is ready"),
         Step::UntilEmpty(side) => format!("until {side:?} is empty"),
+        Step::UntilChanged => "until pods have changed".to_owned(),
         Step::UntilLeft(side) => format!("until {side:?} is left"),
         Step::Patch(write) => {
             let fence = write.patch[1].to_string();
@@ -203,7 +209,7 @@ fn a_restore_waits_for_a_pod_only_while_the_other_side_has_one() {
         ready: &["shop-hotfix"],
         ..Scene::shifted()
     };
-    let filled = format!("shop: /spec/template {MARK} /spec/replicas {LIVE}");
+    let filled = format!("shop: /spec/template {MARK} /spec/replicas {RESTORED} {LIVE}");
     let rest = [
         "shop: /spec/selector/app".to_owned(),
         "until Hotfix is left".to_owned(),

@@ -7,6 +7,7 @@ use tokio::time::{Duration, Instant, sleep};
 
 use crate::deployer::{KubernetesDeployer, request};
 use crate::error::Unusable;
+use crate::hub::Follower;
 use crate::object;
 use crate::shape::Names;
 use crate::sight::Sight;
@@ -49,6 +50,12 @@ impl KubernetesDeployer {
                 Ok(false) | Err(_) => sleep(PAUSE).await,
             }
         }
+    }
+
+    /// Follows both slots.
+    pub(crate) fn followers(&self, target: &Target) -> Option<[Follower; 2]> {
+        let config = self.target(target).ok()?;
+        Some(Side::BOTH.map(|side| self.hub.follow(config, side)))
     }
 
     /// Waits until no pod of the slot is left that nobody has begun to end.
@@ -111,6 +118,15 @@ impl KubernetesDeployer {
             };
             route = &read;
         }
+    }
+}
+
+/// Waits until a pod of either slot has changed. The watches only hasten the next look; without them there is one after
+/// a while.
+pub(crate) async fn until_changed([main, hotfix]: &mut [Follower; 2]) {
+    tokio::select! {
+        () = main.changed(PAUSE * 5) => {}
+        () = hotfix.changed(PAUSE * 5) => {}
     }
 }
 

@@ -7,10 +7,19 @@ use super::http_route::{HttpRoute, Rules};
 use super::ingress::CanaryIngress;
 use super::service::ServiceSwitch;
 use super::virtual_service::{self, Routes, VirtualService};
-use crate::config::{Destinations, Traffic};
+use crate::config::{Destinations, ReplicasTraffic, Traffic};
 use crate::object::ObjectRef;
 use crate::shape::{Names, Shape};
 use crate::slot::Slots;
+
+/// What splits the traffic of a target.
+#[derive(Debug)]
+pub(crate) enum Means {
+    /// What an object says.
+    Route(Box<dyn Route>),
+    /// The numbers of pods.
+    Pods(ReplicasTraffic),
+}
 
 impl Traffic {
     /// Returns the object that says how traffic is split.
@@ -22,7 +31,7 @@ impl Traffic {
             name: name.clone().unwrap_or_else(|| otherwise.to_owned()),
         };
         match self {
-            Self::Service => ObjectRef::service(namespace, service),
+            Self::Service | Self::Replicas(_) => ObjectRef::service(namespace, service),
             Self::VirtualService(mesh) => {
                 object("networking.istio.io/v1", "VirtualService", &mesh.name, service)
             }
@@ -39,21 +48,24 @@ impl Traffic {
     pub(crate) const fn split(&self) -> TrafficSplit {
         match self {
             Self::Service => TrafficSplit::Switch,
-            Self::VirtualService(_) | Self::HttpRoute(_) | Self::Ingress(_) => TrafficSplit::Percent,
+            Self::VirtualService(_) | Self::HttpRoute(_) | Self::Ingress(_) | Self::Replicas(_) => {
+                TrafficSplit::Percent
+            }
         }
     }
 
     /// Returns whether the endpoints of the Service tell which slot gets traffic.
     pub(crate) const fn is_told_by_endpoints(&self) -> bool {
-        matches!(self, Self::Service)
+        matches!(self, Self::Service | Self::Replicas(_))
     }
 
-    /// Returns the backend for a target.
-    pub(crate) fn route(&self, names: &Names, shape: &Shape, slots: &Slots) -> Box<dyn Route> {
+    /// Returns what splits the traffic of a target.
+    pub(crate) fn means(&self, names: &Names, shape: &Shape, slots: &Slots) -> Means {
         let (namespace, slots) = (names.route.namespace.clone(), slots.clone());
         let (name, service) = (names.route.name.clone(), names.service.name.clone());
         let copy = |named: &Option<String>| named.clone().unwrap_or_else(|| format!("{service}-hotfix"));
-        match self {
+        let route: Box<dyn Route> = match self {
+            Self::Replicas(allowed) => return Means::Pods(*allowed),
             Self::Service => Box::new(ServiceSwitch {
                 object: names.route.clone(),
                 slots,
@@ -92,6 +104,7 @@ impl Traffic {
                 let hotfix = copy(&ingress.hotfix);
                 Box::new(CanaryIngress { namespace, name, slots, hotfix })
             }
-        }
+        };
+        Means::Route(route)
     }
 }

@@ -12,10 +12,11 @@ use serde_json::Value;
 
 use crate::object::ObjectRef;
 
-mod choice;
+pub(crate) mod choice;
 #[cfg(test)]
 mod cluster;
 mod cursor;
+pub(crate) mod dial;
 pub(crate) mod http_route;
 pub(crate) mod ingress;
 #[cfg(test)]

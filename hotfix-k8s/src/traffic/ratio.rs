@@ -22,14 +22,7 @@
 //! weight is the one that was asked for (the deployer keeps it beside the fence), since several weights round to one
 //! pair. A hash that belongs to no ReplicaSet of the slots is foreign, and refused.
 
-/// How far the number of pods may leave the wanted one on the way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Allowance {
-    /// That many pods.
-    Pods(u32),
-    /// That percentage of the wanted number.
-    Percent(u8),
-}
+use crate::config::Allowance;
 
 impl Allowance {
     /// As Kubernetes counts `maxSurge`: up.

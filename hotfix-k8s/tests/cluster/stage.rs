@@ -28,7 +28,7 @@ use kube::Api;
 use kube::api::ListParams;
 use serde_json::{Value, json};
 
-use super::site::{Shop, app, deployment, service, slot, until};
+use super::site::{Shop, app, deployment, members, service, slot, until};
 
 /// How often metrics are looked at. Minutes pass in seconds here: in production it is 15 s.
 const LOOK: Period = Period::from_millis(250);
@@ -59,7 +59,10 @@ impl Stage {
     pub(crate) async fn with(deployment: &Value, traffic: Traffic, settings: Settings) -> Self {
         let cluster = TestCluster::shared().await.expect("a cluster");
         cluster.install_istio().await.expect("kinds of Istio");
-        let routes = if traffic == Traffic::Service { Vec::new() } else { routes() };
+        let routes = match &traffic {
+            Traffic::Service | Traffic::Replicas(_) => Vec::new(),
+            _ => routes(),
+        };
         let shop = Shop::closed(cluster, traffic, deployment, &routes).await;
         shop.deployer.adopt(&shop.target).await.expect("adopted");
         let gateway = Gateway::start(shop.client.clone(), &shop.namespace).await.expect("a gateway");
@@ -250,7 +253,7 @@ impl MetricsSource for PodMetrics {
     async fn scrape(&self, query: &MetricsQuery) -> Result<Scrape> {
         let mut scrape = Scrape::default();
         for slot in &query.slots {
-            let params = ListParams::default().labels(&format!("app={}", app(slot)));
+            let params = ListParams::default().labels(members(app(slot)));
             for pod in self.pods.list(&params).await.expect("a list").items {
                 let Some(demo) = DemoPod::of(&pod) else { continue };
                 // What is down has no series, as in any system that scrapes.
