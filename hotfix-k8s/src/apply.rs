@@ -10,9 +10,8 @@ use crate::deployer::KubernetesDeployer;
 use crate::fence::{self, Admission, Note};
 use crate::hub::Follower;
 use crate::reply::{self, Meaning};
-use crate::sight::{Naming, Place, Sight};
+use crate::sight::{Naming, Patience, Place, Sight};
 use crate::steps::{self, Refused, Step, Write, WriteEffect};
-use crate::traffic::dial::Patience;
 use crate::waiting;
 
 /// How often a verb is planned anew because somebody changed an object between reading and writing.
@@ -44,6 +43,9 @@ enum Progress {
     Claimed,
     /// Something else was changed, too.
     Begun,
+    /// So it was, and the rest is to come when pods have changed. What was changed makes the verb's own conditions
+    /// false, which were compared before.
+    Underway,
 }
 
 /// Why a list of steps was not brought to its end.
@@ -88,7 +90,7 @@ impl<'a> Attempt<'a> {
         while changed < PLANS {
             let sight = self.deployer.sight(self.target, self.deadline).await;
             let mut sight = sight.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
-            sight.dial.iter_mut().for_each(|dial| dial.patience = self.patience());
+            sight.patience = self.patience();
             let plan = self.plan(&sight)?;
             match self.perform(&sight, plan.steps).await {
                 Ok(()) => {
@@ -111,7 +113,7 @@ impl<'a> Attempt<'a> {
         Err(last.map_or_else(unclear, Reply::Conflict))
     }
 
-    /// An undo waits for pods for at most three quarters of its time: then the traffic goes back all the same.
+    /// Pods that a verb can do without are waited for at most three quarters of its time.
     fn patience(&self) -> Patience {
         let waited = self.begun.elapsed() * 4 > self.deadline.saturating_duration_since(self.begun) * 3;
         if waited { Patience::Over } else { Patience::Left }
@@ -126,10 +128,13 @@ impl<'a> Attempt<'a> {
         }
         let naming = if verb.name() == VerbName::Restore { Naming::Lenient } else { Naming::Strict };
         let layout = sight.layout(naming).map_err(|error| refuse(&Refused::Unreadable(error)))?;
-        layout.holds(self.precondition).map_err(|drift| {
-            Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
-        })?;
-        layout.after(verb, &sight.ready_instances()).map_err(|refusal| refuse(&Refused::Rule(refusal)))?;
+        if self.progress < Progress::Underway {
+            layout.holds(self.precondition).map_err(|drift| {
+                Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
+            })?;
+            let after = layout.after(verb, &sight.ready_instances());
+            after.map_err(|refusal| refuse(&Refused::Rule(refusal)))?;
+        }
         let config = self.deployer.target(self.target);
         let config = config.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
         let steps = steps::steps(sight, call, verb, &digest, &config.overrides);
@@ -177,6 +182,9 @@ impl<'a> Attempt<'a> {
                     self.followers = self.followers.take().or_else(|| deployer.followers(target));
                     if let Some(followers) = &mut self.followers {
                         waiting::until_changed(followers).await;
+                    }
+                    if self.progress == Progress::Begun {
+                        self.progress = Progress::Underway;
                     }
                     return Err(Stopped::GoOn);
                 }
@@ -280,10 +288,10 @@ fn brief(value: &serde_json::Value) -> String {
 /// A verb that fails after something was changed is not known to have done nothing.
 fn half_done(reply: Reply, progress: Progress) -> Reply {
     match (progress, reply) {
-        (Progress::Begun, Reply::Rejected(rejection)) => {
+        (Progress::Begun | Progress::Underway, Reply::Rejected(rejection)) => {
             Reply::Ambiguous(Ambiguity::Unclear { answer: format!("half done, then {rejection}") })
         }
-        (Progress::Begun, Reply::Conflict(conflict)) => {
+        (Progress::Begun | Progress::Underway, Reply::Conflict(conflict)) => {
             Reply::Ambiguous(Ambiguity::Unclear { answer: format!("half done, then {conflict}") })
         }
         (_, reply) => reply,

@@ -7,7 +7,11 @@ use serde_json::Value;
 use crate::names::pointer;
 
 /// Gives a field a value, or takes it away; nothing when it is so already.
-pub(crate) fn set<const N: usize>(object: &Value, path: [&str; N], value: Option<Value>) -> Vec<PatchOperation> {
+pub(crate) fn set<const N: usize>(
+    object: &Value,
+    path: [&str; N],
+    value: Option<Value>,
+) -> Vec<PatchOperation> {
     set_at(object, pointer(path), value)
 }
 

@@ -7,8 +7,10 @@ use hotfix_core::model::Target;
 use serde::{Deserialize, Serialize};
 
 mod replicas;
+mod testers;
 
 pub use self::replicas::{Allowance, ReplicasTraffic};
+pub use self::testers::Testers;
 
 /// Where the workloads are that a deployer may change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +75,8 @@ pub struct VirtualServiceTraffic {
     pub destinations: Destinations,
     /// The http routes that are written; none named: every route with a destination for each slot.
     pub routes: BTreeSet<String>,
+    /// Who reaches a staged release before customers do; `None`: nobody.
+    pub testers: Option<Testers>,
 }
 
 /// What the slots are called in a VirtualService.
@@ -109,6 +113,9 @@ pub struct HttpRouteTraffic {
     pub hotfix: Option<String>,
     /// The rules that are written; none named: every rule with a backend for each slot.
     pub rules: BTreeSet<String>,
+    /// Who reaches a staged release before customers do; `None`: nobody. Only where `rules` names the rules: where the
+    /// API server keeps those names, it keeps the ones by which the rules for testers are known again.
+    pub testers: Option<Testers>,
 }
 
 /// The canary Ingress, beside the one of the application.
@@ -277,6 +284,12 @@ impl TargetConfig {
         if let Traffic::Replicas(replicas) = &self.traffic {
             self.check_replicas(target, *replicas)?;
         }
+        if let Traffic::HttpRoute(HttpRouteTraffic { rules, testers: Some(testers), .. }) = &self.traffic
+            && rules.is_empty()
+        {
+            let mend = "name the rules that are written in traffic.http_route.rules";
+            return Err(invalid(target, "traffic.http_route.testers", testers.header(), mend));
+        }
         for variable in self.overrides.env.keys() {
             let is_sound =
                 !variable.is_empty() && variable.bytes().all(|b| b.is_ascii_graphic() && b != b'=');
@@ -356,6 +369,16 @@ mod tests {
             (
                 TargetConfig { traffic: replicas(Allowance::Percent(0)), ..config() },
                 "traffic.replicas.max_surge is \"0%\"; allow a pod more",
+            ),
+            (
+                TargetConfig {
+                    traffic: Traffic::HttpRoute(HttpRouteTraffic {
+                        testers: Testers::new("x-hotfix", "1").ok(),
+                        ..HttpRouteTraffic::default()
+                    }),
+                    ..config()
+                },
+                "traffic.http_route.testers is \"x-hotfix\"; name the rules",
             ),
             (
                 TargetConfig {

@@ -19,7 +19,7 @@ use crate::object::{self, ObjectRef};
 use crate::pod::Pod;
 use crate::replica_set::ReplicaSet;
 use crate::shape::{Names, Shape};
-use crate::sight::{Object, Sight, Unreadable};
+use crate::sight::{Object, Patience, Sight, Unreadable};
 use crate::slot::Slots;
 use crate::traffic::Route;
 use crate::traffic::choice::Means;
@@ -123,7 +123,8 @@ impl KubernetesDeployer {
         let selector = service.value["spec"]["selector"].clone();
         let route = if apart { present(&names.route, route?)? } else { service };
         let route = Object { reference: traffic.object(), ..route };
-        Ok(Sight { slots, shape, main, hotfix, route, selector, traffic, dial, pods })
+        let patience = Patience::Left;
+        Ok(Sight { slots, shape, main, hotfix, route, selector, traffic, dial, pods, patience })
     }
 
     /// Reads the pods of both slots, and their ReplicaSets where the traffic is told by them.

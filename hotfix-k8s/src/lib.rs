@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(
     not(test),
-    expect(dead_code, reason = "replica ratio, tester routes and leases are not wired yet")
+    expect(dead_code, reason = "leases are not wired yet")
 )]
 
 mod adopt;
@@ -23,8 +23,8 @@ mod object;
 mod owner;
 mod pod;
 mod release;
-mod reply;
 mod replica_set;
+mod reply;
 pub mod rights;
 mod role;
 mod seal;
@@ -42,7 +42,7 @@ mod watch;
 pub use config::{
     Allowance, Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic,
     InvalidConfig, KubernetesConfig, OnAutoscaler, OnGitOps, Overrides, ReplicasTraffic, TargetConfig,
-    Traffic, VirtualServiceTraffic,
+    Testers, Traffic, VirtualServiceTraffic,
 };
 pub use deployer::KubernetesDeployer;
 pub use error::KubernetesError;

@@ -90,7 +90,8 @@ mod tests {
         .into_iter()
         .flatten()
         .collect();
-        let deployment = |image: &str| json!({"metadata": {"name": "shop"}, "spec": {"template": template(image, None)}});
+        let deployment =
+            |image: &str| json!({"metadata": {"name": "shop"}, "spec": {"template": template(image, None)}});
         let found = Hashes::of(&deployment("two"), &sets);
         let older = |hashes: &[&str]| hashes.iter().map(|&hash| hash.to_owned()).collect();
         assert_eq!(found, Hashes { current: Some("b".to_owned()), older: older(&["a", "c"]) });
@@ -100,7 +101,8 @@ mod tests {
 
     #[test]
     fn a_set_of_nobody_is_not_read() {
-        let bare = json!({"metadata": {"labels": {HASH: "a"}}, "spec": {"template": template("one", Some("a"))}});
+        let bare =
+            json!({"metadata": {"labels": {HASH: "a"}}, "spec": {"template": template("one", Some("a"))}});
         assert_eq!(ReplicaSet::read(&bare), None);
     }
 }

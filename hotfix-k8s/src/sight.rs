@@ -63,6 +63,15 @@ pub(crate) struct Sight {
     /// Where it is shared by numbers of pods.
     pub(crate) dial: Option<Dial>,
     pub(crate) pods: Vec<Pod>,
+    pub(crate) patience: Patience,
+}
+
+/// How much longer pods are waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    Left,
+    /// What can be done without them is done now.
+    Over,
 }
 
 /// Why what was read does not make a workload.
@@ -181,6 +190,15 @@ impl Sight {
     /// Returns whether a slot has pods that nobody has begun to end.
     pub(crate) fn lingers(&self, side: Side) -> bool {
         self.pods(side).iter().any(|pod| !pod.is_going)
+    }
+
+    /// Returns whether something is wrong with what a slot holds, or with a pod of it.
+    pub(crate) fn is_ill(&self, side: Side) -> bool {
+        let Some(deployment) = self.deployment(side) else { return false };
+        let pods = self.pods(side);
+        let artifact = artifact_label(&deployment.value);
+        !deployment_faults(&deployment.value).is_empty()
+            || current(&pods, artifact).any(|pod| !pod.faults().is_empty())
     }
 
     /// Returns whether a pod belongs to a slot.

@@ -50,9 +50,7 @@ mod tests {
 
     #[test]
     fn a_note_holds_until_somebody_else_sets_the_replicas() {
-        let deployment = |replicas: u32, note: Option<&str>| {
-            json!({"metadata": {"annotations": {names::REPLICAS: note}}, "spec": {"replicas": replicas}})
-        };
+        let deployment = |replicas: u32, note: Option<&str>| json!({"metadata": {"annotations": {names::REPLICAS: note}}, "spec": {"replicas": replicas}});
         let cases = [
             (deployment(3, None), 3, None, 3),
             (deployment(2, Some("2/3")), 2, Some(3), 3),

@@ -23,6 +23,8 @@ use crate::snapshot::Kept;
 use crate::template::{self, Changes};
 use crate::traffic::NotUnderstood;
 
+use self::testers::Content;
+
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Step {
@@ -93,7 +95,7 @@ pub(crate) fn steps(
     match verb {
         Verb::Stage { slot, release, replicas } => draft.stage(slot, release, replicas.get())?,
         Verb::Shift { weights } => draft.shift(weights)?,
-        Verb::Promote { slot } => draft.live(slot),
+        Verb::Promote { slot } => draft.live(slot)?,
         Verb::Retire { slot } => draft.retire(slot)?,
         Verb::Restore { snapshot } => draft.restore(snapshot)?,
         Verb::Pause => draft.pause(true)?,
@@ -135,9 +137,9 @@ impl<'a> Draft<'a> {
         if let Some(dial) = &self.sight.dial {
             return self.stage_by_pods(dial, side, release, replicas);
         }
-        let same = self.holds(side, release);
+        let content = if self.holds(side, release) { Content::Same } else { Content::Other };
         let mut patch = Vec::new();
-        if !same {
+        if content == Content::Other {
             patch.extend(self.fill(side, release)?);
         }
         patch.extend(self.mark(side, release)?);
@@ -146,8 +148,9 @@ impl<'a> Draft<'a> {
             // They would be taken for pods of this release until the controllers get to them.
             self.edits.push(Edit::Wait(Step::UntilEmpty(side)));
         }
+        self.keep_testers_out(content)?;
         self.change(Place::Slot(side), patch);
-        Ok(())
+        self.let_testers_in(slot, side, content)
     }
 
     /// The live template with the image of the release.
@@ -185,14 +188,16 @@ impl<'a> Draft<'a> {
             return Err(Refused::Split { object, weights: weights.clone() });
         }
         let patch = traffic.write(&self.sight.route.value, weights)?;
-        self.change(Place::Route, patch);
+        self.change(Place::Route, [patch, self.opened()?].concat());
         Ok(())
     }
 
-    fn live(&mut self, slot: &SlotName) {
+    fn live(&mut self, slot: &SlotName) -> Result<(), Refused> {
         let mark = Some(slot.as_str().into());
         let patch = set_at(&self.sight.main.value, annotation(names::LIVE), mark);
         self.change(Place::ANCHOR, patch);
+        self.change(Place::Route, self.closed()?);
+        Ok(())
     }
 
     fn retire(&mut self, slot: &SlotName) -> Result<(), Refused> {
@@ -201,6 +206,7 @@ impl<'a> Draft<'a> {
             return self.retire_by_pods(dial, side);
         }
         let patch = self.empty(side)?;
+        self.change(Place::Route, self.closed()?);
         self.change(Place::Slot(side), patch);
         Ok(())
     }
@@ -234,6 +240,7 @@ impl<'a> Draft<'a> {
         let slot = self.refill(side, snapshot)?;
         let weights = Weights::all(snapshot.slot.clone());
         let shift = self.sight.traffic.write(&self.sight.route.value, &weights)?;
+        let closed = self.closed()?;
         let emptied = self.empty(other)?;
         let live =
             set_at(&self.sight.main.value, annotation(names::LIVE), Some(snapshot.slot.as_str().into()));
@@ -247,10 +254,12 @@ impl<'a> Draft<'a> {
             if !is_ready && self.sight.ready(other) > 0 {
                 self.edits.push(Edit::Wait(Step::UntilReady(side)));
             }
-            self.change(Place::Route, shift);
+            self.change(Place::Route, [shift, closed].concat());
             if !emptied.is_empty() {
                 self.edits.push(Edit::Wait(Step::UntilLeft(other)));
             }
+        } else {
+            self.change(Place::Route, closed);
         }
         self.change(Place::Slot(other), emptied);
         Ok(())
@@ -390,6 +399,7 @@ fn image(release: &Release) -> Result<&ImageReference, Refused> {
 }
 
 mod replicas;
+mod testers;
 
 #[cfg(test)]
 #[path = "steps_tests.rs"]

@@ -7,7 +7,7 @@ use super::*;
 use crate::config::TargetConfig;
 use crate::pod::Pod;
 use crate::shape::{Names, Shape};
-use crate::sight::{Naming, Object};
+use crate::sight::{Naming, Object, Patience};
 use crate::slot::Slots;
 use crate::traffic::choice::Means;
 
@@ -95,6 +95,7 @@ impl Scene {
             slots: Slots::new(),
             traffic,
             dial: None,
+            patience: Patience::Left,
             shape,
             selector: service["spec"]["selector"].clone(),
             main: object(names.main, self.main),

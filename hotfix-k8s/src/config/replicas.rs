@@ -58,7 +58,9 @@ impl FromStr for Allowance {
             Some(number) => number.parse().ok().filter(|percent| *percent <= 100).map(Self::Percent),
             None => text.parse().ok().map(Self::Pods),
         };
-        parsed.ok_or_else(|| InvalidValue::new("allowance", text, "a number of pods, or a percentage up to 100%"))
+        parsed.ok_or_else(|| {
+            InvalidValue::new("allowance", text, "a number of pods, or a percentage up to 100%")
+        })
     }
 }
 

@@ -81,7 +81,7 @@ impl Draft<'_> {
         let whole = u32::from(snapshot.replicas.get());
         let template = self.retemplated(side, snapshot)?;
         let mut patch = self.mark(side, &snapshot.release)?;
-        let way = match dial.back_to(side, whole) {
+        let way = match dial.back_to(side, whole, self.sight.patience) {
             // The pods of another template are still to come.
             Back::Now if !template.is_empty() => Back::Later(Vec::new()),
             way => way,

@@ -90,15 +90,17 @@ impl Traffic {
                     none if none.is_empty() => Routes::Every,
                     named => Routes::Named(named.clone()),
                 };
-                Box::new(VirtualService { namespace: namespace.clone(), name, slots, destinations, routes })
+                let (namespace, testers) = (namespace.clone(), mesh.testers.clone());
+                Box::new(VirtualService { namespace, name, slots, destinations, routes, testers })
             }
             Self::HttpRoute(route) => {
                 let rules = match &route.rules {
                     none if none.is_empty() => Rules::Every,
                     named => Rules::Named(named.clone()),
                 };
-                let (services, hotfix) = (namespace.clone(), copy(&route.hotfix));
-                Box::new(HttpRoute { namespace, name, slots, services, main: service, hotfix, rules })
+                let (services, main, hotfix) = (namespace.clone(), service.clone(), copy(&route.hotfix));
+                let testers = route.testers.clone();
+                Box::new(HttpRoute { namespace, name, slots, services, main, hotfix, rules, testers })
             }
             Self::Ingress(ingress) => {
                 let hotfix = copy(&ingress.hotfix);

@@ -15,7 +15,7 @@ use crate::names;
 use crate::object::ObjectRef;
 use crate::pod::Pod;
 use crate::replica_set::{Hashes, ReplicaSet};
-use crate::sight::Object;
+use crate::sight::{Object, Patience};
 use crate::size::Size;
 use crate::slot::{Side, Slots};
 
@@ -73,14 +73,6 @@ impl Crew {
     }
 }
 
-/// How much longer pods are waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Patience {
-    Left,
-    /// The traffic goes back now, whatever it goes to.
-    Over,
-}
-
 /// Where a target is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Dial {
@@ -91,7 +83,6 @@ pub(crate) struct Dial {
     /// The share of the hotfix slot that was asked for last, in percent.
     pub(crate) share: Option<u8>,
     pub(crate) crews: PerSide<Crew>,
-    pub(crate) patience: Patience,
 }
 
 /// One thing to do.
@@ -167,7 +158,6 @@ impl Dial {
             allowed,
             share: share(&service.value),
             crews,
-            patience: Patience::Left,
         })
     }
 
@@ -205,7 +195,7 @@ impl Dial {
     }
 
     /// Returns the next moves back to one slot: its whole size first where it was made smaller, then the traffic.
-    pub(crate) fn back_to(&self, side: Side, whole: u32) -> Back {
+    pub(crate) fn back_to(&self, side: Side, whole: u32, patience: Patience) -> Back {
         let (fences, other) = (self.fences(whole), self.crews.get(side.other()));
         match self.selected {
             Selected::Current(held) if held == side => return Back::There,
@@ -216,9 +206,8 @@ impl Dial {
         let crew = self.crews.get(side);
         // What was not made smaller is as good as it was before, ill or not.
         let is_whole = crew.size.of.is_none() && crew.size.asked >= whole && crew.ready > 0;
-        let is_over = self.patience == Patience::Over;
         let is_known = self.service.hashes(side).current.is_some();
-        if is_known && (is_whole || is_over || self.can_hold(side, fences)) {
+        if is_known && (is_whole || patience == Patience::Over || self.can_hold(side, fences)) {
             return Back::Now;
         }
         Back::Later(self.on_the_way_to(side, fences, 0))
@@ -281,7 +270,10 @@ impl Dial {
             let goal = PerSide::of(|at| if at == side { whole } else { kept });
             let next = self.step(goal, fences, side);
             let left = next.get(other);
-            return vec![grown(next.get(side)), Move::Resize(other, Size { asked: left, of: noted(left, whole) })];
+            return vec![
+                grown(next.get(side)),
+                Move::Resize(other, Size { asked: left, of: noted(left, whole) }),
+            ];
         }
         let room = fences.most().saturating_sub(self.size(other).asked).max(1);
         let asked = room.min(whole).max(crew.size.asked);
@@ -290,7 +282,8 @@ impl Dial {
         }
         // Alone it cannot have the traffic yet, and beside it there is no room: so both share it for a while. A slot
         // that has none is not let in by the way.
-        let has_it = matches!(self.selected, Selected::Current(held) | Selected::Older(held) if held == other);
+        let has_it =
+            matches!(self.selected, Selected::Current(held) | Selected::Older(held) if held == other);
         let can_share = has_it && crew.ready > 0 && crew.ready + crew.ill >= crew.size.asked;
         if can_share { vec![Move::Select(Pin::Nowhere, None)] } else { Vec::new() }
     }

@@ -23,7 +23,6 @@ fn dial(main: (u32, Option<u32>, u32), hotfix: (u32, Option<u32>, u32), selected
         selected,
         share: None,
         crews: PerSide { main: crew(main), hotfix: crew(hotfix) },
-        patience: Patience::Left,
     }
 }
 
@@ -38,33 +37,39 @@ use Side::{Hotfix, Main};
 #[test]
 fn an_old_side_without_pods_comes_up_before_the_canary_goes() {
     let held = Selected::Current(Hotfix);
-    let begun = dial((0, None, 0), (3, None, 3), held).back_to(Main, 3);
+    let begun = dial((0, None, 0), (3, None, 3), held).back_to(Main, 3, Patience::Left);
     assert_eq!(begun, Back::Later(vec![resize(Main, 2, Some(3))]));
-    let starting = dial((2, Some(3), 0), (3, None, 3), held).back_to(Main, 3);
+    let starting = dial((2, Some(3), 0), (3, None, 3), held).back_to(Main, 3, Patience::Left);
     assert_eq!(starting, Back::Later(vec![]));
-    let ready = dial((2, Some(3), 2), (3, None, 3), held).back_to(Main, 3);
+    let ready = dial((2, Some(3), 2), (3, None, 3), held).back_to(Main, 3, Patience::Left);
     assert_eq!(ready, Back::Later(vec![Move::Select(Pin::Nowhere, None)]));
-    let shared = dial((2, Some(3), 2), (3, None, 3), Selected::Both).back_to(Main, 3);
+    let shared = dial((2, Some(3), 2), (3, None, 3), Selected::Both).back_to(Main, 3, Patience::Left);
     assert_eq!(shared, Back::Later(vec![resize(Main, 2, Some(3)), resize(Hotfix, 1, Some(3))]));
-    let room = dial((2, Some(3), 2), (1, Some(3), 1), Selected::Both).back_to(Main, 3);
+    let room = dial((2, Some(3), 2), (1, Some(3), 1), Selected::Both).back_to(Main, 3, Patience::Left);
     assert_eq!(room, Back::Later(vec![resize(Main, 3, Some(3)), resize(Hotfix, 1, Some(3))]));
-    let last = dial((3, Some(3), 2), (1, Some(3), 1), Selected::Both).back_to(Main, 3);
+    let last = dial((3, Some(3), 2), (1, Some(3), 1), Selected::Both).back_to(Main, 3, Patience::Left);
     assert_eq!(last, Back::Later(vec![resize(Main, 3, Some(3)), resize(Hotfix, 1, Some(3))]));
-    assert_eq!(dial((3, Some(3), 3), (1, Some(3), 1), Selected::Both).back_to(Main, 3), Back::Now);
-    assert_eq!(dial((3, None, 3), (0, None, 0), Selected::Current(Main)).back_to(Main, 3), Back::There);
+    assert_eq!(
+        dial((3, Some(3), 3), (1, Some(3), 1), Selected::Both).back_to(Main, 3, Patience::Left),
+        Back::Now
+    );
+    assert_eq!(
+        dial((3, None, 3), (0, None, 0), Selected::Current(Main)).back_to(Main, 3, Patience::Left),
+        Back::There
+    );
 }
 
 #[test]
 fn what_was_not_made_smaller_gets_the_traffic_back_at_once_ill_or_not() {
-    let whole = |ready| dial((3, None, ready), (1, Some(3), 1), Selected::Both).back_to(Main, 3);
+    let whole =
+        |ready| dial((3, None, ready), (1, Some(3), 1), Selected::Both).back_to(Main, 3, Patience::Left);
     assert_eq!(whole(3), Back::Now);
     assert_eq!(whole(1), Back::Now);
     assert_eq!(whole(0), Back::Later(vec![resize(Main, 3, Some(3)), resize(Hotfix, 1, Some(3))]));
-    let mut late = dial((2, Some(3), 0), (2, Some(3), 2), Selected::Both);
-    late.patience = Patience::Over;
-    assert_eq!(late.back_to(Main, 3), Back::Now);
+    let late = dial((2, Some(3), 0), (2, Some(3), 2), Selected::Both);
+    assert_eq!(late.back_to(Main, 3, Patience::Over), Back::Now);
     let dead = dial((2, Some(3), 0), (2, Some(3), 0), Selected::Both);
-    assert_eq!(dead.back_to(Main, 3), Back::Now);
+    assert_eq!(dead.back_to(Main, 3, Patience::Left), Back::Now);
 }
 
 /// A slot that has no traffic is not let in by an undo of the other, whose pods were replaced.
@@ -72,11 +77,11 @@ fn what_was_not_made_smaller_gets_the_traffic_back_at_once_ill_or_not() {
 fn an_undo_lets_no_staged_slot_in() {
     let mut replaced = dial((3, None, 0), (1, Some(3), 1), Selected::Older(Main));
     replaced.crews.main.older_ready = 1;
-    assert_eq!(replaced.back_to(Main, 3), Back::Later(vec![]));
+    assert_eq!(replaced.back_to(Main, 3, Patience::Left), Back::Later(vec![]));
     replaced.crews.main.ready = 1;
-    assert_eq!(replaced.back_to(Main, 3), Back::Now);
+    assert_eq!(replaced.back_to(Main, 3, Patience::Left), Back::Now);
     let foreign = dial((3, None, 3), (1, Some(3), 1), Selected::Foreign);
-    assert_eq!(foreign.back_to(Main, 3), Back::Now);
+    assert_eq!(foreign.back_to(Main, 3, Patience::Left), Back::Now);
 }
 
 #[test]
@@ -179,7 +184,7 @@ impl World {
 
     fn restore(&mut self, side: Side) {
         for _ in 0..300 {
-            match self.dial.back_to(side, self.whole) {
+            match self.dial.back_to(side, self.whole, Patience::Left) {
                 Back::There => return,
                 Back::Now => self.make(Move::Select(Pin::To(side), None)),
                 Back::Later(moves) => moves.into_iter().for_each(|next| self.make(next)),

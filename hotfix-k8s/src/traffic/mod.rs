@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use hotfix_core::model::Weights;
+use hotfix_core::model::{SlotName, Weights};
 use hotfix_core::port::TrafficSplit;
 use json_patch::PatchOperation;
 use serde_json::Value;
@@ -27,7 +27,8 @@ mod properties;
 pub(crate) mod ratio;
 mod service;
 mod shares;
-pub(crate) mod testers;
+mod tester_rules;
+mod testers;
 pub(crate) mod virtual_service;
 
 /// An object that says how traffic is split.
@@ -44,6 +45,17 @@ pub(crate) trait Route: fmt::Debug + Send + Sync {
     /// Returns what makes the object say `weights`: for each field that is ours a `test` of the value that was read
     /// and its replacement, and nothing else. Empty when it says so already.
     fn write(&self, object: &Value, weights: &Weights) -> Result<Vec<PatchOperation>, NotUnderstood>;
+
+    /// Returns what makes testers, and only they, reach a slot whatever the weights say: empty when they do, `None` where
+    /// nobody is a tester.
+    fn open(&self, _object: &Value, _slot: &SlotName) -> Result<Option<Vec<PatchOperation>>, NotUnderstood> {
+        Ok(None)
+    }
+
+    /// Returns what takes away whatever makes testers reach a slot.
+    fn close(&self, _object: &Value) -> Result<Vec<PatchOperation>, NotUnderstood> {
+        Ok(Vec::new())
+    }
 
     /// Tells whether whoever serves the traffic has taken the object up, where its status says.
     fn uptake(&self, object: &Value) -> Uptake;

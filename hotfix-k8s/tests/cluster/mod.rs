@@ -6,6 +6,7 @@ mod adopt;
 mod conformance;
 mod faults;
 mod fence;
+mod ratio;
 mod restore;
 mod site;
 mod stage;

@@ -199,7 +199,7 @@ pub(crate) fn deployer(namespace: &str, target: &Target, cluster: kube::Config) 
     deployer_by(Traffic::Service, namespace, target, cluster)
 }
 
-fn deployer_by(
+pub(crate) fn deployer_by(
     traffic: Traffic,
     namespace: &str,
     target: &Target,
