@@ -9,9 +9,10 @@ use tokio::time::Instant;
 use crate::deployer::KubernetesDeployer;
 use crate::fence::{self, Admission, Note};
 use crate::hub::Follower;
+use crate::refused::Refused;
 use crate::reply::{self, Meaning};
 use crate::sight::{Naming, Patience, Place, Sight};
-use crate::steps::{self, Refused, Step, Write, WriteEffect};
+use crate::steps::{self, Rest, Step, Write, WriteEffect};
 use crate::waiting;
 
 /// How often a verb is planned anew because somebody changed an object between reading and writing.
@@ -53,7 +54,7 @@ enum Stopped {
     /// Somebody changed what the steps were planned for.
     PlanAgain(Conflict),
     /// There is more to do now that pods have changed.
-    GoOn,
+    GoOn(Rest),
     Answer(Reply),
 }
 
@@ -98,8 +99,9 @@ impl<'a> Attempt<'a> {
                     return Ok(plan.receipt);
                 }
                 Err(Stopped::PlanAgain(conflict)) => (last, changed) = (Some(conflict), changed + 1),
-                Err(Stopped::GoOn) if Instant::now() < self.deadline => {}
-                Err(Stopped::GoOn) => {
+                Err(Stopped::GoOn(_)) if Instant::now() < self.deadline => {}
+                Err(Stopped::GoOn(Rest::Welcome)) => return Ok(plan.receipt),
+                Err(Stopped::GoOn(Rest::Needed)) => {
                     let reason = "the pods that it takes were not there in time".to_owned();
                     return Err(Reply::Rejected(reply::busy(reason, None)));
                 }
@@ -177,7 +179,7 @@ impl<'a> Attempt<'a> {
                 Step::UntilReady(side) => self.deployer.until_ready(self.target, side, self.deadline).await,
                 Step::UntilLeft(side) => self.deployer.until_left(self.target, side, self.deadline).await,
                 Step::UntilEmpty(side) => self.deployer.until_empty(self.target, side, self.deadline).await,
-                Step::UntilChanged => {
+                Step::UntilChanged(rest) => {
                     let (deployer, target) = (self.deployer, self.target);
                     self.followers = self.followers.take().or_else(|| deployer.followers(target));
                     if let Some(followers) = &mut self.followers {
@@ -186,7 +188,7 @@ impl<'a> Attempt<'a> {
                     if self.progress == Progress::Begun {
                         self.progress = Progress::Underway;
                     }
-                    return Err(Stopped::GoOn);
+                    return Err(Stopped::GoOn(rest));
                 }
                 Step::Patch(write) => {
                     let written = self.write(&write, sight).await?;

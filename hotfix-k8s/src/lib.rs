@@ -1,8 +1,5 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "leases are not wired yet")
-)]
+#![cfg_attr(not(test), expect(dead_code, reason = "leases are not wired yet"))]
 
 mod adopt;
 mod api;
@@ -22,6 +19,7 @@ mod names;
 mod object;
 mod owner;
 mod pod;
+mod refused;
 mod release;
 mod replica_set;
 mod reply;

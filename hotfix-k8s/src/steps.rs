@@ -16,12 +16,12 @@ use crate::config::Overrides;
 use crate::fence::{self, Applied, Note};
 use crate::names::{self, annotation};
 use crate::object::ObjectRef;
+use crate::refused::Refused;
 use crate::release::Mark;
-use crate::sight::{self, Place, Sight, Unreadable};
+use crate::sight::{self, Place, Sight};
 use crate::slot::Side;
 use crate::snapshot::Kept;
 use crate::template::{self, Changes};
-use crate::traffic::NotUnderstood;
 
 use self::testers::Content;
 
@@ -36,7 +36,16 @@ pub(crate) enum Step {
     /// Wait until the pods that the slot held are gone or going. Bounded, too.
     UntilEmpty(Side),
     /// Wait until pods of either slot have changed, then plan anew: there is more to do. The last of its list.
-    UntilChanged,
+    UntilChanged(Rest),
+}
+
+/// What is still to do when a list of steps has come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// The verb is not applied before, so its key is not recorded yet.
+    Needed,
+    /// The verb is applied. What follows is for the convenience of testers.
+    Welcome,
 }
 
 /// One patch.
@@ -54,33 +63,6 @@ pub(crate) struct Write {
 pub(crate) enum WriteEffect {
     Fence,
     Values,
-}
-
-/// Why a verb is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refused {
-    #[error("{0}")]
-    Rule(VerbRefusal),
-    #[error(transparent)]
-    Unreadable(#[from] Unreadable),
-    #[error("{0}")]
-    Route(Box<NotUnderstood>),
-    #[error(
-        "{object} sends all traffic to one slot and cannot split it into {weights}; use a route with weights"
-    )]
-    Split { object: Box<ObjectRef>, weights: Weights },
-    #[error("{0} cannot run in a cluster; only images by digest (image:sha256:...) can")]
-    NotAnImage(String),
-    #[error("{0} was never adopted; adopt the target first")]
-    NotAdopted(Box<ObjectRef>),
-    #[error("the snapshot was not taken by this version: {0}; take it anew")]
-    Snapshot(String),
-}
-
-impl From<NotUnderstood> for Refused {
-    fn from(error: NotUnderstood) -> Self {
-        Self::Route(error.into())
-    }
 }
 
 /// Returns the patches for a verb whose rules were checked.
@@ -349,14 +331,17 @@ impl<'a> Draft<'a> {
     /// Puts the fence into every patch: the stamp into each, the key into the last.
     fn fenced(self, applied: Applied) -> Result<Vec<Step>, Refused> {
         let mut edits = self.edits;
-        let is_more = matches!(edits.last(), Some(Edit::Wait(Step::UntilChanged)));
+        let rest = edits.last().and_then(|edit| match edit {
+            Edit::Wait(Step::UntilChanged(rest)) => Some(*rest),
+            _ => None,
+        });
         let is_claimed = self.sight.main.fence.as_ref().is_some_and(|(_, note)| note.stamp == applied.stamp);
         let is_first = !matches!(edits.first(), Some(Edit::Change(Place::ANCHOR, _)));
-        if is_first && !(is_more && is_claimed) {
+        if is_first && !(rest.is_some() && is_claimed) {
             edits.insert(0, Edit::Change(Place::ANCHOR, Vec::new()));
         }
         let is_change = |edit: &Edit| matches!(edit, Edit::Change(..));
-        let last = edits.iter().rposition(is_change).filter(|_| !is_more);
+        let last = edits.iter().rposition(is_change).filter(|_| rest != Some(Rest::Needed));
         let mut fences: Vec<(Place, String, Note)> = Vec::new();
         for place in Place::ALL {
             let object = self.sight.object(place).and_then(|object| Some((object, object.fence.as_ref()?)));

@@ -134,7 +134,7 @@ fn outline(scene: Scene, verb: &Verb) -> Vec<String> {
     let line = |step: &Step| match step {
         Step::UntilReady(side) => format!("until {side:?} is ready"),
         Step::UntilEmpty(side) => format!("until {side:?} is empty"),
-        Step::UntilChanged => "until pods have changed".to_owned(),
+        Step::UntilChanged(_) => "until pods have changed".to_owned(),
         Step::UntilLeft(side) => format!("until {side:?} is left"),
         Step::Patch(write) => {
             let fence = write.patch[1].to_string();

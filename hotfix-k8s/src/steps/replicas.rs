@@ -4,13 +4,14 @@
 use hotfix_core::model::{Release, Weights, WorkloadSnapshot};
 use json_patch::PatchOperation;
 
-use super::{Draft, Edit, Refused, Step};
+use super::{Draft, Edit, Refused, Rest, Step};
 use crate::change::set_at;
 use crate::names::{self, annotation};
 use crate::sight::{self, Place};
 use crate::size::Size;
 use crate::slot::Side;
-use crate::traffic::dial::{Back, Dial, End, Move};
+use crate::traffic::course::{Back, End, Move};
+use crate::traffic::dial::Dial;
 use crate::traffic::pin::Pin;
 
 impl Draft<'_> {
@@ -157,7 +158,7 @@ impl Draft<'_> {
     }
 
     fn until_changed(&mut self) -> Result<(), Refused> {
-        self.edits.push(Edit::Wait(Step::UntilChanged));
+        self.edits.push(Edit::Wait(Step::UntilChanged(Rest::Needed)));
         Ok(())
     }
 }

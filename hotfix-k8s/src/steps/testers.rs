@@ -4,7 +4,7 @@
 use hotfix_core::model::SlotName;
 use json_patch::PatchOperation;
 
-use super::{Draft, Edit, Refused, Step};
+use super::{Draft, Edit, Refused, Rest, Step};
 use crate::sight::{Patience, Place};
 use crate::slot::Side;
 
@@ -25,8 +25,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// After a slot was filled. Pods are waited for, but not for ever and not while something is wrong with them: then
-    /// the first shift lets testers in, or nobody does.
+    /// After a slot was filled, which is all that the verb promises. Pods are waited for, but not for ever and not while
+    /// something is wrong with them: then the first shift lets testers in, or nobody does.
     pub(super) fn let_testers_in(
         &mut self,
         slot: &SlotName,
@@ -43,7 +43,7 @@ impl Draft<'_> {
         } else if content == Content::Other
             || (self.sight.patience == Patience::Left && !self.sight.is_ill(side))
         {
-            self.edits.push(Edit::Wait(Step::UntilChanged));
+            self.edits.push(Edit::Wait(Step::UntilChanged(Rest::Welcome)));
         }
         Ok(())
     }

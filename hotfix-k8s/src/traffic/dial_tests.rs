@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::course::End;
 use super::*;
 use crate::config::Allowance;
 

@@ -15,6 +15,7 @@ use crate::object::ObjectRef;
 pub(crate) mod choice;
 #[cfg(test)]
 mod cluster;
+pub(crate) mod course;
 mod cursor;
 pub(crate) mod dial;
 pub(crate) mod http_route;

@@ -10,5 +10,6 @@ mod ratio;
 mod restore;
 mod site;
 mod stage;
+mod testers;
 mod traffic;
 mod watch;
