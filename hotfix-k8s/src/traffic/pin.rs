@@ -1,5 +1,5 @@
 //! Whether a Service that selects the pods of both slots is held to one of them, by the hash of its pod template: the
-//! switch of [`super::ratio`].
+//! switch of [`super::dial`].
 
 use json_patch::PatchOperation;
 use serde_json::Value;
