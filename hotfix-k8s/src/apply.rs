@@ -179,6 +179,7 @@ impl<'a> Attempt<'a> {
                 Step::UntilReady(side) => self.deployer.until_ready(self.target, side, self.deadline).await,
                 Step::UntilLeft(side) => self.deployer.until_left(self.target, side, self.deadline).await,
                 Step::UntilEmpty(side) => self.deployer.until_empty(self.target, side, self.deadline).await,
+                Step::UntilServed(side) => self.deployer.until_served(self.target, side, self.deadline).await,
                 Step::UntilChanged(rest) => {
                     let (deployer, target) = (self.deployer, self.target);
                     self.followers = self.followers.take().or_else(|| deployer.followers(target));

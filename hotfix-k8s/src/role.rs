@@ -24,6 +24,9 @@ impl TargetConfig {
             Traffic::HttpRoute(_) => vec![Feature::Selectors(service), Feature::HttpRoutes(route)],
             Traffic::Ingress(_) => vec![Feature::Selectors(service), Feature::Ingresses(route)],
         });
+        if self.traffic.testers().is_some() {
+            features.insert(Feature::Endpoints);
+        }
         match self.fingerprints {
             Fingerprints::Nothing => {}
             Fingerprints::ConfigMaps => features.extend([Feature::ConfigMaps]),
@@ -36,7 +39,19 @@ impl TargetConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ReplicasTraffic;
+    use crate::config::{ReplicasTraffic, Testers, VirtualServiceTraffic};
+
+    #[test]
+    fn testers_take_a_look_at_endpoints() {
+        let mut mesh = VirtualServiceTraffic::default();
+        let features = |mesh: &VirtualServiceTraffic| {
+            let traffic = Traffic::VirtualService(mesh.clone());
+            TargetConfig { traffic, ..TargetConfig::default() }.features()
+        };
+        assert!(!features(&mesh).contains(&Feature::Endpoints));
+        mesh.testers = Testers::new("x-hotfix", "1").ok();
+        assert!(features(&mesh).contains(&Feature::Endpoints));
+    }
 
     #[test]
     fn a_target_takes_what_its_configuration_asks_for() {

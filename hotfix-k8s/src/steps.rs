@@ -33,6 +33,8 @@ pub(crate) enum Step {
     UntilReady(Side),
     /// Wait until whoever serves the traffic has stopped sending it to the slot. Bounded, too.
     UntilLeft(Side),
+    /// Wait until a pod of the slot is an endpoint, for whoever sends traffic there. Bounded, too.
+    UntilServed(Side),
     /// Wait until the pods that the slot held are gone or going. Bounded, too.
     UntilEmpty(Side),
     /// Wait until pods of either slot have changed, then plan anew: there is more to do. The last of its list.

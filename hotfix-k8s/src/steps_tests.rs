@@ -134,6 +134,7 @@ fn outline(scene: Scene, verb: &Verb) -> Vec<String> {
     let line = |step: &Step| match step {
         Step::UntilReady(side) => format!("until {side:?} is ready"),
         Step::UntilEmpty(side) => format!("until {side:?} is empty"),
+        Step::UntilServed(side) => format!("until {side:?} is served"),
         Step::UntilChanged(_) => "until pods have changed".to_owned(),
         Step::UntilLeft(side) => format!("until {side:?} is left"),
         Step::Patch(write) => {

@@ -5,6 +5,7 @@ use hotfix_core::port::{Ambiguity, Reply};
 use serde_json::Value;
 use tokio::time::{Duration, Instant, sleep};
 
+use crate::config::TargetConfig;
 use crate::deployer::{KubernetesDeployer, request};
 use crate::error::Unusable;
 use crate::hub::Follower;
@@ -70,6 +71,31 @@ impl KubernetesDeployer {
         }
     }
 
+    /// Waits until an endpoint of any Service is a pod of the slot: a pod is ready before those who send traffic know.
+    pub(crate) async fn until_served(&self, target: &Target, side: Side, deadline: Instant) {
+        let until = (Instant::now() + LEAVE).min(deadline);
+        let Ok(config) = self.target(target) else { return };
+        while Instant::now() < until {
+            let slices = self.slices(config, "kubernetes.io/service-name", until);
+            let (sight, slices) = tokio::join!(self.sight(target, until), slices);
+            match (sight, slices) {
+                (Ok(sight), Ok(slices)) if has_endpoint(&slices, &sight, side) => return,
+                _ => sleep(PAUSE).await,
+            }
+        }
+    }
+
+    async fn slices(
+        &self,
+        config: &TargetConfig,
+        labels: &str,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Unusable> {
+        let collection = object::collection("discovery.k8s.io/v1", "endpointslices", &config.namespace);
+        let slices = self.api.list(&collection, labels, deadline).await;
+        slices.map_err(|failure| request(collection, failure))
+    }
+
     async fn is_left(&self, target: &Target, side: Side, deadline: Instant) -> Result<bool, Unusable> {
         let config = self.target(target)?;
         let names = Names::of(config);
@@ -78,11 +104,9 @@ impl KubernetesDeployer {
             return Ok(sight.traffic.uptake(&sight.route.value) == Uptake::InForce);
         }
         let labels = format!("kubernetes.io/service-name={}", names.service.name);
-        let collection = object::collection("discovery.k8s.io/v1", "endpointslices", &config.namespace);
-        let (sight, slices) =
-            tokio::join!(self.sight(target, deadline), self.api.list(&collection, &labels, deadline));
-        let sight = sight?;
-        let slices = slices.map_err(|failure| request(collection, failure))?;
+        let slices = self.slices(config, &labels, deadline);
+        let (sight, slices) = tokio::join!(self.sight(target, deadline), slices);
+        let (sight, slices) = (sight?, slices?);
         Ok(sight.traffic.uptake(&sight.route.value) == Uptake::InForce
             && !has_endpoint(&slices, &sight, side))
     }

@@ -12,7 +12,7 @@ use crate::size::Size;
 use crate::slot::Side;
 use crate::traffic::course::{Back, End, Move};
 use crate::traffic::dial::Dial;
-use crate::traffic::pin::Pin;
+use crate::traffic::pin::{Pin, Selected};
 
 impl Draft<'_> {
     /// The other slot is made the only one that is selected, then this one is filled.
@@ -68,7 +68,7 @@ impl Draft<'_> {
         self.change(Place::Slot(side), emptied);
         let whole = Size { asked: dial.size(side.other()).wanted(), of: None };
         self.make(dial, Move::Resize(side.other(), whole))?;
-        self.release(dial, side)
+        self.release(dial, side, dial.selected)
     }
 
     /// The old size first where it was made smaller, then the traffic, then the other slot.
@@ -121,16 +121,20 @@ impl Draft<'_> {
         };
         self.change(Place::Slot(side.other()), emptied);
         self.change(Place::Slot(side), whole);
-        self.release(dial, side.other())
+        let selected = if way == Back::Now { Selected::Current(side) } else { dial.selected };
+        self.release(dial, side.other(), selected)
     }
 
-    /// Lets the live slot go once the other has no pods.
-    fn release(&mut self, dial: &Dial, emptied: Side) -> Result<(), Refused> {
-        match dial.released(emptied.other()) {
-            Some(_) if dial.size(emptied).asked > 0 || self.sight.lingers(emptied) => self.until_changed(),
-            Some(release) => self.make(dial, release),
-            None => Ok(()),
+    /// Lets the live slot be rolled out by others again once the other has no pods. Nobody else rolls out the copy, so
+    /// that stays held: what others deploy beside it gets no traffic.
+    fn release(&mut self, dial: &Dial, emptied: Side, selected: Selected) -> Result<(), Refused> {
+        if emptied == Side::Main || selected == Selected::Both {
+            return Ok(());
         }
+        if dial.size(emptied).asked > 0 || self.sight.lingers(emptied) {
+            return self.until_changed();
+        }
+        self.make(dial, Move::Select(Pin::Nowhere, None))
     }
 
     fn emptied(&self, side: Side) -> Result<Vec<PatchOperation>, Refused> {

@@ -39,6 +39,9 @@ impl Draft<'_> {
         }
         let is_there = content == Content::Same && self.sight.ready(side) > 0;
         if is_there {
+            if !opened.is_empty() {
+                self.edits.push(Edit::Wait(Step::UntilServed(side)));
+            }
             self.change(Place::Route, opened);
         } else if content == Content::Other
             || (self.sight.patience == Patience::Left && !self.sight.is_ill(side))

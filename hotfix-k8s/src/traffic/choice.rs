@@ -7,7 +7,7 @@ use super::http_route::{HttpRoute, Rules};
 use super::ingress::CanaryIngress;
 use super::service::ServiceSwitch;
 use super::virtual_service::{self, Routes, VirtualService};
-use crate::config::{Destinations, ReplicasTraffic, Traffic};
+use crate::config::{Destinations, ReplicasTraffic, Testers, Traffic};
 use crate::object::ObjectRef;
 use crate::shape::{Names, Shape};
 use crate::slot::Slots;
@@ -57,6 +57,15 @@ impl Traffic {
     /// Returns whether the endpoints of the Service tell which slot gets traffic.
     pub(crate) const fn is_told_by_endpoints(&self) -> bool {
         matches!(self, Self::Service | Self::Replicas(_))
+    }
+
+    /// Returns who reaches a staged release before customers do.
+    pub(crate) const fn testers(&self) -> Option<&Testers> {
+        match self {
+            Self::VirtualService(mesh) => mesh.testers.as_ref(),
+            Self::HttpRoute(route) => route.testers.as_ref(),
+            Self::Service | Self::Ingress(_) | Self::Replicas(_) => None,
+        }
     }
 
     /// Returns what splits the traffic of a target.

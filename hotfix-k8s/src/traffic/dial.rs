@@ -185,12 +185,6 @@ impl Dial {
         Course::later([])
     }
 
-    /// Returns what lets the live slot be rolled out by others again, once the other has no pods.
-    pub(crate) fn released(&self, live: Side) -> Option<Move> {
-        // Nobody else rolls out the copy, so it stays held: what others deploy beside it gets no traffic.
-        (live == Side::Main && self.selected != Selected::Both).then_some(Move::Select(Pin::Nowhere, None))
-    }
-
     pub(crate) fn size(&self, side: Side) -> Size {
         self.crews.get(side).size
     }
