@@ -93,6 +93,7 @@ impl<'a> Attempt<'a> {
             let mut sight = sight.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
             sight.patience = self.patience();
             let plan = self.plan(&sight)?;
+            self.in_force_before(&sight).await?;
             match self.perform(&sight, plan.steps).await {
                 Ok(()) => {
                     self.in_force(&sight).await?;
@@ -248,6 +249,21 @@ impl<'a> Attempt<'a> {
             Some(conflict) => Stopped::PlanAgain(conflict),
             None => Stopped::Answer(permanent(format!("{} was not changed: {message}", write.object))),
         }
+    }
+
+    /// Waits until the route is in force, before a verb that takes its word for where the traffic is: a shift whose
+    /// answer was lost, or that nobody took up in time, is known by its key alone.
+    async fn in_force_before(&self, sight: &Sight) -> Result<(), Reply> {
+        if !matches!(self.verb.name(), VerbName::Promote | VerbName::Retire) {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let until = now + self.deadline.saturating_duration_since(now) / 2;
+        let waited = self.deployer.in_force(sight, &sight.route.value, until).await;
+        waited.map_err(|_| {
+            let reason = format!("{} is not in force, so nobody knows where the traffic is", sight.route.reference);
+            Reply::Rejected(reply::busy(reason, None))
+        })
     }
 
     /// Waits until the route is in force, after a verb that moves traffic.

@@ -12,4 +12,5 @@ mod site;
 mod stage;
 mod testers;
 mod traffic;
+mod uptake;
 mod watch;
