@@ -261,7 +261,8 @@ impl<'a> Attempt<'a> {
         let until = now + self.deadline.saturating_duration_since(now) / 2;
         let waited = self.deployer.in_force(sight, &sight.route.value, until).await;
         waited.map_err(|_| {
-            let reason = format!("{} is not in force, so nobody knows where the traffic is", sight.route.reference);
+            let reason =
+                format!("{} is not in force, so nobody knows where the traffic is", sight.route.reference);
             Reply::Rejected(reply::busy(reason, None))
         })
     }

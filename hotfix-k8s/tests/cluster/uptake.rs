@@ -33,8 +33,7 @@ async fn nothing_is_promoted_or_emptied_on_the_word_of_a_route_that_is_not_in_fo
     let traffic = Traffic::HttpRoute(HttpRouteTraffic::default());
     let shop = Shop::open_with(cluster, traffic, &[service("shop-hotfix"), route]).await;
     let gateway = Gateway::start(shop.client.clone(), &shop.namespace).await.expect("a gateway");
-    let stage =
-        Verb::Stage { slot: slot("hotfix"), release: release(cluster, 2), replicas: NonZeroU16::MIN };
+    let stage = Verb::Stage { slot: slot("hotfix"), release: release(cluster, 2), replicas: NonZeroU16::MIN };
     let reply = apply(&shop, &call("stage", 1), &stage).await;
     assert!(matches!(reply, Reply::Applied(_)), "{reply:?}");
     shop.until_ready("hotfix").await;
