@@ -339,10 +339,10 @@ impl<'a> Draft<'a> {
         });
         let is_claimed = self.sight.main.fence.as_ref().is_some_and(|(_, note)| note.stamp == applied.stamp);
         let is_first = !matches!(edits.first(), Some(Edit::Change(Place::ANCHOR, _)));
-        if is_first && !(rest.is_some() && is_claimed) {
+        let is_change = |edit: &Edit| matches!(edit, Edit::Change(..));
+        if is_first && !(is_claimed && (rest.is_some() || edits.iter().any(is_change))) {
             edits.insert(0, Edit::Change(Place::ANCHOR, Vec::new()));
         }
-        let is_change = |edit: &Edit| matches!(edit, Edit::Change(..));
         let last = edits.iter().rposition(is_change).filter(|_| rest != Some(Rest::Needed));
         let mut fences: Vec<(Place, String, Note)> = Vec::new();
         for place in Place::ALL {

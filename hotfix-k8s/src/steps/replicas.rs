@@ -66,8 +66,12 @@ impl Draft<'_> {
     pub(super) fn retire_by_pods(&mut self, dial: &Dial, side: Side) -> Result<(), Refused> {
         let emptied = self.emptied(side)?;
         self.change(Place::Slot(side), emptied);
-        let whole = Size { asked: dial.size(side.other()).wanted(), of: None };
-        self.make(dial, Move::Resize(side.other(), whole))?;
+        let wanted = dial.size(side.other()).wanted();
+        let size = dial.grown(side.other(), wanted);
+        self.make(dial, Move::Resize(side.other(), size))?;
+        if size.asked < wanted {
+            return self.until_changed();
+        }
         self.release(dial, side, dial.selected)
     }
 
@@ -103,24 +107,27 @@ impl Draft<'_> {
             }
             return self.until_changed();
         }
+        let name = snapshot.slot.as_str().into();
+        let live = set_at(&self.sight.main.value, annotation(names::LIVE), Some(name));
+        let mut emptied = self.emptied(side.other())?;
         patch.extend(template);
+        match side {
+            Side::Main => patch.extend(live),
+            Side::Hotfix => emptied.extend(live),
+        }
         self.change(Place::Slot(side), patch);
         if way == Back::Now {
             self.make(dial, Move::Select(Pin::To(side), None))?;
         }
-        let name = snapshot.slot.as_str().into();
-        let live = set_at(&self.sight.main.value, annotation(names::LIVE), Some(name));
-        let emptied = self.emptied(side.other())?;
         if way == Back::Now && !emptied.is_empty() {
             self.edits.push(Edit::Wait(Step::UntilLeft(side.other())));
         }
-        let whole = Size { asked: whole, of: None }.write(slot);
-        let (emptied, whole) = match side {
-            Side::Main => (emptied, [whole, live].concat()),
-            Side::Hotfix => ([emptied, live].concat(), whole),
-        };
         self.change(Place::Slot(side.other()), emptied);
-        self.change(Place::Slot(side), whole);
+        let size = dial.grown(side, whole);
+        self.change(Place::Slot(side), size.write(slot));
+        if size.asked < whole {
+            return self.until_changed();
+        }
         let selected = if way == Back::Now { Selected::Current(side) } else { dial.selected };
         self.release(dial, side.other(), selected)
     }

@@ -6,7 +6,7 @@ use hotfix_core::port::TrafficSplit;
 use json_patch::PatchOperation;
 use serde_json::Value;
 
-use super::course::{Back, Course, Move, PerSide};
+use super::course::{Back, Course, End, Move, PerSide};
 use super::pin::{Pin, PinnedService, Selected};
 use super::ratio::{Fences, Pods, Running};
 use super::shares;
@@ -36,6 +36,11 @@ pub(crate) struct Crew {
 }
 
 impl Crew {
+    /// How many pods there are, or are to be.
+    fn there(self) -> u32 {
+        self.present.max(self.size.asked)
+    }
+
     /// Counts the pods of a Deployment.
     fn read(deployment: &Value, hashes: &Hashes, pods: &[Pod]) -> Self {
         let name = deployment["metadata"]["name"].as_str();
@@ -104,7 +109,7 @@ impl Dial {
         if !self.can_hold(other, fences) {
             return None;
         }
-        let room = fences.most().saturating_sub(crew.size.asked).max(1);
+        let room = fences.most().saturating_sub(crew.there()).max(1);
         let asked = room.max(held).min(replicas);
         Some((Move::Select(Pin::To(other), None), Size { asked, of: noted(asked, replicas) }))
     }
@@ -114,18 +119,27 @@ impl Dial {
     pub(crate) fn all_to(&self, side: Side, whole: u32) -> Course {
         let (fences, other) = (self.fences(whole), side.other());
         let kept = self.size(other).asked.min(fences.surge);
-        let settled = [
-            Move::Resize(other, Size { asked: kept, of: noted(kept, whole) }),
-            Move::Resize(side, Size { asked: whole, of: None }),
-        ];
-        if self.selected == Selected::Current(side) {
-            return Course::reached(settled);
-        }
-        if self.can_hold(side, fences) {
-            let moved = [Move::Select(Pin::To(side), None), Move::UntilLeft(other)];
-            return Course::reached(moved.into_iter().chain(settled));
-        }
-        Course::later(self.on_the_way_to(side, fences, kept))
+        let grown = self.grown(side, whole);
+        let settled =
+            [Move::Resize(other, Size { asked: kept, of: noted(kept, whole) }), Move::Resize(side, grown)];
+        let moved = match self.selected {
+            Selected::Current(held) if held == side => Vec::new(),
+            _ if self.can_hold(side, fences) => {
+                vec![Move::Select(Pin::To(side), None), Move::UntilLeft(other)]
+            }
+            _ => return Course::later(self.on_the_way_to(side, fences, kept)),
+        };
+        let end = if grown.asked == whole { End::Reached } else { End::Later };
+        Course { moves: moved.into_iter().chain(settled).collect(), end }
+    }
+
+    /// The size of a slot with all of the traffic: the whole one, once there is room for it beside the pods of the other
+    /// that are still there.
+    pub(crate) fn grown(&self, side: Side, whole: u32) -> Size {
+        let room = self.fences(whole).most().saturating_sub(self.crews.get(side.other()).there());
+        let asked =
+            if self.size(side).asked >= whole { whole } else { room.min(whole).max(self.size(side).asked) };
+        Size { asked, of: noted(asked, whole) }
     }
 
     /// Returns the next moves back to one slot: its whole size first where it was made smaller, then the traffic.
@@ -203,7 +217,7 @@ impl Dial {
                 Move::Resize(other, Size { asked: left, of: noted(left, whole) }),
             ];
         }
-        let room = fences.most().saturating_sub(self.size(other).asked).max(1);
+        let room = fences.most().saturating_sub(self.crews.get(other).there()).max(1);
         let asked = room.min(whole).max(crew.size.asked);
         if asked > crew.size.asked {
             return vec![grown(asked)];
@@ -221,9 +235,10 @@ impl Dial {
     fn beside(&self, held: Side, goal: PerSide<u32>, fences: Fences) -> PerSide<u32> {
         let asked = self.asked();
         let other = goal.get(held.other()).min(asked.get(held.other()));
-        let room = fences.most().saturating_sub(other).max(asked.get(held));
+        let there = other.max(self.crews.get(held.other()).there());
+        let room = fences.most().saturating_sub(there).max(asked.get(held));
         let grown = goal.get(held).clamp(asked.get(held), room);
-        let left = fences.most().saturating_sub(grown).max(other);
+        let left = fences.most().saturating_sub(grown.max(self.crews.get(held).there())).max(other);
         let other = goal.get(held.other()).clamp(other, left);
         PerSide::of(|side| if side == held { grown } else { other })
     }
@@ -236,7 +251,9 @@ impl Dial {
             Running { asked: crew.size.asked, available: crew.ready }
         };
         let goal = Pods { stable: goal.get(stable), canary: goal.get(canary) };
-        let older = self.crews.main.older + self.crews.hotfix.older;
+        // Pods beyond what is asked for are about to be ended, and there until then.
+        let beyond = |crew: Crew| crew.older.max(crew.there() - crew.size.asked);
+        let older = beyond(self.crews.main) + beyond(self.crews.hotfix);
         let next = fences.next(goal, running(stable), running(canary), older);
         PerSide::of(|side| if side == stable { next.stable } else { next.canary })
     }

@@ -1,6 +1,5 @@
 use proptest::prelude::*;
 
-use super::super::course::End;
 use super::*;
 use crate::config::Allowance;
 
@@ -133,7 +132,7 @@ impl World {
     }
 
     fn total(&self) -> u32 {
-        self.dial.size(Main).asked + self.dial.size(Hotfix).asked
+        self.dial.crews.main.there() + self.dial.crews.hotfix.there()
     }
 
     /// Makes a move and checks that it keeps to the allowances.
@@ -145,7 +144,7 @@ impl World {
                 let crew = if side == Main { &mut self.dial.crews.main } else { &mut self.dial.crews.hotfix };
                 crew.size = size;
                 crew.ready = crew.ready.min(size.asked);
-                crew.present = size.asked;
+                crew.present = crew.present.max(size.asked);
             }
             Move::Select(Pin::To(side), _) => {
                 (self.dial.selected, self.dial.share) = (Selected::Current(side), None);
@@ -163,7 +162,7 @@ impl World {
 
     fn settle(&mut self) {
         for crew in [&mut self.dial.crews.main, &mut self.dial.crews.hotfix] {
-            crew.ready = crew.size.asked;
+            (crew.ready, crew.present) = (crew.size.asked, crew.size.asked);
         }
     }
 
