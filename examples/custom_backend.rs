@@ -134,7 +134,7 @@ impl Router {
 
 #[async_trait]
 impl Deployer for Router {
-    fn capabilities(&self) -> DeployerCapabilities {
+    fn capabilities(&self, _target: &Target) -> DeployerCapabilities {
         use VerbName::{Promote, Restore, Retire, Shift, Stage};
         let verbs = [Stage, Shift, Promote, Retire, Restore].into();
         DeployerCapabilities { verbs, split: TrafficSplit::Switch, fence: Fence::Checked }
@@ -218,6 +218,7 @@ impl Fixture {
             rollout: Rollout::Active,
             stamp: Stamp::ZERO,
             home: None,
+            notices: Vec::new(),
         };
         let site = Site { workload, applied: BTreeMap::new() };
         self.sites.0.lock().unwrap_or_else(PoisonError::into_inner).insert(target.clone(), site);

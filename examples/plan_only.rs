@@ -13,7 +13,7 @@ use hotfix_core::model::{
     Artifact, BranchName, Calibration, IssueKey, ObjectId, Release, Rollout, ServiceName, Severity, SlotName,
     SlotState, Stamp, TagName, Timestamp, Version, Weights, Workload, WorkloadSnapshot,
 };
-use hotfix_core::observe::{Capabilities, Reading, Snapshot, readings};
+use hotfix_core::observe::{Reading, Snapshot, readings};
 use hotfix_core::plan::{Mermaid, Planned, check, plan};
 use hotfix_core::policy::{Policy, Settings};
 use hotfix_core::port::{
@@ -70,7 +70,7 @@ fn request() -> Result<Request> {
 
 /// Answers what the planner asks until it has no more questions.
 fn observe(request: &Request, policy: &Policy) -> Result<Snapshot> {
-    let mut snapshot = Snapshot::new(now()?, capabilities());
+    let mut snapshot = Snapshot::new(now()?, repository_capabilities());
     loop {
         let missing = readings(request, policy, &snapshot);
         if missing.is_empty() {
@@ -91,7 +91,9 @@ fn answer(reading: Reading, snapshot: &mut Snapshot) -> Result<()> {
             let results = composed(&recipe)?;
             snapshot.record_composition(recipe, Ok(results), at);
         }
-        Reading::Workload(target) => snapshot.record_workload(&target, Ok(workload()?), at),
+        Reading::Workload(target) => {
+            snapshot.record_workload(&target, deployer_capabilities(), Ok(workload()?), at);
+        }
         Reading::Snapshot(target) => {
             let (slot, release) = (SlotName::new("blue")?, live()?);
             let backend = serde_json::Value::Null;
@@ -118,15 +120,16 @@ fn object(number: usize) -> Result<ObjectId> {
     Ok(ObjectId::new(format!("{number:0<40x}"))?)
 }
 
-fn capabilities() -> Capabilities {
+const fn repository_capabilities() -> VersionControlCapabilities {
+    VersionControlCapabilities { atomic: Atomicity::AllOrNothing, remote: None }
+}
+
+fn deployer_capabilities() -> DeployerCapabilities {
     use hotfix_core::model::VerbName::{Promote, Restore, Retire, Shift, Stage};
-    Capabilities {
-        source: VersionControlCapabilities { atomic: Atomicity::AllOrNothing, remote: None },
-        deployer: DeployerCapabilities {
-            verbs: [Stage, Shift, Promote, Retire, Restore].into(),
-            split: TrafficSplit::Percent,
-            fence: Fence::Checked,
-        },
+    DeployerCapabilities {
+        verbs: [Stage, Shift, Promote, Retire, Restore].into(),
+        split: TrafficSplit::Percent,
+        fence: Fence::Checked,
     }
 }
 
@@ -181,5 +184,6 @@ fn workload() -> Result<Workload> {
         rollout: Rollout::Active,
         stamp: Stamp::ZERO,
         home: None,
+        notices: Vec::new(),
     })
 }

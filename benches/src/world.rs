@@ -10,7 +10,7 @@ use hotfix_core::model::{
     Artifact, BranchName, Calibration, IssueKey, Period, Release, ServiceName, Severity, SlotName, TagName,
     Target, Timestamp, Version,
 };
-use hotfix_core::observe::{Capabilities, Reading, Snapshot, readings};
+use hotfix_core::observe::{Reading, Snapshot, readings};
 use hotfix_core::plan::{Plan, Planned, plan};
 use hotfix_core::policy::{Policy, Settings};
 use hotfix_core::port::{Deployer, FetchMode, SourceQuery, VersionControl};
@@ -67,9 +67,7 @@ impl Shop {
     /// Observes everything that a plan for the request is made of.
     #[must_use]
     pub fn observe(&self, request: &Request, policy: &Policy) -> Snapshot {
-        let capabilities =
-            Capabilities { source: self.source.capabilities(), deployer: self.deployer.capabilities() };
-        let mut snapshot = Snapshot::new(noon(), capabilities);
+        let mut snapshot = Snapshot::new(noon(), self.source.capabilities());
         loop {
             let missing = readings(request, policy, &snapshot);
             if missing.is_empty() {
@@ -91,7 +89,9 @@ impl Shop {
                 snapshot.record_composition(recipe, answer, noon());
             }
             Reading::Workload(target) => {
-                snapshot.record_workload(&target, at_once(self.deployer.observe(&target)), noon());
+                let capabilities = self.deployer.capabilities(&target);
+                let answer = at_once(self.deployer.observe(&target));
+                snapshot.record_workload(&target, capabilities, answer, noon());
             }
             Reading::Snapshot(target) => {
                 snapshot.record_snapshot(&target, at_once(self.deployer.snapshot(&target)), noon());

@@ -16,8 +16,8 @@ pub(crate) struct Mortal(pub(crate) LocalDeployer);
 
 #[async_trait]
 impl Deployer for Mortal {
-    fn capabilities(&self) -> DeployerCapabilities {
-        self.0.capabilities()
+    fn capabilities(&self, target: &Target) -> DeployerCapabilities {
+        self.0.capabilities(target)
     }
 
     async fn observe(&self, target: &Target) -> Result<Workload, Error> {

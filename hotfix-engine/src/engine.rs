@@ -122,6 +122,7 @@ impl Engine {
             worker: worker.clone(),
             claims,
             ttl,
+            epoch_above: 0,
             incident,
             body,
             timeline: told.timeline.into_iter().collect(),
@@ -151,7 +152,7 @@ impl Engine {
         // Read first: a journal that this version cannot read stays with whoever can.
         let entries = journal::read(&*ports.store, run).await?;
         let ttl = journal::fold(run, &entries)?.plan().execution().lease;
-        let lease = match ports.store.take_over(run, worker, ttl).await? {
+        let lease = match ports.store.take_over(run, worker, ttl, 0).await? {
             TakenOver::Owned(lease) => lease,
             TakenOver::Busy(claim) => return Err(EngineError::Driven(claim)),
             TakenOver::Ended => return Err(EngineError::Ended { run: run.clone() }),

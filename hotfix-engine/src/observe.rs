@@ -2,7 +2,7 @@
 
 use hotfix_core::judge::calibrate;
 use hotfix_core::model::Timestamp;
-use hotfix_core::observe::{Capabilities, Reading, Snapshot, readings};
+use hotfix_core::observe::{Reading, Snapshot, readings};
 use hotfix_core::policy::Policy;
 use hotfix_core::port::RunFilter;
 use hotfix_core::request::Request;
@@ -11,9 +11,7 @@ use crate::backends::Backends;
 
 /// Reads everything that a plan for the request is made of. What cannot be read is a gap in the snapshot.
 pub(crate) async fn observe(ports: &Backends, request: &Request, policy: &Policy) -> Snapshot {
-    let capabilities =
-        Capabilities { source: ports.source.capabilities(), deployer: ports.deployer.capabilities() };
-    let mut snapshot = Snapshot::new(to_seconds(ports.clock.now()), capabilities);
+    let mut snapshot = Snapshot::new(to_seconds(ports.clock.now()), ports.source.capabilities());
     loop {
         let missing = readings(request, policy, &snapshot);
         if missing.is_empty() {
@@ -39,7 +37,7 @@ async fn read(ports: &Backends, reading: Reading, snapshot: &mut Snapshot) {
         }
         Reading::Workload(target) => {
             let answer = ports.deployer.observe(&target).await;
-            snapshot.record_workload(&target, answer, now());
+            snapshot.record_workload(&target, ports.deployer.capabilities(&target), answer, now());
         }
         Reading::Snapshot(target) => {
             let answer = ports.deployer.snapshot(&target).await;

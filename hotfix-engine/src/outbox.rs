@@ -122,7 +122,7 @@ async fn settle(store: &dyn IncidentStore, notifier: &dyn Notifier, item: Outbox
     if let Settlement::Dead { cause } = &settlement {
         tracing::error!(destination = %item.destination, dedup = %item.posting.dedup, %cause, "a message was given up");
     }
-    if let Err(error) = store.settle_outbox(item.id, settlement).await {
+    if let Err(error) = store.settle_outbox(&item, settlement).await {
         tracing::warn!(%error, id = item.id, "the outcome of a delivery cannot be recorded");
     }
 }

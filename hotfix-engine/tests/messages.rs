@@ -231,6 +231,7 @@ fn another_run(number: u32, destination: &str) -> NewRun {
         worker: WorkerName::new("somebody").expect("a worker"),
         claims: vec![format!("production/other-{number}").parse().expect("a target")],
         ttl: Period::from_hours(48),
+        epoch_above: 0,
         incident: NewIncident {
             id: thread.incident.clone(),
             issue: IssueKey::new(format!("OTHER-{number}")).expect("an issue"),

@@ -1,18 +1,23 @@
 //! Brings a verb about: read everything, decide, write step by step, and tell apart what a refusal means.
 
+use std::collections::BTreeSet;
+
 use hotfix_core::model::{Precondition, Stamp, Target, Verb, VerbName};
 use hotfix_core::port::{Ambiguity, Call, Conflict, Receipt, Rejection, Reply};
-use json_patch::PatchOperation;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::contents::Changed;
 use crate::deployer::KubernetesDeployer;
+use crate::drift::drift;
+use crate::error::Unusable;
 use crate::fence::{self, Admission, Note};
 use crate::hub::Follower;
-use crate::refused::Refused;
 use crate::reply::{self, Meaning};
 use crate::sight::{Naming, Patience, Place, Sight};
-use crate::steps::{self, Rest, Step, Write, WriteEffect};
+use crate::snapshot::Kept;
+use crate::steps::{self, Beside, Refused, Rest, Step, Write, WriteEffect};
+use crate::sync::{SyncOwner, When, Whereabouts};
 use crate::waiting;
 
 /// How often a verb is planned anew because somebody changed an object between reading and writing.
@@ -34,6 +39,10 @@ pub(crate) struct Attempt<'a> {
     progress: Progress,
     /// The route as the server answered that it is, if it was written.
     route: Option<Value>,
+    /// The owners whose sync this call switched off.
+    held: Vec<SyncOwner>,
+    /// What is to be said beside the receipt.
+    said: Vec<String>,
 }
 
 /// How far a verb got.
@@ -73,33 +82,54 @@ impl<'a> Attempt<'a> {
         deadline: Instant,
     ) -> Self {
         let (progress, route, begun) = (Progress::Nothing, None, Instant::now());
-        let followers = None;
-        Self { deployer, call, target, verb, precondition, deadline, begun, followers, progress, route }
+        let (followers, held, said) = (None, Vec::new(), Vec::new());
+        Self {
+            deployer,
+            call,
+            target,
+            verb,
+            precondition,
+            deadline,
+            begun,
+            followers,
+            progress,
+            route,
+            held,
+            said,
+        }
     }
 
     /// Brings the verb about, or says why not.
     pub(crate) async fn run(mut self) -> Reply {
         let reply = self.try_run().await;
         match reply {
-            Ok(receipt) => Reply::Applied(receipt),
-            Err(reply) => half_done(reply, self.progress),
+            Ok(receipt) => {
+                let said = [receipt.0].into_iter().chain(self.said);
+                Reply::Applied(Receipt(said.collect::<Vec<_>>().join("; ")))
+            }
+            Err(reply) => {
+                let reply = half_done(reply, self.progress);
+                self.let_go(&reply).await;
+                reply
+            }
         }
     }
 
     async fn try_run(&mut self) -> Result<Receipt, Reply> {
-        let (mut last, mut changed) = (None, 0);
-        while changed < PLANS {
-            let sight = self.deployer.sight(self.target, self.deadline).await;
-            let mut sight = sight.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
-            sight.patience = self.patience();
-            let plan = self.plan(&sight)?;
+        let (mut last, mut plans) = (None, 0);
+        while plans < PLANS {
+            let looked = self.look().await.map_err(|unusable| Reply::Rejected(unusable.rejection()));
+            let sight = Sight { patience: self.patience(), ..looked? };
+            let changed = self.changed().await;
+            let plan = self.plan(&sight, changed)?;
             self.in_force_before(&sight).await?;
+            self.hold_sync(&sight).await?;
             match self.perform(&sight, plan.steps).await {
                 Ok(()) => {
                     self.in_force(&sight).await?;
                     return Ok(plan.receipt);
                 }
-                Err(Stopped::PlanAgain(conflict)) => (last, changed) = (Some(conflict), changed + 1),
+                Err(Stopped::PlanAgain(conflict)) => (last, plans) = (Some(conflict), plans + 1),
                 Err(Stopped::GoOn(_)) if Instant::now() < self.deadline => {}
                 Err(Stopped::GoOn(Rest::Welcome)) => return Ok(plan.receipt),
                 Err(Stopped::GoOn(Rest::Needed)) => {
@@ -122,8 +152,20 @@ impl<'a> Attempt<'a> {
         if waited { Patience::Over } else { Patience::Left }
     }
 
+    /// Reads what the verb needs. To a restore one pod that is ready tells as much as all of them.
+    async fn look(&self) -> Result<Sight, Unusable> {
+        let side = match self.verb {
+            Verb::Restore { snapshot } => self.deployer.slots.side(&snapshot.slot),
+            _ => None,
+        };
+        match side {
+            Some(side) => self.deployer.sight_of_ready(self.target, side, self.deadline).await,
+            None => self.deployer.sight(self.target, self.deadline).await,
+        }
+    }
+
     /// Decides what to do, or why nothing is done.
-    fn plan(&self, sight: &Sight) -> Result<Plan, Reply> {
+    fn plan(&self, sight: &Sight, changed: Vec<Changed>) -> Result<Plan, Reply> {
         let Self { call, verb, .. } = *self;
         let digest = fence::digest(verb, self.precondition);
         if let Some(repetition) = self.admit(sight, &digest)? {
@@ -138,9 +180,15 @@ impl<'a> Attempt<'a> {
             let after = layout.after(verb, &sight.ready_instances());
             after.map_err(|refusal| refuse(&Refused::Rule(refusal)))?;
         }
+        if let Some(going) = sight.going().filter(|_| verb.name() != VerbName::Restore) {
+            let going = Unusable::Going(going.reference.clone().into());
+            return Err(Reply::Rejected(going.rejection()));
+        }
         let config = self.deployer.target(self.target);
         let config = config.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
-        let steps = steps::steps(sight, call, verb, &digest, &config.overrides);
+        let sync = config.on_gitops.named().next().and_then(|_| self.sync_after(sight));
+        let beside = Beside { sync, changed };
+        let steps = steps::steps(sight, call, verb, &digest, &config.overrides, beside);
         let steps = steps.map_err(|refused| refuse(&refused))?;
         Ok(Plan { steps, receipt: Receipt(format!("{verb} at {}", call.stamp)) })
     }
@@ -174,11 +222,59 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    /// Has the sync of the owners off before anything is changed that they would take back. What a restore does, they
+    /// would do themselves, and the copy is not theirs to empty.
+    async fn hold_sync(&mut self, sight: &Sight) -> Result<(), Reply> {
+        if matches!(self.verb.name(), VerbName::Restore | VerbName::Retire) {
+            return Ok(());
+        }
+        let home = sight.is_home().map_err(|error| refuse(&Refused::Unreadable(error)))?;
+        let whereabouts = if home { Whereabouts::Home } else { Whereabouts::Away };
+        let (stamp, deadline, held) = (self.call.stamp, self.deadline, &mut self.held);
+        let holding = self.deployer.hold_sync(self.target, stamp, whereabouts, deadline, held).await;
+        holding.map_err(|unheld| unheld.reply())
+    }
+
+    /// What does not hold what it held when the snapshot of a restore was taken.
+    async fn changed(&self) -> Vec<Changed> {
+        let Verb::Restore { snapshot } = self.verb else { return Vec::new() };
+        match Kept::read(snapshot) {
+            Ok(Some(kept)) => self.deployer.changed(self.target, &kept.hashes, self.deadline).await,
+            _ => Vec::new(),
+        }
+    }
+
+    /// A call that surely changed nothing leaves no sync off.
+    async fn let_go(&self, reply: &Reply) {
+        if !matches!(reply, Reply::Ambiguous(_)) && !self.held.is_empty() {
+            let when = When::Now { except: BTreeSet::new() };
+            self.deployer.give_sync_back(self.target, self.call.stamp, &when, self.deadline).await;
+        }
+    }
+
+    /// When the sync comes back after the verb, if it ends a run.
+    fn sync_after(&self, sight: &Sight) -> Option<When> {
+        match self.verb {
+            Verb::Restore { snapshot } => Some(match Kept::read(snapshot) {
+                Ok(Some(kept)) => When::Now { except: kept.ahead },
+                // A release that was named, which git need not.
+                _ => When::InSync,
+            }),
+            Verb::Retire { slot } if *slot == sight.slots.hotfix && sight.is_home().unwrap_or(false) => {
+                Some(When::InSync)
+            }
+            _ => None,
+        }
+    }
+
     async fn perform(&mut self, sight: &Sight, steps: Vec<Step>) -> Result<(), Stopped> {
         for step in steps {
             match step {
                 Step::UntilReady(side) => self.deployer.until_ready(self.target, side, self.deadline).await,
-                Step::UntilLeft(side) => self.deployer.until_left(self.target, side, self.deadline).await,
+                Step::UntilLeft(side) => {
+                    let route = self.route.as_ref().unwrap_or(&sight.route.value);
+                    self.deployer.until_left(self.target, sight, route, side, self.deadline).await;
+                }
                 Step::UntilEmpty(side) => self.deployer.until_empty(self.target, side, self.deadline).await,
                 Step::UntilServed(side) => self.deployer.until_served(self.target, side, self.deadline).await,
                 Step::UntilChanged(rest) => {
@@ -192,8 +288,17 @@ impl<'a> Attempt<'a> {
                     }
                     return Err(Stopped::GoOn(rest));
                 }
+                Step::PutBack(changed) => {
+                    let said = self.deployer.put_back(self.target, &changed, self.deadline).await;
+                    self.said.extend(said);
+                }
+                Step::GiveSyncBack(when) => {
+                    let (stamp, deadline) = (self.call.stamp, self.deadline);
+                    let said = self.deployer.give_sync_back(self.target, stamp, &when, deadline).await;
+                    self.said.extend(said);
+                }
                 Step::Patch(write) => {
-                    let written = self.write(&write, sight).await?;
+                    let written = self.write(&write).await?;
                     if write.place == Place::Route {
                         self.route = Some(written);
                     }
@@ -209,7 +314,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Sends one patch and finds out what a refusal means.
-    async fn write(&self, write: &Write, sight: &Sight) -> Result<Value, Stopped> {
+    async fn write(&self, write: &Write) -> Result<Value, Stopped> {
         for _ in 0..RACES {
             let failure = match self.deployer.api.patch(&write.object, &write.patch, self.deadline).await {
                 Ok(written) => return Ok(written),
@@ -221,7 +326,7 @@ impl<'a> Attempt<'a> {
                 }
                 Meaning::Rejected(rejection) => return Err(Stopped::Answer(Reply::Rejected(rejection))),
                 Meaning::Ambiguous(ambiguity) => return Err(Stopped::Answer(Reply::Ambiguous(ambiguity))),
-                Meaning::Unproven { message } => return Err(self.prove(write, sight, &message).await),
+                Meaning::Unproven { message } => return Err(self.prove(write, &message).await),
             }
         }
         let reason = format!("{} is written by others all the time", write.object);
@@ -229,7 +334,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// The server does not say which test failed, or whether one did: reading again tells.
-    async fn prove(&self, write: &Write, sight: &Sight, message: &str) -> Stopped {
+    async fn prove(&self, write: &Write, message: &str) -> Stopped {
         let found = match self.deployer.fetch(&write.object, self.deadline).await {
             Ok(Some(found)) => found,
             Ok(None) => {
@@ -240,8 +345,7 @@ impl<'a> Attempt<'a> {
         };
         let (current, stamp) =
             (found.fence.as_ref().map_or(Stamp::ZERO, |(_, note)| note.stamp), self.call.stamp);
-        let claimed = self.progress > Progress::Nothing
-            || sight.main.fence.as_ref().is_some_and(|(_, note)| note.stamp == stamp);
+        let claimed = self.progress > Progress::Nothing;
         if current > stamp || (current == stamp && !claimed) {
             return Stopped::Answer(Reply::Conflict(Conflict::Fenced { current }));
         }
@@ -276,32 +380,6 @@ impl<'a> Attempt<'a> {
             }
             _ => Ok(()),
         }
-    }
-}
-
-/// Finds the first tested value that is not there any more.
-fn drift(patch: &[PatchOperation], found: &serde_json::Value) -> Option<Conflict> {
-    let tests = patch.iter().filter_map(|operation| match operation {
-        PatchOperation::Test(test) => Some(test),
-        _ => None,
-    });
-    let moved = |path: &str| found.pointer(path).map_or_else(|| "nothing".to_owned(), brief);
-    let mut failed = tests.filter(|test| found.pointer(test.path.as_str()) != Some(&test.value));
-    let test = failed.next()?;
-    let path = test.path.as_str();
-    Some(Conflict::Drifted {
-        expected: format!("{path} {}", brief(&test.value)),
-        found: format!("{path} {}", moved(path)),
-    })
-}
-
-/// A value in so few words that it fits a line. What is in a template may be long and is nobody's business.
-fn brief(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::Object(_) | serde_json::Value::Array(_) => {
-            fence::hex(&<sha2::Sha256 as sha2::Digest>::digest(value.to_string().as_bytes())[..6])
-        }
-        value => value.to_string(),
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::api::READ_LIMIT;
 use crate::apply::Attempt;
+use crate::budget;
 use crate::config::TargetConfig;
 use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
@@ -21,14 +22,12 @@ use crate::reply;
 
 #[async_trait]
 impl Deployer for KubernetesDeployer {
-    fn capabilities(&self) -> DeployerCapabilities {
+    fn capabilities(&self, target: &Target) -> DeployerCapabilities {
         use VerbName::{Pause, Promote, Restore, Resume, Retire, Shift, Stage};
-        let is_switch = |target: &TargetConfig| target.traffic.split() == TrafficSplit::Switch;
-        let any_switch = self.config.targets.values().any(is_switch);
+        let split = |target: &TargetConfig| target.traffic.split();
         DeployerCapabilities {
             verbs: [Stage, Shift, Promote, Retire, Restore, Pause, Resume].into(),
-            // One answer for all targets, so the coarsest.
-            split: if any_switch { TrafficSplit::Switch } else { TrafficSplit::Percent },
+            split: self.config.targets.get(target).map_or(TrafficSplit::Switch, split),
             fence: Fence::Checked,
         }
     }
@@ -80,8 +79,15 @@ impl Deployer for KubernetesDeployer {
 
 impl KubernetesDeployer {
     async fn try_observe(&self, target: &Target) -> std::result::Result<Workload, Unusable> {
-        let (sight, _) = self.unowned(target, Instant::now() + READ_LIMIT).await?;
-        Ok(sight.workload()?)
+        let deadline = Instant::now() + READ_LIMIT;
+        let (unowned, survey, budgets) = tokio::join!(
+            self.unowned(target, deadline),
+            self.survey(target, deadline),
+            self.budgets(target, deadline)
+        );
+        let ((sight, _), mut notices, budgets) = (unowned?, survey?.notices, budgets?);
+        notices.extend(budget::notices(&sight, &budgets));
+        Ok(Workload { notices, ..sight.workload()? })
     }
 
     async fn find(&self, target: &Target, key: &IdempotencyKey) -> std::result::Result<Probe, Unusable> {

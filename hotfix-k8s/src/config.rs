@@ -6,10 +6,12 @@ use hotfix_core::model::Target;
 use serde::{Deserialize, Serialize};
 
 mod overrides;
+mod policies;
 mod replicas;
 mod testers;
 
 pub use self::overrides::{EnvFrom, EnvValue, Overrides};
+pub use self::policies::{Copies, Fingerprints, OnAutoscaler, OnGitOps};
 pub use self::replicas::{Allowance, ReplicasTraffic};
 pub use self::testers::Testers;
 
@@ -46,6 +48,8 @@ pub struct TargetConfig {
     pub on_autoscaler: OnAutoscaler,
     /// Of which referenced objects a snapshot keeps a hash.
     pub fingerprints: Fingerprints,
+    /// Of which of those a snapshot keeps a copy in the cluster, for a rollback to put back.
+    pub copies: Copies,
 }
 
 /// Where it is written which slot gets how much traffic.
@@ -129,40 +133,6 @@ pub struct IngressTraffic {
     pub hotfix: Option<String>,
 }
 
-/// What to do when a GitOps controller owns an object that would be changed: it would take the change back.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum OnGitOps {
-    /// Refuse, and name the owner.
-    #[default]
-    Refuse,
-}
-
-/// What to do when a HorizontalPodAutoscaler sets the number of pods of the Deployment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum OnAutoscaler {
-    /// Refuse, and name it.
-    #[default]
-    Refuse,
-    /// Go on: it rests while the main Deployment is at zero, and the hotfix slot keeps the number it was staged with.
-    Accept,
-}
-
-/// Of which objects that a template refers to a snapshot keeps a hash, never the contents.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Fingerprints {
-    /// Of ConfigMaps.
-    #[default]
-    ConfigMaps,
-    /// Of ConfigMaps and Secrets, which takes the right to read both.
-    ConfigMapsAndSecrets,
-    /// Of none.
-    Nothing,
 }
 
 /// A value of the configuration that cannot be used.
@@ -225,6 +195,10 @@ impl TargetConfig {
         if let Some(service) = &self.service {
             name("service", service, 63, "name a Service of the namespace")?;
         }
+        if let OnAutoscaler::Follow { name: Some(autoscaler) } = &self.on_autoscaler {
+            let mend = "name a HorizontalPodAutoscaler of the namespace";
+            name("on_autoscaler.follow", autoscaler, 253, mend)?;
+        }
         if let Some(label) = self.label.as_ref().filter(|label| label.is_empty()) {
             return Err(invalid(target, "label", label, "name a label or leave it out"));
         }
@@ -237,6 +211,17 @@ impl TargetConfig {
             let mend = "name the rules that are written in traffic.http_route.rules";
             return Err(invalid(target, "traffic.http_route.testers", testers.header(), mend));
         }
+        let unhashed = match (self.copies, self.fingerprints) {
+            (Copies::ConfigMaps, Fingerprints::Nothing) => Some("config_maps"),
+            (Copies::ConfigMapsAndSecrets, Fingerprints::Nothing | Fingerprints::ConfigMaps) => {
+                Some("config_maps_and_secrets")
+            }
+            _ => None,
+        };
+        if let Some(copies) = unhashed {
+            return Err(invalid(target, "copies", copies, "have fingerprints of at least what is copied"));
+        }
+        self.on_gitops.check().map_err(|(value, mend)| invalid(target, "on_gitops.pause", &value, mend))?;
         for variable in self.overrides.env.keys() {
             let is_sound =
                 !variable.is_empty() && variable.bytes().all(|b| b.is_ascii_graphic() && b != b'=');
@@ -266,7 +251,7 @@ fn invalid(target: &Target, field: &'static str, value: &str, mend: &'static str
 }
 
 /// A name as Kubernetes takes it (RFC 1123, dots for subdomains).
-fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     let edge = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let bytes = text.as_bytes();
     edge(bytes.first())
@@ -309,6 +294,14 @@ mod tests {
             (TargetConfig { deployment: long, ..config() }, "at most 56"),
             (TargetConfig { container: Some("a b".to_owned()), ..config() }, "container is \"a b\""),
             (TargetConfig { label: Some(String::new()), ..config() }, "label is \"\""),
+            (
+                TargetConfig { copies: Copies::ConfigMapsAndSecrets, ..config() },
+                "copies is \"config_maps_and_secrets\"; have fingerprints",
+            ),
+            (
+                TargetConfig { on_gitops: OnGitOps::Pause(BTreeSet::new()), ..config() },
+                "on_gitops.pause is \"\"",
+            ),
             (
                 TargetConfig { overrides: Overrides { env: odd, env_from: Vec::new() }, ..config() },
                 "overrides.env is \"A=B\"",

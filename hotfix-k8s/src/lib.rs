@@ -1,13 +1,17 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(not(test), expect(dead_code, reason = "leases are not wired yet"))]
 
 mod adopt;
 mod api;
 mod apply;
+mod autoscaler;
 mod backend;
+mod budget;
 mod change;
 mod config;
+mod contents;
+mod copies;
 mod deployer;
+mod drift;
 mod error;
 mod facts;
 mod fence;
@@ -19,7 +23,6 @@ mod names;
 mod object;
 mod owner;
 mod pod;
-mod refused;
 mod release;
 mod replica_set;
 mod reply;
@@ -32,15 +35,20 @@ mod size;
 mod slot;
 mod snapshot;
 mod steps;
+mod sync;
 mod template;
 mod traffic;
 mod waiting;
 mod watch;
 
 pub use config::{
-    Allowance, Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic,
+    Allowance, Copies, Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic,
     InvalidConfig, KubernetesConfig, OnAutoscaler, OnGitOps, Overrides, ReplicasTraffic, TargetConfig,
     Testers, Traffic, VirtualServiceTraffic,
 };
 pub use deployer::KubernetesDeployer;
 pub use error::KubernetesError;
+pub use lease::{
+    ClaimState, Leadership, LeadershipTerm, LeaseConfig, LeasedStore, Leases, ReleasedClaim, TargetClaim,
+};
+pub use sync::SyncOwner;

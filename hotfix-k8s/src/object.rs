@@ -23,6 +23,11 @@ impl ObjectRef {
         Self { api_version: "v1", kind: "Service", namespace, name }
     }
 
+    pub(crate) fn pod(namespace: &str, name: &str) -> Self {
+        let (namespace, name) = (namespace.to_owned(), name.to_owned());
+        Self { api_version: "v1", kind: "Pod", namespace, name }
+    }
+
     /// Returns the path of all objects of its kind in its namespace.
     pub(crate) fn collection(&self) -> String {
         collection(self.api_version, &self.plural(), &self.namespace)

@@ -32,12 +32,24 @@ pub enum Feature {
     Ingresses(BTreeSet<String>),
     /// Sees which autoscalers set the numbers of pods.
     Autoscalers,
+    /// Has autoscalers follow the live slot.
+    FollowedAutoscalers(BTreeSet<String>),
+    /// Switches the sync of Applications of Argo CD. They have a namespace of their own, and so has this Role.
+    Applications(BTreeSet<String>),
+    /// Suspends Kustomizations of Flux, in their namespace.
+    Kustomizations(BTreeSet<String>),
+    /// Suspends HelmReleases of Flux, in their namespace.
+    HelmReleases(BTreeSet<String>),
     /// Sees which disruptions pods may suffer.
     DisruptionBudgets,
     /// Keeps hashes of ConfigMaps in snapshots.
     ConfigMaps,
     /// Keeps hashes of Secrets in snapshots. It can read every Secret of the namespace, so leave it out if you can.
     Secrets,
+    /// Keeps copies of ConfigMaps, and puts contents back from them.
+    ConfigMapCopies,
+    /// Keeps copies of Secrets, and puts contents back from them. It can write every Secret of the namespace.
+    SecretCopies,
     /// Elects a leader and claims targets by Leases.
     Leases(BTreeSet<String>),
 }
@@ -138,9 +150,21 @@ impl Feature {
             }
             Self::Ingresses(names) => vec![named("networking.k8s.io", "ingresses", names, &["get", "patch"])],
             Self::Autoscalers => vec![all("autoscaling", "horizontalpodautoscalers", &["list"])],
+            Self::FollowedAutoscalers(names) => {
+                vec![named("autoscaling", "horizontalpodautoscalers", names, &["get", "patch"])]
+            }
+            Self::Applications(names) => vec![named("argoproj.io", "applications", names, &["get", "patch"])],
+            Self::Kustomizations(names) => {
+                vec![named("kustomize.toolkit.fluxcd.io", "kustomizations", names, &["get", "patch"])]
+            }
+            Self::HelmReleases(names) => {
+                vec![named("helm.toolkit.fluxcd.io", "helmreleases", names, &["get", "patch"])]
+            }
             Self::DisruptionBudgets => vec![all("policy", "poddisruptionbudgets", &["list"])],
             Self::ConfigMaps => vec![all("", "configmaps", &["get"])],
             Self::Secrets => vec![all("", "secrets", &["get"])],
+            Self::ConfigMapCopies => vec![all("", "configmaps", &["create", "delete", "list", "patch"])],
+            Self::SecretCopies => vec![all("", "secrets", &["create", "delete", "list", "patch"])],
             Self::Leases(names) => vec![
                 all("coordination.k8s.io", "leases", &["create"]),
                 named("coordination.k8s.io", "leases", names, &["get", "patch"]),
@@ -277,10 +301,22 @@ subjects:
             (Feature::VirtualServices(shop()), vec!["networking.istio.io/virtualservices[shop]: get patch"]),
             (Feature::HttpRoutes(shop()), vec!["gateway.networking.k8s.io/httproutes[shop]: get patch"]),
             (Feature::Ingresses(shop()), vec!["networking.k8s.io/ingresses[shop]: get patch"]),
+            (
+                Feature::FollowedAutoscalers(shop()),
+                vec!["autoscaling/horizontalpodautoscalers[shop]: get patch"],
+            ),
+            (Feature::Applications(shop()), vec!["argoproj.io/applications[shop]: get patch"]),
+            (
+                Feature::Kustomizations(shop()),
+                vec!["kustomize.toolkit.fluxcd.io/kustomizations[shop]: get patch"],
+            ),
+            (Feature::HelmReleases(shop()), vec!["helm.toolkit.fluxcd.io/helmreleases[shop]: get patch"]),
             (Feature::Autoscalers, vec!["autoscaling/horizontalpodautoscalers: list"]),
             (Feature::DisruptionBudgets, vec!["policy/poddisruptionbudgets: list"]),
             (Feature::ConfigMaps, vec!["/configmaps: get"]),
             (Feature::Secrets, vec!["/secrets: get"]),
+            (Feature::ConfigMapCopies, vec!["/configmaps: create delete list patch"]),
+            (Feature::SecretCopies, vec!["/secrets: create delete list patch"]),
             (
                 Feature::Leases(shop()),
                 vec!["coordination.k8s.io/leases: create", "coordination.k8s.io/leases[shop]: get patch"],

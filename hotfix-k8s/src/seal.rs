@@ -50,6 +50,9 @@ impl KubernetesDeployer {
         for object in objects {
             self.raise_one(object, &SealNote { stamp, previous }, deadline).await?;
         }
+        if let Some(current) = self.seal_owners(target, stamp, deadline).await? {
+            return Err(Unsealed::Overtaken(current));
+        }
         Ok(previous)
     }
 
@@ -80,16 +83,17 @@ impl KubernetesDeployer {
         Err(request(reference.to_string(), last).into())
     }
 
-    /// Reads the objects of a target that are there, the anchor first. It must be there; an object that was deleted
-    /// takes no patches and needs no fence.
+    /// Reads the objects of a target that are there, the anchor first. The Deployment must be; an object that was
+    /// deleted takes no patches and needs no fence.
     pub(crate) async fn objects(&self, target: &Target, deadline: Instant) -> Result<Vec<Object>, Unusable> {
         let names = Names::of(self.target(target)?);
-        let (main, hotfix, route) = tokio::join!(
+        let (main, hotfix, route, autoscaler) = tokio::join!(
             self.fetch(&names.main, deadline),
             self.fetch(&names.hotfix, deadline),
             self.fetch(&names.route, deadline),
+            self.fetch_any(names.autoscaler.as_ref(), deadline),
         );
         let main = main?.ok_or(Unusable::Missing(names.main.into()))?;
-        Ok([Some(main), hotfix?, route?].into_iter().flatten().collect())
+        Ok([route?, Some(main), hotfix?, autoscaler?].into_iter().flatten().collect())
     }
 }

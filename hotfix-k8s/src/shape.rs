@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::config::{TargetConfig, Traffic};
+use crate::config::{OnAutoscaler, TargetConfig, Traffic};
 use crate::object::ObjectRef;
 use crate::release::Unnamed;
 use crate::replica_set::HASH;
@@ -104,6 +104,8 @@ pub(crate) struct Names {
     pub(crate) service: ObjectRef,
     /// Where the split of traffic is written; it may be the Service.
     pub(crate) route: ObjectRef,
+    /// What follows the live slot.
+    pub(crate) autoscaler: Option<ObjectRef>,
 }
 
 impl Names {
@@ -114,6 +116,15 @@ impl Names {
             hotfix: ObjectRef::deployment(&config.namespace, &format!("{}-hotfix", config.deployment)),
             service: ObjectRef::service(&config.namespace, service),
             route: config.traffic.object(&config.namespace, service),
+            autoscaler: match &config.on_autoscaler {
+                OnAutoscaler::Refuse | OnAutoscaler::Accept => None,
+                OnAutoscaler::Follow { name } => Some(ObjectRef {
+                    api_version: "autoscaling/v2",
+                    kind: "HorizontalPodAutoscaler",
+                    namespace: config.namespace.clone(),
+                    name: name.clone().unwrap_or_else(|| config.deployment.clone()),
+                }),
+            },
         }
     }
 

@@ -3,6 +3,9 @@
 //! The first goes to the anchor, so of two callers with one stamp only one gets further; the last records the key.
 //! A crash in between leaves a target that knows nothing of the key, so the verb is applied again: every patch is an
 //! "ensure".
+//!
+//! The anchor is the route, because that is what an undo is about: where the old side can take the traffic as it is,
+//! the patch that claims the fence is the one that moves it back.
 
 use hotfix_core::model::{
     Artifact, ImageReference, Release, SlotName, Verb, VerbRefusal, Weights, WorkloadSnapshot,
@@ -13,10 +16,9 @@ use serde_json::Value;
 
 use crate::change::{set, set_at};
 use crate::config::Overrides;
-use crate::fence::{self, Applied, Note};
+use crate::contents::Changed;
+use crate::fence::Applied;
 use crate::names::{self, annotation};
-use crate::object::ObjectRef;
-use crate::refused::Refused;
 use crate::release::Mark;
 use crate::sight::{self, Place, Sight};
 use crate::slot::Side;
@@ -25,48 +27,6 @@ use crate::template::{self, Changes};
 
 use self::testers::Content;
 
-/// One thing to do.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Step {
-    Patch(Write),
-    /// Wait until the slot has a pod that can take traffic. Not for ever: the caller bounds it.
-    UntilReady(Side),
-    /// Wait until whoever serves the traffic has stopped sending it to the slot. Bounded, too.
-    UntilLeft(Side),
-    /// Wait until a pod of the slot is an endpoint, for whoever sends traffic there. Bounded, too.
-    UntilServed(Side),
-    /// Wait until the pods that the slot held are gone or going. Bounded, too.
-    UntilEmpty(Side),
-    /// Wait until pods of either slot have changed, then plan anew: there is more to do. The last of its list.
-    UntilChanged(Rest),
-}
-
-/// What is still to do when a list of steps has come to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rest {
-    /// The verb is not applied before, so its key is not recorded yet.
-    Needed,
-    /// The verb is applied. What follows is for the convenience of testers.
-    Welcome,
-}
-
-/// One patch.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Write {
-    pub(crate) place: Place,
-    pub(crate) object: ObjectRef,
-    pub(crate) patch: Vec<PatchOperation>,
-    /// Whether it changes more than the fence.
-    pub(crate) effect: WriteEffect,
-}
-
-/// What a patch changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WriteEffect {
-    Fence,
-    Values,
-}
-
 /// Returns the patches for a verb whose rules were checked.
 pub(crate) fn steps(
     sight: &Sight,
@@ -74,8 +34,10 @@ pub(crate) fn steps(
     verb: &Verb,
     digest: &str,
     overrides: &Overrides,
+    beside: Beside,
 ) -> Result<Vec<Step>, Refused> {
-    let mut draft = Draft { sight, overrides, key: call.key.as_str(), edits: Vec::new() };
+    let Beside { sync, changed } = beside;
+    let mut draft = Draft { sight, overrides, key: call.key.as_str(), edits: Vec::new(), changed };
     match verb {
         Verb::Stage { slot, release, replicas } => draft.stage(slot, release, replicas.get())?,
         Verb::Shift { weights } => draft.shift(weights)?,
@@ -84,6 +46,11 @@ pub(crate) fn steps(
         Verb::Restore { snapshot } => draft.restore(snapshot)?,
         Verb::Pause => draft.pause(true)?,
         Verb::Resume => draft.pause(false)?,
+    }
+    if let Some(when) = sync.filter(|_| !draft.goes_on()) {
+        // The key comes last, so that a crash before it has the sync given back by who tries again.
+        draft.edits.push(Edit::Wait(Step::GiveSyncBack(when)));
+        draft.edits.push(Edit::Change(Place::ANCHOR, Vec::new()));
     }
     let receipt = format!("{verb} at {}", call.stamp);
     let applied = Applied { key: call.key.clone(), digest: digest.to_owned(), stamp: call.stamp, receipt };
@@ -99,7 +66,7 @@ pub(crate) fn repetition(
 ) -> Result<Vec<Step>, Refused> {
     let overrides = Overrides::default();
     let edits = vec![Edit::Change(place, Vec::new())];
-    let draft = Draft { sight, overrides: &overrides, key: call.key.as_str(), edits };
+    let draft = Draft { sight, overrides: &overrides, key: call.key.as_str(), edits, changed: Vec::new() };
     draft.fenced(Applied { stamp: call.stamp, ..applied.clone() })
 }
 
@@ -113,6 +80,7 @@ struct Draft<'a> {
     overrides: &'a Overrides,
     key: &'a str,
     edits: Vec<Edit>,
+    changed: Vec<Changed>,
 }
 
 impl<'a> Draft<'a> {
@@ -127,7 +95,7 @@ impl<'a> Draft<'a> {
             patch.extend(self.fill(side, release)?);
         }
         patch.extend(self.mark(side, release)?);
-        patch.extend(self.scale(side, replicas)?);
+        patch.extend(self.scale(side, self.sized(replicas))?);
         if sight::replicas(&self.object(Place::Slot(side))?.value) == 0 && self.sight.lingers(side) {
             // They would be taken for pods of this release until the controllers get to them.
             self.edits.push(Edit::Wait(Step::UntilEmpty(side)));
@@ -172,6 +140,7 @@ impl<'a> Draft<'a> {
             return Err(Refused::Split { object, weights: weights.clone() });
         }
         let patch = traffic.write(&self.sight.route.value, weights)?;
+        self.keep_sizes(weights)?;
         self.change(Place::Route, [patch, self.opened()?].concat());
         Ok(())
     }
@@ -179,9 +148,9 @@ impl<'a> Draft<'a> {
     fn live(&mut self, slot: &SlotName) -> Result<(), Refused> {
         let mark = Some(slot.as_str().into());
         let patch = set_at(&self.sight.main.value, annotation(names::LIVE), mark);
-        self.change(Place::ANCHOR, patch);
+        self.change(Place::Slot(Side::Main), patch);
         self.change(Place::Route, self.closed()?);
-        Ok(())
+        self.follow(slot)
     }
 
     fn retire(&mut self, slot: &SlotName) -> Result<(), Refused> {
@@ -213,8 +182,9 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// The slot first, then the traffic as soon as it can take it, then the other slot. The mark of what is live is
-    /// set with whatever is written to the anchor anyway.
+    /// The traffic at once where the slot can take it as it is; otherwise the slot first, and then the traffic as
+    /// soon as it can. The other slot last. The mark of what is live is set with whatever is written to that object
+    /// anyway.
     fn restore(&mut self, snapshot: &WorkloadSnapshot) -> Result<(), Refused> {
         let side = self.side(&snapshot.slot)?;
         if let Some(dial) = &self.sight.dial {
@@ -222,28 +192,34 @@ impl<'a> Draft<'a> {
         }
         let other = side.other();
         let slot = self.refill(side, snapshot)?;
+        let is_ready = self.sight.ready(side) > 0;
+        let at_once = is_ready && slot.is_empty();
         let weights = Weights::all(snapshot.slot.clone());
         let shift = self.sight.traffic.write(&self.sight.route.value, &weights)?;
-        let closed = self.closed()?;
+        let leaves = !shift.is_empty();
+        let shift = [shift, self.closed()?].concat();
         let emptied = self.empty(other)?;
         let live =
             set_at(&self.sight.main.value, annotation(names::LIVE), Some(snapshot.slot.as_str().into()));
+        let live = [live, self.put_back(side)].concat();
         let (slot, emptied) = match side {
             Side::Main => ([slot, live].concat(), emptied),
             Side::Hotfix => (slot, [emptied, live].concat()),
         };
-        self.change(Place::Slot(side), slot);
-        if !shift.is_empty() {
-            let is_ready = self.sight.ready(side) > 0;
-            if !is_ready && self.sight.ready(other) > 0 {
+        let leaves = leaves && !emptied.is_empty();
+        if at_once {
+            self.change(Place::Route, shift);
+            self.change(Place::Slot(side), slot);
+        } else {
+            self.change(Place::Slot(side), slot);
+            if !shift.is_empty() && !is_ready && self.sight.ready(other) > 0 {
                 self.edits.push(Edit::Wait(Step::UntilReady(side)));
             }
-            self.change(Place::Route, [shift, closed].concat());
-            if !emptied.is_empty() {
-                self.edits.push(Edit::Wait(Step::UntilLeft(other)));
-            }
-        } else {
-            self.change(Place::Route, closed);
+            self.change(Place::Route, shift);
+        }
+        self.follow(&snapshot.slot)?;
+        if leaves {
+            self.edits.push(Edit::Wait(Step::UntilLeft(other)));
         }
         self.change(Place::Slot(other), emptied);
         Ok(())
@@ -273,7 +249,7 @@ impl<'a> Draft<'a> {
         let mut patch = Vec::new();
         if !template::is_same(current, &wanted) {
             patch.extend(set(slot, ["spec", "template"], Some(wanted)));
-        } else if sight::replicas(slot) > 0 && self.sight.ready(side) == 0 && !self.restored(slot) {
+        } else if sight::replicas(slot) > 0 && self.is_to_start_anew(side, slot) {
             patch.extend(set(slot, ["spec", "template"], Some(template::renewed(current, self.key))));
         }
         if !patch.is_empty() {
@@ -285,7 +261,12 @@ impl<'a> Draft<'a> {
 
     fn resized(&self, side: Side, snapshot: &WorkloadSnapshot) -> Result<Vec<PatchOperation>, Refused> {
         let mark = self.mark(side, &snapshot.release)?;
-        Ok([mark, self.scale(side, snapshot.replicas.get())?].concat())
+        Ok([mark, self.scale(side, self.sized(snapshot.replicas.get()))?].concat())
+    }
+
+    /// Whether pods of the right template are started anew all the same, once per restore.
+    fn is_to_start_anew(&self, side: Side, slot: &Value) -> bool {
+        (self.sight.ready(side) == 0 || self.is_reread(slot)) && !self.restored(slot)
     }
 
     fn restored(&self, slot: &Value) -> bool {
@@ -324,57 +305,15 @@ impl<'a> Draft<'a> {
         object.ok_or_else(|| Refused::NotAdopted(self.sight.main.reference.clone().into()))
     }
 
+    /// Whether the verb is planned anew after these edits.
+    fn goes_on(&self) -> bool {
+        matches!(self.edits.last(), Some(Edit::Wait(Step::UntilChanged(_))))
+    }
+
     fn change(&mut self, place: Place, patch: Vec<PatchOperation>) {
         if !patch.is_empty() {
             self.edits.push(Edit::Change(place, patch));
         }
-    }
-
-    /// Puts the fence into every patch: the stamp into each, the key into the last.
-    fn fenced(self, applied: Applied) -> Result<Vec<Step>, Refused> {
-        let mut edits = self.edits;
-        let rest = edits.last().and_then(|edit| match edit {
-            Edit::Wait(Step::UntilChanged(rest)) => Some(*rest),
-            _ => None,
-        });
-        let is_claimed = self.sight.main.fence.as_ref().is_some_and(|(_, note)| note.stamp == applied.stamp);
-        let is_first = !matches!(edits.first(), Some(Edit::Change(Place::ANCHOR, _)));
-        let is_change = |edit: &Edit| matches!(edit, Edit::Change(..));
-        if is_first && !(is_claimed && (rest.is_some() || edits.iter().any(is_change))) {
-            edits.insert(0, Edit::Change(Place::ANCHOR, Vec::new()));
-        }
-        let last = edits.iter().rposition(is_change).filter(|_| rest != Some(Rest::Needed));
-        let mut fences: Vec<(Place, String, Note)> = Vec::new();
-        for place in Place::ALL {
-            let object = self.sight.object(place).and_then(|object| Some((object, object.fence.as_ref()?)));
-            let (_, (text, note)) =
-                object.ok_or_else(|| Refused::NotAdopted(self.sight.main.reference.clone().into()))?;
-            fences.push((place, text.clone(), note.clone()));
-        }
-        let mut steps = Vec::new();
-        for (index, edit) in edits.into_iter().enumerate() {
-            let (place, patch) = match edit {
-                Edit::Wait(step) => {
-                    steps.push(step);
-                    continue;
-                }
-                Edit::Change(place, patch) => (place, patch),
-            };
-            let fence = fences.iter_mut().find(|fence| fence.0 == place).expect("every place has one");
-            let next = if Some(index) == last {
-                fence.2.recorded(applied.clone())
-            } else {
-                fence.2.raised(applied.stamp)
-            };
-            let effect = if patch.is_empty() { WriteEffect::Fence } else { WriteEffect::Values };
-            let object = self.sight.object(place).expect("every place has one");
-            let guard = fence::guard(&object.value, &fence.1, &next);
-            let patch = [guard, patch].concat();
-            let object = object.reference.clone();
-            steps.push(Step::Patch(Write { place, object, patch, effect }));
-            *fence = (place, next.text(), next);
-        }
-        Ok(steps)
     }
 }
 
@@ -385,8 +324,17 @@ fn image(release: &Release) -> Result<&ImageReference, Refused> {
     }
 }
 
+mod beside;
+mod fenced;
+mod refused;
 mod replicas;
+mod scaling;
+mod step;
 mod testers;
+
+pub(crate) use beside::Beside;
+pub(crate) use refused::Refused;
+pub(crate) use step::{Rest, Step, Write, WriteEffect};
 
 #[cfg(test)]
 #[path = "steps_tests.rs"]

@@ -29,7 +29,7 @@ const SEAL_LIMIT: Duration = Duration::from_secs(5);
 
 #[async_trait]
 impl Deployer for LocalDeployer {
-    fn capabilities(&self) -> DeployerCapabilities {
+    fn capabilities(&self, _target: &Target) -> DeployerCapabilities {
         use VerbName::{Pause, Promote, Restore, Resume, Retire, Shift, Stage};
         DeployerCapabilities {
             verbs: [Stage, Shift, Promote, Retire, Restore, Pause, Resume].into(),

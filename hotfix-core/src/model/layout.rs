@@ -66,6 +66,22 @@ pub enum VerbRefusal {
     Empty(SlotName),
     /// The slot has no instance that could take traffic.
     NoReadyInstance(SlotName),
+    /// The slots share one set of instances, and the slot cannot have so many of them.
+    NotItsSize {
+        /// The slot.
+        slot: SlotName,
+        /// How many were asked for.
+        replicas: NonZeroU16,
+        /// How many there are.
+        instances: NonZeroU16,
+    },
+    /// The slots share one set of instances, which split the traffic in another way.
+    SharedInstances {
+        /// The split asked for.
+        asked: Weights,
+        /// The one that the instances make.
+        given: String,
+    },
     /// The slot does not have all the traffic.
     NotAllTraffic {
         /// The slot.
@@ -92,11 +108,7 @@ impl Layout {
     /// # Errors
     /// The rule that refuses the verb.
     pub fn after(&self, verb: &Verb, ready: &ReadyInstances) -> Result<Self, VerbRefusal> {
-        if self.rollout == Rollout::Paused
-            && !matches!(verb, Verb::Resume | Verb::Restore { .. } | Verb::Pause)
-        {
-            return Err(VerbRefusal::Paused(verb.name()));
-        }
+        self.accepts(verb)?;
         match verb {
             Verb::Stage { slot, release, replicas } => stage(self, slot, release, *replicas),
             Verb::Shift { weights } => shift(self, weights, ready),
@@ -106,6 +118,15 @@ impl Layout {
             Verb::Pause => Ok(Self { rollout: Rollout::Paused, ..self.clone() }),
             Verb::Resume => Ok(Self { rollout: Rollout::Active, ..self.clone() }),
         }
+    }
+
+    /// Refuses changes while the workload is paused. Going back is none.
+    pub(super) fn accepts(&self, verb: &Verb) -> Result<(), VerbRefusal> {
+        let is_change = !matches!(verb, Verb::Resume | Verb::Restore { .. } | Verb::Pause);
+        if self.rollout == Rollout::Paused && is_change {
+            return Err(VerbRefusal::Paused(verb.name()));
+        }
+        Ok(())
     }
 
     /// Compares what a call expects with what is there.
@@ -226,7 +247,7 @@ fn restore(layout: &Layout, snapshot: &WorkloadSnapshot) -> Result<Layout, VerbR
     Ok(next)
 }
 
-fn known(layout: &Layout, slot: &SlotName) -> Result<(), VerbRefusal> {
+pub(super) fn known(layout: &Layout, slot: &SlotName) -> Result<(), VerbRefusal> {
     if layout.slots.contains_key(slot) {
         return Ok(());
     }
@@ -234,14 +255,14 @@ fn known(layout: &Layout, slot: &SlotName) -> Result<(), VerbRefusal> {
     Err(VerbRefusal::UnknownSlot { slot: slot.clone(), known: known.join(", ") })
 }
 
-fn without_traffic(layout: &Layout, slot: &SlotName) -> Result<(), VerbRefusal> {
+pub(super) fn without_traffic(layout: &Layout, slot: &SlotName) -> Result<(), VerbRefusal> {
     match layout.weight(slot) {
         0 => Ok(()),
         percent => Err(VerbRefusal::HasTraffic { slot: slot.clone(), percent }),
     }
 }
 
-fn not_live(layout: &Layout, slot: &SlotName) -> Result<(), VerbRefusal> {
+pub(super) fn not_live(layout: &Layout, slot: &SlotName) -> Result<(), VerbRefusal> {
     if layout.live.as_ref() == Some(slot) { Err(VerbRefusal::Live(slot.clone())) } else { Ok(()) }
 }
 
@@ -278,6 +299,14 @@ impl fmt::Display for VerbRefusal {
             Self::NoReadyInstance(slot) => {
                 write!(f, "{slot} has no ready instance and cannot take traffic; wait until one is ready")
             }
+            Self::NotItsSize { slot, replicas, instances } => write!(
+                f,
+                "{slot} cannot have {replicas} of the {instances} instance(s); stage at most all, and the live slot with all"
+            ),
+            Self::SharedInstances { asked, given } => write!(
+                f,
+                "traffic follows the instances, which give {given} and not {asked}; stage more of them, or restore"
+            ),
             Self::NotAllTraffic { slot, percent } => {
                 write!(f, "{slot} has {percent} % of the traffic; shift 100 % there before promoting it")
             }

@@ -8,6 +8,7 @@ mod evidence;
 mod fault;
 mod git;
 mod ids;
+mod in_place;
 mod incident;
 mod invalid;
 mod judge_settings;

@@ -5,7 +5,7 @@
 //! *what* is read are made here, purely; nothing here waits or fails.
 //!
 //! ```
-//! # use hotfix_core::{observe::{self, Capabilities, Reading, Snapshot}, policy::Policy, request::Request};
+//! # use hotfix_core::{observe::{self, Reading, Snapshot}, policy::Policy, request::Request};
 //! # fn perform(_: &Reading, _: &mut Snapshot) {}
 //! fn observe_all(request: &Request, policy: &Policy, mut snapshot: Snapshot) -> Snapshot {
 //!     loop {
@@ -30,7 +30,7 @@ mod source_fault;
 mod versions;
 
 pub use reading::{Reading, readings};
-pub use snapshot::{Capabilities, Composition, Fact, Snapshot, WorkloadFacts};
+pub use snapshot::{Composition, Fact, Snapshot, WorkloadFacts};
 pub use source_fault::SourceFault;
 pub use versions::{ReleaseTags, VersionChoice};
 

@@ -13,7 +13,7 @@ pub enum Reading {
     Source(SourceQuery),
     /// `VersionControl::compose`; [`Snapshot::record_composition`].
     Compose(Recipe),
-    /// `Deployer::observe`; [`Snapshot::record_workload`].
+    /// `Deployer::observe` and `Deployer::capabilities`; [`Snapshot::record_workload`].
     Workload(Target),
     /// `Deployer::snapshot`; [`Snapshot::record_snapshot`].
     Snapshot(Target),

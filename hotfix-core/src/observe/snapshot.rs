@@ -49,15 +49,6 @@ impl<T> Fact<T> {
     }
 }
 
-/// What the backends can do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Capabilities {
-    /// Of the repository.
-    pub source: VersionControlCapabilities,
-    /// Of the deployer.
-    pub deployer: DeployerCapabilities,
-}
-
 /// What was composed, and of which recipe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Composition {
@@ -70,6 +61,8 @@ pub struct Composition {
 /// What is known of one workload. `None`: not asked for yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkloadFacts {
+    /// What the deployer can do on it.
+    pub capabilities: Option<DeployerCapabilities>,
     /// What it is.
     pub workload: Option<Fact<Workload>>,
     /// What puts it back.
@@ -83,8 +76,8 @@ pub struct WorkloadFacts {
 pub struct Snapshot {
     /// When observing began: the time of the plan and of the commits that are composed for it.
     pub taken_at: Timestamp,
-    /// What the backends can do.
-    pub capabilities: Capabilities,
+    /// What the repository can do.
+    pub version_control: VersionControlCapabilities,
     /// What the repository holds.
     pub source: Option<Fact<SourceFacts>>,
     /// How often the repository was read. Names depend on tags, so it may take more than once.
@@ -102,12 +95,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Begins a snapshot that knows nothing but what the backends can do.
+    /// Begins a snapshot that knows nothing but what the repository can do.
     #[must_use]
-    pub const fn new(taken_at: Timestamp, capabilities: Capabilities) -> Self {
+    pub const fn new(taken_at: Timestamp, version_control: VersionControlCapabilities) -> Self {
         Self {
             taken_at,
-            capabilities,
+            version_control,
             source: None,
             source_reads: 0,
             composition: None,
@@ -133,9 +126,17 @@ impl Snapshot {
         self.composition = Some(Composition { recipe, results: Fact::new(answer, at) });
     }
 
-    /// Records the answer to [`Reading::Workload`](super::Reading::Workload).
-    pub fn record_workload(&mut self, target: &Target, answer: Result<Workload, Error>, at: Timestamp) {
-        self.facts(target).workload = Some(Fact::new(answer, at));
+    /// Records the answer to [`Reading::Workload`](super::Reading::Workload), and what the deployer can do there.
+    pub fn record_workload(
+        &mut self,
+        target: &Target,
+        capabilities: DeployerCapabilities,
+        answer: Result<Workload, Error>,
+        at: Timestamp,
+    ) {
+        let facts = self.facts(target);
+        facts.capabilities = Some(capabilities);
+        facts.workload = Some(Fact::new(answer, at));
     }
 
     /// Records the answer to [`Reading::Snapshot`](super::Reading::Snapshot).

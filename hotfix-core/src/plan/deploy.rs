@@ -6,7 +6,7 @@ use super::safety::{Facts, Refusals, Site};
 use super::{Finding, NothingToDo, Planned, Refusal, Refused, Subject, strategy};
 use crate::model::{Artifact, Fenced, Release};
 use crate::observe::{self, BranchState, ComposeFault, Composed, DevelopMerge, Fact, SourceGoal};
-use crate::port::{Atomicity, SourceFacts, TagFact};
+use crate::port::{Atomicity, Fence, SourceFacts, TagFact};
 use crate::request::Goal;
 
 /// Makes the plan of a deploy.
@@ -20,14 +20,15 @@ pub(super) fn plan(facts: Facts<'_>) -> Result<Planned, Refused> {
     {
         return Ok(Planned::NothingToDo(nothing));
     }
-    facts.deployable(&mut refusals);
+    let staging = observe::staging(facts.request, facts.policy);
+    let targets = staging.iter().chain(production.as_ref().map(|site| &site.target));
+    facts.deployable(targets, &mut refusals);
     facts.approved(&mut findings, &mut refusals);
     facts.not_frozen(&mut findings, &mut refusals);
     facts.staging_skippable(&mut findings, &mut refusals);
     facts.unclaimed(&claims(facts), &mut refusals);
     let strategy = strategy::choose(facts, production.as_ref(), &mut refusals);
     let fix = source.as_ref().and_then(|(_, goal)| fix(facts, goal, &mut findings, &mut refusals));
-    let staging = observe::staging(facts.request, facts.policy);
     let staging = staging.map(|target| facts.site(target, &mut refusals));
     let deploy = source.and_then(|(source, goal)| {
         let (composed, release) = fix?;
@@ -219,12 +220,14 @@ fn observations(deploy: &Deploy<'_>) -> Vec<Finding> {
     }
     for stage in deploy.staging.iter().chain([&deploy.production]) {
         findings.extend(stage.finding());
+        findings.extend(stage.site.notices());
     }
     findings.extend(baseline(*facts, &deploy.production));
-    if facts.snapshot.capabilities.source.atomic == Atomicity::PerReference {
+    if facts.snapshot.version_control.atomic == Atomicity::PerReference {
         findings.push(Finding::PerReference);
     }
-    if facts.snapshot.capabilities.deployer.fence == crate::port::Fence::None {
+    let mut stages = deploy.staging.iter().chain([&deploy.production]);
+    if stages.any(|stage| stage.site.can.fence == Fence::None) {
         findings.push(Finding::Unfenced);
     }
     match (&composed.develop, &goal.develop) {

@@ -57,6 +57,7 @@ impl Finding {
                 "{target}: {ready} of {replicas} instances are ready now ({}); a rollback puts that back",
                 Listed(faults)
             ),
+            Self::Noticed { target, notice } => write!(f, "{target}: {notice}"),
             Self::SlotReplaced { target, slot, release } => {
                 write!(f, "{target}: {slot} holds {release} without traffic; it is replaced and not put back")
             }
@@ -111,10 +112,11 @@ impl fmt::Display for StrategyChoice {
             }
             Self::Instead { of, split } => {
                 let can = match split {
-                    TrafficSplit::Percent => "in percents",
-                    TrafficSplit::Switch => "only as a whole",
+                    TrafficSplit::Percent => "sends traffic in percents",
+                    TrafficSplit::Switch => "sends traffic only as a whole",
+                    TrafficSplit::Instances => "replaces the instances of the live release one by one",
                 };
-                write!(f, "the policy's choice is {of}, but the deployer sends traffic {can}")
+                write!(f, "the policy's choice is {of}, but the deployer {can}")
             }
         }
     }

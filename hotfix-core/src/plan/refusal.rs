@@ -229,6 +229,14 @@ pub enum Refusal {
         /// The strategy asked for.
         strategy: Strategy,
     },
+    /// The slots share one set of instances.
+    #[error(
+        "{strategy} needs a release that runs beside the live one, and on this workload its instances replace those of the live one; use rolling"
+    )]
+    SharedInstances {
+        /// The strategy asked for.
+        strategy: Strategy,
+    },
     /// The target does not keep stale requests out.
     #[error(
         "the deployer does not compare stamps, so a delayed request could undo a rollback; accept that in the request (unfenced) or use a deployer that does"

@@ -20,7 +20,7 @@ pub(super) fn plan(
     ask: Option<Period>,
 ) -> Result<Planned, Refused> {
     let mut refusals = Refusals::default();
-    facts.deployable(&mut refusals);
+    facts.deployable([target], &mut refusals);
     facts.unclaimed(&[Fenced::Workload(target.clone())], &mut refusals);
     let site = facts.site(target.clone(), &mut refusals);
     let proven = facts.known(facts.known_good(target), Subject::KnownGood(target.clone()), &mut refusals);
@@ -89,10 +89,10 @@ fn go_back(
     let live_artifact = site.state.release.artifact.id();
     let held = site.workload.slot(slot);
     let warm = held.filter(|state| state.release.artifact == good.release.artifact && state.ready > 0);
-    let mut findings = findings(facts, site, good);
+    let mut findings = findings(site, good);
     let mut steps = begin(facts, site, ask);
     if warm.is_none() && has_traffic(site, slot) {
-        gather(site, &mut steps);
+        gather(site, site.gathered(), &mut steps);
     }
     let rollout = Rollout {
         target: &site.target,
@@ -104,7 +104,8 @@ fn go_back(
         replicas: site.state.replicas,
     };
     match warm {
-        Some(state) if state.replicas >= site.state.replicas => {
+        // What is warm beside the live side has instances of its own, or else they are still to be taken.
+        Some(state) if state.replicas >= site.state.replicas && site.gathered().is_some() => {
             findings.push(Finding::Warm { slot: slot.clone(), ready: state.ready });
             steps.ready(&site.target, slot, &artifact);
         }
@@ -139,25 +140,20 @@ fn stay(
     }
     let artifact = good.release.artifact.id();
     let mut steps = begin(facts, site, ask);
-    let is_down = site.state.ready == 0;
-    if is_down {
-        let snapshot = site.baseline.clone();
-        let expect = Expect { live: &artifact, holds: None };
-        steps.verb(&site.target, Verb::Restore { snapshot }, expect);
-    } else {
-        gather(site, &mut steps);
-    }
+    let shift = site.gathered().filter(|_| site.state.ready > 0);
+    let is_restored = shift.is_none();
+    gather(site, shift, &mut steps);
     steps.point_of_no_return();
     let soak = facts.policy.rollout.rollback_soak;
     steps.soak(&site.target, &site.live, &artifact, soak);
     // A restore empties the other slots by itself.
-    let filled = site.workload.slots.iter().filter(|(slot, _)| **slot != site.live && !is_down);
+    let filled = site.workload.slots.iter().filter(|(slot, _)| **slot != site.live && !is_restored);
     for (slot, state) in filled.filter_map(|(slot, state)| Some((slot, state.as_ref()?))) {
         let held = state.release.artifact.id();
         let expect = Expect { live: &artifact, holds: Some((slot, &held)) };
         steps.verb(&site.target, Verb::Retire { slot: slot.clone() }, expect);
     }
-    Ok(finish(facts, site, good, findings(facts, site, good), steps))
+    Ok(finish(facts, site, good, findings(site, good), steps))
 }
 
 fn begin<'a>(facts: Facts<'a>, site: &Site<'_>, ask: Option<Period>) -> Steps<'a> {
@@ -174,14 +170,17 @@ fn has_traffic(site: &Site<'_>, slot: &SlotName) -> bool {
     site.workload.weights.as_ref().is_some_and(|weights| weights.of(slot) > 0)
 }
 
-/// Brings all traffic to the live side, so that the others are free.
-fn gather(site: &Site<'_>, steps: &mut Steps<'_>) {
+/// Brings all traffic to the live side, so that the others are free: by a shift, or by putting the live side back.
+fn gather(site: &Site<'_>, shift: Option<Weights>, steps: &mut Steps<'_>) {
     let live = site.state.release.artifact.id();
-    let verb = Verb::Shift { weights: Weights::all(site.live.clone()) };
+    let verb = match shift {
+        Some(weights) => Verb::Shift { weights },
+        None => Verb::Restore { snapshot: site.baseline.clone() },
+    };
     steps.verb(&site.target, verb, Expect { live: &live, holds: None });
 }
 
-fn findings(facts: Facts<'_>, site: &Site<'_>, good: &KnownGood) -> Vec<Finding> {
+fn findings(site: &Site<'_>, good: &KnownGood) -> Vec<Finding> {
     let target = site.target.clone();
     let mut findings = vec![Finding::Destination {
         target: target.clone(),
@@ -190,7 +189,8 @@ fn findings(facts: Facts<'_>, site: &Site<'_>, good: &KnownGood) -> Vec<Finding>
         basis: good.basis,
     }];
     findings.extend(site.split().map(|weights| Finding::SplitEnded { target, weights }));
-    if facts.snapshot.capabilities.deployer.fence == Fence::None {
+    findings.extend(site.notices());
+    if site.can.fence == Fence::None {
         findings.push(Finding::Unfenced);
     }
     findings

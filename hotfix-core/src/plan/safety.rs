@@ -1,13 +1,13 @@
 //! Reasons not to act that every goal shares: missing and old facts, busy targets, what the deployer cannot do, and
 //! workloads that are not fit to be changed.
 
-use super::{Refusal, Refused, Subject};
+use super::{Finding, Refusal, Refused, Subject};
 use crate::model::{
     Fenced, Rollout, SlotName, SlotState, Target, VerbName, Weights, Workload, WorkloadSnapshot,
 };
 use crate::observe::{Fact, Snapshot};
 use crate::policy::Policy;
-use crate::port::{Fence, KnownGood};
+use crate::port::{DeployerCapabilities, Fence, KnownGood, TrafficSplit};
 use crate::request::{Request, Unfenced};
 
 /// Everything a plan is made of.
@@ -40,6 +40,7 @@ impl Refusals {
 #[derive(Debug, Clone)]
 pub(super) struct Site<'a> {
     pub(super) target: Target,
+    pub(super) can: &'a DeployerCapabilities,
     pub(super) workload: &'a Workload,
     pub(super) live: SlotName,
     pub(super) state: &'a SlotState,
@@ -47,10 +48,23 @@ pub(super) struct Site<'a> {
 }
 
 impl Site<'_> {
+    /// Returns the weights that bring all traffic to the live side, if a shift can do that: where the instances make
+    /// the share, only a restore can.
+    pub(super) fn gathered(&self) -> Option<Weights> {
+        (self.can.split != TrafficSplit::Instances).then(|| Weights::all(self.live.clone()))
+    }
+
     /// Returns the split if it is not all on the live slot.
     pub(super) fn split(&self) -> Option<Weights> {
         let whole = Weights::all(self.live.clone());
         self.workload.weights.clone().filter(|weights| *weights != whole)
+    }
+
+    /// Returns what the deployer wants people to know.
+    pub(super) fn notices(&self) -> impl Iterator<Item = Finding> {
+        let noticed =
+            |notice: &String| Finding::Noticed { target: self.target.clone(), notice: notice.clone() };
+        self.workload.notices.iter().map(noticed)
     }
 
     /// Returns the slot for the next release: an empty one if there is one.
@@ -93,6 +107,10 @@ impl<'a> Facts<'a> {
         let facts = self.snapshot.workloads.get(&target);
         let workload = facts.and_then(|facts| facts.workload.as_ref());
         let workload = self.known(workload, Subject::Workload(target.clone()), refusals)?;
+        let Some(can) = self.can(&target) else {
+            refusals.add(Refusal::Unasked { what: Subject::Workload(target) });
+            return None;
+        };
         if workload.rollout == Rollout::Paused {
             refusals.add(Refusal::Paused { target: target.clone() });
         }
@@ -107,7 +125,7 @@ impl<'a> Facts<'a> {
             refusals.add(Refusal::Changing { target, observed, snapshot });
             return None;
         }
-        Some(Site { target, workload, live, state, baseline })
+        Some(Site { target, can, workload, live, state, baseline })
     }
 
     /// Returns the releases that were proven on a workload.
@@ -123,16 +141,25 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Refuses what the deployer cannot do.
-    pub(super) fn deployable(&self, refusals: &mut Refusals) {
-        let can = &self.snapshot.capabilities.deployer;
+    /// Returns what the deployer can do on a workload.
+    pub(super) fn can(&self, target: &Target) -> Option<&'a DeployerCapabilities> {
+        self.snapshot.workloads.get(target)?.capabilities.as_ref()
+    }
+
+    /// Refuses what the deployer cannot do on the workloads of a plan, each reason once.
+    pub(super) fn deployable<'b>(
+        &self,
+        targets: impl IntoIterator<Item = &'b Target>,
+        refusals: &mut Refusals,
+    ) {
+        let can: Vec<_> = targets.into_iter().filter_map(|target| self.can(target)).collect();
         for verb in [VerbName::Stage, VerbName::Shift, VerbName::Promote, VerbName::Retire, VerbName::Restore]
         {
-            if !can.verbs.contains(&verb) {
+            if can.iter().any(|can| !can.verbs.contains(&verb)) {
                 refusals.add(Refusal::VerbMissing { verb });
             }
         }
-        if can.fence == Fence::None && self.request.unfenced == Unfenced::Refuse {
+        if can.iter().any(|can| can.fence == Fence::None) && self.request.unfenced == Unfenced::Refuse {
             refusals.add(Refusal::Unfenced);
         }
     }

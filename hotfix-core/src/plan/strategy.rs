@@ -10,7 +10,8 @@ use crate::policy::RolloutPolicy;
 use crate::port::TrafficSplit;
 use crate::request::{Goal, Strategy};
 
-/// Returns how production is changed and why; `None` when the deployer cannot do what the request names.
+/// Returns how production is changed and why; `None` when the deployer cannot do what the request names, or nothing is
+/// known of production.
 ///
 /// Traffic is never sent to a side without a ready instance. When nothing of the live side is ready, there is nothing
 /// to share traffic with or to compare with, and all of it goes to the fix at once.
@@ -19,9 +20,10 @@ pub(super) fn choose(
     production: Option<&Site<'_>>,
     refusals: &mut Refusals,
 ) -> Option<(Strategy, Finding)> {
-    let split = facts.snapshot.capabilities.deployer.split;
+    let production = production?;
+    let split = production.can.split;
     let shares = |strategy| matches!(strategy, Strategy::Canary | Strategy::Rolling);
-    let can = |strategy| split == TrafficSplit::Percent || !shares(strategy);
+    let can = |strategy| can(split, strategy);
     let requested = match &facts.request.goal {
         Goal::Deploy { strategy, .. } => *strategy,
         Goal::Create { .. } | Goal::Rollback { .. } | Goal::Watch { .. } => None,
@@ -29,18 +31,36 @@ pub(super) fn choose(
     let severity = facts.request.severity;
     let preferred = facts.policy.severities.of(severity).strategy;
     let of = requested.unwrap_or(preferred);
-    let is_down = production.is_some_and(|site| site.state.ready == 0);
+    let is_down = production.state.ready == 0;
+    let instead = match split {
+        TrafficSplit::Percent | TrafficSplit::Switch => Strategy::BlueGreen,
+        TrafficSplit::Instances => Strategy::Rolling,
+    };
     let (strategy, because) = match requested {
         _ if is_down && shares(of) => (Strategy::Direct, StrategyChoice::LiveIsDown { of }),
         Some(strategy) if can(strategy) => (strategy, StrategyChoice::Requested),
         Some(strategy) => {
-            refusals.add(Refusal::NoPercentSplit { strategy });
+            refusals.add(match split {
+                TrafficSplit::Percent | TrafficSplit::Switch => Refusal::NoPercentSplit { strategy },
+                TrafficSplit::Instances => Refusal::SharedInstances { strategy },
+            });
             return None;
         }
         None if can(preferred) => (preferred, StrategyChoice::Policy(severity)),
-        None => (Strategy::BlueGreen, StrategyChoice::Instead { of, split }),
+        None if is_down && shares(instead) => (Strategy::Direct, StrategyChoice::LiveIsDown { of: instead }),
+        None => (instead, StrategyChoice::Instead { of, split }),
     };
     Some((strategy, Finding::Strategy { strategy, because }))
+}
+
+/// Returns whether a strategy is possible with such a split. Where the slots share their instances, a release cannot
+/// run beside the live one without traffic, nor get another share of it than its instances make.
+const fn can(split: TrafficSplit, strategy: Strategy) -> bool {
+    match split {
+        TrafficSplit::Percent => true,
+        TrafficSplit::Switch => matches!(strategy, Strategy::Direct | Strategy::BlueGreen),
+        TrafficSplit::Instances => matches!(strategy, Strategy::Direct | Strategy::Rolling),
+    }
 }
 
 /// How a release is proven once more in the slot that others deploy to.

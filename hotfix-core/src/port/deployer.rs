@@ -22,8 +22,9 @@ use crate::model::{
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Deployer: Debug + Send + Sync {
-    /// Returns what this backend can do.
-    fn capabilities(&self) -> DeployerCapabilities;
+    /// Returns what this backend can do on a target. It is told from the configuration, without a look at the target,
+    /// and does not change while the backend is in use; of a target that it does not know it may say anything.
+    fn capabilities(&self, target: &Target) -> DeployerCapabilities;
 
     /// Reads the workload as it is now, never from a cache.
     ///
@@ -64,12 +65,12 @@ pub trait Deployer: Debug + Send + Sync {
     async fn probe(&self, target: &Target, key: &IdempotencyKey) -> Probe;
 }
 
-/// What a deployer can do.
+/// What a deployer can do on a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeployerCapabilities {
     /// The verbs it offers.
     pub verbs: BTreeSet<VerbName>,
-    /// Whether traffic can be split in whole percents, or only sent to one slot as a whole.
+    /// How finely traffic can be split.
     pub split: TrafficSplit,
     /// Whether a stale or repeated request is refused by the target itself.
     pub fence: Fence,
@@ -83,6 +84,9 @@ pub enum TrafficSplit {
     Percent,
     /// All or nothing.
     Switch,
+    /// A slot gets the share of the traffic that its instances are of all: the slots share one set of instances, and
+    /// what is staged in one replaces as many of the other. See [`Layout::after_in_place`](crate::model::Layout::after_in_place).
+    Instances,
 }
 
 /// How well a target keeps stale requests out.

@@ -17,8 +17,10 @@ mod call;
 mod check;
 mod clock;
 mod deployer;
+mod fence;
 mod metrics;
 mod notifier;
+mod routed;
 mod store;
 mod version_control;
 
@@ -26,6 +28,7 @@ pub use call::{Ambiguity, Call, Conflict, Probe, Receipt, Rejection, Reply, Seal
 pub use check::{Check, CheckReport, CheckScope, CheckSubject};
 pub use clock::{Clock, IdSource};
 pub use deployer::{Deployer, DeployerCapabilities, Fence, TrafficSplit, WorkloadChange, WorkloadWatch};
+pub use fence::seal;
 pub use metrics::{
     CounterSeries, History, HistoryQuery, Latency, LatencyBucket, MetricsCapabilities, MetricsQuery,
     MetricsSource, Scrape,
@@ -34,6 +37,7 @@ pub use notifier::{
     Delivered, DeliveryOutcome, Notifier, NotifierCapabilities, Offered, Posting, PostingKind, PostingProbe,
     ThreadKey,
 };
+pub use routed::RoutedDeployer;
 pub use store::{
     Append, Appended, Basis, Claim, Durability, IncidentStore, JournalEntry, KnownGood, Lease, NewIncident,
     NewRun, Opened, OutboxItem, OutboxState, Renewed, RunFilter, RunState, RunSummary, Settlement, Sharing,

@@ -18,7 +18,7 @@ struct Setting {
     spare: bool,
     leftover: bool,
     develop: Develop,
-    switch: bool,
+    split: TrafficSplit,
     taken: bool,
     proven: bool,
     staged: bool,
@@ -54,18 +54,20 @@ fn settings() -> impl Strategy<Value = Setting> {
     ];
     let steps =
         prop::collection::btree_set(1_u8..100, 0..6).prop_map(|set| set.into_iter().chain([100]).collect());
-    let flags = any::<[bool; 7]>();
+    let flags = any::<[bool; 6]>();
     let home = prop_oneof![Just(Home::Nowhere), Just(Home::Live), Just(Home::Spare)];
-    (1_u16..12, 0_u16..12, develop, steps, 1_u16..5, 0_u64..3, flags, home).prop_map(
-        |(replicas, ready, develop, steps, batch, soak, flags, home)| {
-            let [spare, leftover, switch, taken, proven, staged, by_issue] = flags;
+    let split =
+        prop::sample::select(vec![TrafficSplit::Percent, TrafficSplit::Switch, TrafficSplit::Instances]);
+    (1_u16..12, 0_u16..12, develop, steps, 1_u16..5, 0_u64..3, flags, home, split).prop_map(
+        |(replicas, ready, develop, steps, batch, soak, flags, home, split)| {
+            let [spare, leftover, taken, proven, staged, by_issue] = flags;
             Setting {
                 replicas,
                 ready,
                 spare,
                 leftover,
                 develop,
-                switch,
+                split,
                 taken,
                 proven,
                 staged,
@@ -172,11 +174,9 @@ fn world(setting: &Setting) -> World {
         let fault = Fault::CrashLoop { instance: "shop-1".to_owned(), restarts: 3 };
         world.deployer.report(&production(), &slot("blue"), fault);
     }
-    if setting.switch {
-        let mut capabilities = world.deployer.capabilities();
-        capabilities.split = TrafficSplit::Switch;
-        world.deployer = world.deployer.clone().with_capabilities(capabilities);
-    }
+    let mut capabilities = world.deployer.capabilities(&production());
+    capabilities.split = setting.split;
+    world.deployer = world.deployer.clone().with_capabilities(capabilities);
     if setting.taken {
         world.git.set_tag(&tag("v2.1.1-rc.3"), &world.first);
     }

@@ -11,7 +11,7 @@ use hotfix_core::model::{
     Artifact, BranchName, Calibration, Effect, IdempotencyKey, IssueKey, ObjectId, Release, ServiceName,
     Severity, SlotName, Stamp, TagName, Target, Timestamp, Version, Workload,
 };
-use hotfix_core::observe::{Capabilities, Reading, Snapshot, readings};
+use hotfix_core::observe::{Reading, Snapshot, readings};
 use hotfix_core::plan::{Action, Gate, Plan, Planned, Refused, StepId, check, plan};
 use hotfix_core::policy::{Policy, Settings};
 use hotfix_core::port::{
@@ -187,9 +187,7 @@ impl World {
     }
 
     pub(super) fn begin(&self) -> Snapshot {
-        let capabilities =
-            Capabilities { source: self.git.capabilities(), deployer: self.deployer.capabilities() };
-        Snapshot::new(now(), capabilities)
+        Snapshot::new(now(), self.git.capabilities())
     }
 
     /// Observes until nothing is missing.
@@ -213,7 +211,9 @@ impl World {
                 snapshot.record_composition(recipe, answer, now());
             }
             Reading::Workload(target) => {
-                snapshot.record_workload(&target, ready(self.deployer.observe(&target)), now());
+                let capabilities = self.deployer.capabilities(&target);
+                let answer = ready(self.deployer.observe(&target));
+                snapshot.record_workload(&target, capabilities, answer, now());
             }
             Reading::Snapshot(target) => {
                 snapshot.record_snapshot(&target, ready(self.deployer.snapshot(&target)), now());

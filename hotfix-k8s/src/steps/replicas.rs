@@ -85,8 +85,9 @@ impl Draft<'_> {
         let slot = &self.object(Place::Slot(side))?.value;
         let whole = u32::from(snapshot.replicas.get());
         let template = self.retemplated(side, snapshot)?;
-        let mut patch = self.mark(side, &snapshot.release)?;
-        let way = match dial.back_to(side, whole, self.sight.patience) {
+        let put_back = self.put_back(side);
+        let mut patch = [self.mark(side, &snapshot.release)?, template.clone()].concat();
+        let way = match dial.back_to(side, whole) {
             // The pods of another template are still to come.
             Back::Now if !template.is_empty() => Back::Later(Vec::new()),
             way => way,
@@ -97,11 +98,8 @@ impl Draft<'_> {
                 _ => None,
             };
             let size = moves.iter().find_map(size).unwrap_or_else(|| dial.size(side));
-            patch.extend([template, size.write(slot)].concat());
-            if !patch.is_empty() {
-                patch.extend(set_at(slot, annotation(names::RESTORED), Some(self.key.into())));
-            }
-            self.change(Place::Slot(side), patch);
+            patch.extend(size.write(slot));
+            self.refilled(side, patch, put_back);
             for next in moves.into_iter().filter(|next| size_of(next) != Some(side)) {
                 self.make(dial, next)?;
             }
@@ -109,16 +107,11 @@ impl Draft<'_> {
         }
         let name = snapshot.slot.as_str().into();
         let live = set_at(&self.sight.main.value, annotation(names::LIVE), Some(name));
-        let mut emptied = self.emptied(side.other())?;
-        patch.extend(template);
-        match side {
-            Side::Main => patch.extend(live),
-            Side::Hotfix => emptied.extend(live),
-        }
-        self.change(Place::Slot(side), patch);
         if way == Back::Now {
             self.make(dial, Move::Select(Pin::To(side), None))?;
         }
+        self.refilled(side, patch, [put_back, live].concat());
+        let emptied = self.emptied(side.other())?;
         if way == Back::Now && !emptied.is_empty() {
             self.edits.push(Edit::Wait(Step::UntilLeft(side.other())));
         }
@@ -130,6 +123,21 @@ impl Draft<'_> {
         }
         let selected = if way == Back::Now { Selected::Current(side) } else { dial.selected };
         self.release(dial, side.other(), selected)
+    }
+
+    /// Writes what a restore makes of a slot, once: pods that were just asked for are not started anew. What goes to the
+    /// main Deployment goes there in the same patch.
+    fn refilled(&mut self, side: Side, mut patch: Vec<PatchOperation>, main: Vec<PatchOperation>) {
+        if let Some(slot) = self.sight.deployment(side).filter(|_| !patch.is_empty()) {
+            patch.extend(set_at(&slot.value, annotation(names::RESTORED), Some(self.key.into())));
+        }
+        match side {
+            Side::Main => self.change(Place::Slot(side), [patch, main].concat()),
+            Side::Hotfix => {
+                self.change(Place::Slot(side), patch);
+                self.change(Place::Slot(Side::Main), main);
+            }
+        }
     }
 
     /// Lets the live slot be rolled out by others again once the other has no pods. Nobody else rolls out the copy, so

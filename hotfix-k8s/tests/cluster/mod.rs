@@ -3,14 +3,25 @@
 
 mod acceptance;
 mod adopt;
+mod autoscaler;
 mod conformance;
+mod contents;
 mod faults;
 mod fence;
+mod gitops;
+mod gitops_controller;
+mod gitops_run;
+mod leader;
+mod lease;
+mod leased_store;
+mod obstacles;
 mod ratio;
+mod replicas;
 mod restore;
 mod site;
 mod stage;
 mod testers;
 mod traffic;
+mod undo;
 mod uptake;
 mod watch;

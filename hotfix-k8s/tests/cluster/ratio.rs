@@ -8,7 +8,7 @@ use hotfix_core::execute::{Cause, Outcome};
 use hotfix_core::model::{Precondition, Verb, Weights};
 use hotfix_core::port::{Deployer, Reply};
 use hotfix_core::request::Strategy;
-use hotfix_k8s::{Allowance, ReplicasTraffic, Traffic};
+use hotfix_k8s::{Allowance, ReplicasTraffic, TargetConfig, Traffic};
 use hotfix_testkit::cluster::{
     AuditEvent, Behaviour, DemoPod, Disturbance, FaultProxy, Gateway, Load, LoadPlan, Readiness, TestCluster,
 };
@@ -20,7 +20,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::site::{Kind, Shop, call, deployer_by, deployment, pushed, release, slot, until};
+use super::site::{Kind, Shop, call, config, deployer_with, deployment, pushed, release, slot, until};
 use super::stage::{Stage, end, patient, quick, say};
 
 /// With room for two pods more, and none may be missing.
@@ -207,9 +207,9 @@ async fn an_undo_is_one_patch_of_the_service_while_the_old_side_runs() {
     let before = scene.shop.patches().len();
     scene.apply(Verb::Restore { snapshot }).await;
     let patches = scene.shop.patches().split_off(before);
-    // The claim, the switch, the other slot; once it is empty, the Service is as it was.
+    // The switch, the mark of what is live, the other slot; once it is empty, the Service is as it was.
     let at = |what: &str| patches.iter().position(|patch| patch.contains(what));
-    assert_eq!(at("/spec/selector/pod-template-hash"), Some(1), "{patches:?}");
+    assert_eq!(at("/spec/selector/pod-template-hash"), Some(0), "{patches:?}");
     assert_eq!(at("/spec/replicas"), Some(2), "{patches:?}");
     assert_eq!(patches.len(), 4, "{patches:?}");
     scene.is_plain().await;
@@ -270,7 +270,7 @@ async fn what_was_left_half_done_is_finished_by_the_next_attempt() {
     let mut scene = Scene::open(strict()).await;
     let proxy = FaultProxy::start(&scene.shop.user).await.expect("a proxy");
     let mortal =
-        deployer_by(strict(), &scene.shop.namespace, &scene.shop.target, proxy.through(&scene.shop.user));
+        deployer_with(TargetConfig { traffic: strict(), ..config(&scene.shop.namespace) }, &scene.shop.target, proxy.through(&scene.shop.user));
     let snapshot = scene.shop.deployer.snapshot(&scene.shop.target).await.expect("a snapshot");
     let shift = |percent| Verb::Shift {
         weights: Weights::split(slot("main"), slot("hotfix"), percent).expect("weights"),

@@ -68,12 +68,23 @@ impl Shop {
         deployment: &Value,
         routes: &[Value],
     ) -> Self {
+        Self::configured(cluster, |config| TargetConfig { traffic, ..config }, deployment, routes).await
+    }
+
+    /// The same with a configuration of one's own.
+    pub(crate) async fn configured(
+        cluster: &'static TestCluster,
+        change: impl FnOnce(TargetConfig) -> TargetConfig,
+        deployment: &Value,
+        routes: &[Value],
+    ) -> Self {
         let test_cluster = cluster;
         let namespace = cluster.namespace("shop").await.expect("a namespace");
         let client = cluster.client().expect("a client");
         let target: Target = "production/shop".parse().expect("a target");
-        let user = cluster.user(&namespace, "hotfix", &rules(&namespace, &traffic)).await.expect("a user");
-        let deployer = deployer_by(traffic, &namespace, &target, user.clone());
+        let config = change(config(&namespace));
+        let user = cluster.user(&namespace, "hotfix", &rules(&config)).await.expect("a user");
+        let deployer = deployer_with(config, &target, user.clone());
         let shop = Self { test_cluster, namespace, client, user, target, deployer };
         shop.create(Kind::Deployment, deployment).await;
         shop.create(Kind::Service, &service("shop")).await;
@@ -105,12 +116,13 @@ impl Shop {
         self.api(kind).create(&PostParams::default(), &object).await.expect("created");
     }
 
-    /// Creates an object of the kind that it says.
-    async fn create_any(&self, object: &Value) {
+    /// Creates an object of the kind that it says, in the namespace that it says.
+    pub(crate) async fn create_any(&self, object: &Value) {
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or(&self.namespace);
         let object: DynamicObject = serde_json::from_value(object.clone()).expect("an object");
         let kind = GroupVersionKind::try_from(object.types.as_ref().expect("a kind")).expect("a kind");
         let resource = ApiResource::from_gvk(&kind);
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
         api.create(&PostParams::default(), &object).await.expect("created");
     }
 
@@ -196,21 +208,20 @@ pub(crate) fn is_patch(request: &Recorded, path: &str) -> bool {
 
 /// A deployer as another process would have it.
 pub(crate) fn deployer(namespace: &str, target: &Target, cluster: kube::Config) -> KubernetesDeployer {
-    deployer_by(Traffic::Service, namespace, target, cluster)
+    deployer_with(config(namespace), target, cluster)
 }
 
-pub(crate) fn deployer_by(
-    traffic: Traffic,
-    namespace: &str,
+/// The same with a configuration of one's own.
+pub(crate) fn deployer_with(
+    config: TargetConfig,
     target: &Target,
     cluster: kube::Config,
 ) -> KubernetesDeployer {
-    let config = TargetConfig { traffic, ..config(namespace) };
     let config = KubernetesConfig { targets: [(target.clone(), config)].into() };
     KubernetesDeployer::connect(config, cluster, Arc::new(WallClock)).expect("a sound configuration")
 }
 
-fn config(namespace: &str) -> TargetConfig {
+pub(crate) fn config(namespace: &str) -> TargetConfig {
     TargetConfig {
         namespace: namespace.to_owned(),
         deployment: "shop".to_owned(),
@@ -220,8 +231,8 @@ fn config(namespace: &str) -> TargetConfig {
 }
 
 /// The least rights for everything.
-fn rules(namespace: &str, traffic: &Traffic) -> Vec<PolicyRule> {
-    let mut features = TargetConfig { traffic: traffic.clone(), ..config(namespace) }.features();
+fn rules(config: &TargetConfig) -> Vec<PolicyRule> {
+    let mut features = config.features();
     features.insert(Feature::Adoption);
     let rules = serde_json::to_value(rights::rules(&features)).expect("JSON");
     serde_json::from_value(rules).expect("rules")
@@ -277,6 +288,17 @@ pub(crate) fn deployment(cluster: &TestCluster, replicas: u16) -> Value {
                     },
                 }]},
             },
+        },
+    })
+}
+
+/// An autoscaler of the Deployment, between one pod and five.
+pub(crate) fn autoscaler(name: &str) -> Value {
+    json!({
+        "metadata": {"name": name},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
+            "minReplicas": 1, "maxReplicas": 5,
         },
     })
 }

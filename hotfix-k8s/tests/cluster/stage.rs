@@ -16,8 +16,8 @@ use hotfix_core::model::{
 use hotfix_core::plan::{Plan, Planned};
 use hotfix_core::policy::{Policy, Settings};
 use hotfix_core::port::{
-    Clock, CounterSeries, Deployer, History, HistoryQuery, Latency, MetricsCapabilities, MetricsQuery,
-    MetricsSource, Scrape,
+    Clock, CounterSeries, Deployer, History, HistoryQuery, IncidentStore, Latency, MetricsCapabilities,
+    MetricsQuery, MetricsSource, Scrape,
 };
 use hotfix_core::request::{Fix, Goal, Request, Revision, Staging, Strategy};
 use hotfix_engine::{Engine, EngineError, RunHandle, SystemClock};
@@ -64,18 +64,38 @@ impl Stage {
             _ => routes(),
         };
         let shop = Shop::closed(cluster, traffic, deployment, &routes).await;
+        Self::around(shop, settings).await
+    }
+
+    /// The same with a shop of one's own.
+    pub(crate) async fn around(shop: Shop, settings: Settings) -> Self {
         shop.deployer.adopt(&shop.target).await.expect("adopted");
         let gateway = Gateway::start(shop.client.clone(), &shop.namespace).await.expect("a gateway");
         let load = Load::start(LoadPlan::to(gateway.address(), "shop"));
         let source = repository();
         let store = MemoryStore::new(Arc::new(SystemClock));
-        let engine = engine("first", &source, &store, &shop, settings);
+        let engine = engine("first", &source, store.clone(), &shop, settings);
         Self { shop, _gateway: gateway, engine, load, source, store }
     }
 
     /// An engine as another process of the same team would have it.
     pub(crate) fn other_engine(&self, worker: &str, settings: Settings) -> Engine {
-        engine(worker, &self.source, &self.store, &self.shop, settings)
+        engine(worker, &self.source, self.store.clone(), &self.shop, settings)
+    }
+
+    /// An engine as a replica would have it whose store is its own.
+    pub(crate) fn engine_on(
+        &self,
+        worker: &str,
+        store: impl IncidentStore + 'static,
+        settings: Settings,
+    ) -> Engine {
+        engine(worker, &self.source, store, &self.shop, settings)
+    }
+
+    /// The repository.
+    pub(crate) fn source(&self) -> &MemoryVersionControl {
+        &self.source
     }
 
     /// Begins to deploy a release that fixes 1.0.1.
@@ -178,7 +198,7 @@ pub(crate) fn patient() -> Settings {
 fn engine(
     worker: &str,
     source: &MemoryVersionControl,
-    store: &MemoryStore,
+    store: impl IncidentStore + 'static,
     shop: &Shop,
     settings: Settings,
 ) -> Engine {
@@ -187,7 +207,7 @@ fn engine(
         .version_control(source.clone())
         .deployer(shop.deployer.clone())
         .metrics(PodMetrics { pods })
-        .store(store.clone())
+        .store(store)
         .policy(Policy::new(settings).expect("a policy that makes sense"))
         .worker(WorkerName::new(worker).expect("a worker"))
         .build()

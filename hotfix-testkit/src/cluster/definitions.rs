@@ -1,4 +1,4 @@
-//! Kinds of objects that others define: those of Istio and of the Gateway API, installed as data.
+//! Kinds of objects that others define: those of Istio, of the Gateway API and of GitOps controllers, installed as data.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client};
 
-/// A definition as its project publishes it.
+/// A definition, mostly as its project publishes it.
 #[derive(Debug)]
 pub(super) struct Definition {
     name: &'static str,
@@ -29,6 +29,13 @@ pub(super) const GATEWAY_API: &[Definition] = &[
     definition!("gateways.gateway.networking.k8s.io", "gateway-api/gateways.yaml"),
     definition!("httproutes.gateway.networking.k8s.io", "gateway-api/httproutes.yaml"),
     definition!("referencegrants.gateway.networking.k8s.io", "gateway-api/referencegrants.yaml"),
+];
+
+/// Without schemas: enough for what a GitOps controller is told, without the controller.
+pub(super) const GITOPS: &[Definition] = &[
+    definition!("applications.argoproj.io", "gitops/applications.yaml"),
+    definition!("helmreleases.helm.toolkit.fluxcd.io", "gitops/helmreleases.yaml"),
+    definition!("kustomizations.kustomize.toolkit.fluxcd.io", "gitops/kustomizations.yaml"),
 ];
 
 const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";

@@ -206,6 +206,15 @@ impl TestCluster {
         definitions::install(&self.client()?, definitions::GATEWAY_API).await
     }
 
+    /// Installs the kinds that GitOps controllers apply from: Application of Argo CD, Kustomization and HelmRelease of Flux.
+    /// They have no schema, and nobody acts on them. Again is harmless.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn install_gitops(&self) -> io::Result<()> {
+        definitions::install(&self.client()?, definitions::GITOPS).await
+    }
+
     /// Returns every request that the API server answered so far, in the order of the answers. What was sent is there for
     /// all that change something; how it is written down is the server's own format.
     ///

@@ -27,8 +27,8 @@ impl FaultyDeployer {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl Deployer for FaultyDeployer {
-    fn capabilities(&self) -> DeployerCapabilities {
-        self.inner.capabilities()
+    fn capabilities(&self, target: &Target) -> DeployerCapabilities {
+        self.inner.capabilities(target)
     }
 
     async fn observe(&self, target: &Target) -> Result<Workload> {

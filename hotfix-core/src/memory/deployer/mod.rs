@@ -1,5 +1,6 @@
 //! The reference [`Deployer`]: workloads as plain values, changed under one lock.
 
+mod in_place;
 mod verbs;
 mod workload;
 
@@ -47,6 +48,7 @@ struct Request {
     target: Target,
     verb: Verb,
     precondition: Precondition,
+    split: TrafficSplit,
 }
 
 impl Default for MemoryDeployer {
@@ -71,7 +73,8 @@ impl MemoryDeployer {
         Self::default()
     }
 
-    /// Narrows what this handle can do. It still checks the fence, whatever it says about it.
+    /// Narrows what this handle can do. It still checks the fence, whatever it says about it. Where the slots share
+    /// their instances, there are as many as the live slot has.
     #[must_use]
     pub fn with_capabilities(mut self, capabilities: DeployerCapabilities) -> Self {
         self.capabilities = capabilities;
@@ -100,6 +103,14 @@ impl MemoryDeployer {
     /// If the target was not added.
     pub fn set_home(&self, target: &Target, slot: &SlotName) {
         self.with(target, |site| site.set_home(slot));
+    }
+
+    /// Says what people should know of a target before they change it.
+    ///
+    /// # Panics
+    /// If the target was not added.
+    pub fn notice(&self, target: &Target, notice: &str) {
+        self.with(target, |site| site.notice(notice));
     }
 
     /// Says how instances of an artifact behave from now on, on every target.
@@ -228,7 +239,7 @@ impl World {
 impl Request {
     fn arrive(&self, sites: &mut BTreeMap<Target, Site>) -> Reply {
         match sites.get_mut(&self.target) {
-            Some(site) => site.apply(&self.call, &self.verb, &self.precondition),
+            Some(site) => site.apply(&self.call, &self.verb, &self.precondition, self.split),
             None => Reply::Rejected(refuse(format!("no target {}", self.target))),
         }
     }
@@ -242,7 +253,7 @@ impl fmt::Debug for MemoryDeployer {
 
 #[async_trait]
 impl Deployer for MemoryDeployer {
-    fn capabilities(&self) -> DeployerCapabilities {
+    fn capabilities(&self, _target: &Target) -> DeployerCapabilities {
         self.capabilities.clone()
     }
 
@@ -274,6 +285,7 @@ impl Deployer for MemoryDeployer {
             target: target.clone(),
             verb: verb.clone(),
             precondition: precondition.clone(),
+            split: self.capabilities.split,
         })
     }
 

@@ -61,7 +61,7 @@ fn stage(
 }
 
 /// Changes the number of instances: those that are there stay as they are, new ones behave as they do.
-fn scaled(held: &SlotState, replicas: NonZeroU16, behaviours: &Behaviours) -> SlotState {
+pub(super) fn scaled(held: &SlotState, replicas: NonZeroU16, behaviours: &Behaviours) -> SlotState {
     let mut held = held.clone();
     let more = replicas.get().saturating_sub(held.replicas.get());
     if let Some(more) = NonZeroU16::new(more) {
@@ -113,7 +113,7 @@ fn retire(mut layout: Layout, slot: &SlotName) -> Next {
 
 /// Puts a snapshot back. Instances that are missing or not ready are started anew; how many are ready is no reason
 /// to refuse.
-fn restore(mut layout: Layout, snapshot: &WorkloadSnapshot, behaviours: &Behaviours) -> Next {
+pub(super) fn restore(mut layout: Layout, snapshot: &WorkloadSnapshot, behaviours: &Behaviours) -> Next {
     let slot = &snapshot.slot;
     must_exist(&layout, slot)?;
     let healthy = layout.held(slot).filter(|held| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
 
-use super::verbs;
+use super::{in_place, verbs};
 use crate::memory::feed::{Feed, Watch};
 use crate::memory::fence::{Admission, FenceBook};
 use crate::memory::lock;
@@ -12,7 +12,7 @@ use crate::model::{
     ArtifactId, Fault, IdempotencyKey, Precondition, Release, Rollout, SlotName, SlotState, Stamp, Verb,
     Weights, Workload, WorkloadSnapshot,
 };
-use crate::port::{Call, Conflict, Probe, Receipt, Reply, Seal, WorkloadChange};
+use crate::port::{Call, Conflict, Probe, Receipt, Reply, Seal, TrafficSplit, WorkloadChange};
 
 /// How instances of an artifact behave once they are started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,6 +68,7 @@ type Outline = (Option<SlotName>, Option<Weights>, BTreeMap<SlotName, ArtifactId
 pub(super) struct Site {
     layout: Layout,
     home: Option<SlotName>,
+    notices: Vec<String>,
     fence: FenceBook,
     /// The outline after the last accepted mutation.
     known: Outline,
@@ -144,6 +145,7 @@ impl Site {
             known: layout.outline(),
             layout,
             home: None,
+            notices: Vec::new(),
             fence: FenceBook::default(),
             accepted: Vec::new(),
             behaviours,
@@ -155,9 +157,14 @@ impl Site {
         self.home = Some(slot.clone());
     }
 
+    pub(super) fn notice(&mut self, notice: &str) {
+        self.notices.push(notice.to_owned());
+    }
+
     pub(super) fn observe(&self) -> Workload {
         let Layout { slots, live, weights, rollout } = self.layout.clone();
-        Workload { slots, live, weights, rollout, stamp: self.fence.current(), home: self.home.clone() }
+        let (stamp, home, notices) = (self.fence.current(), self.home.clone(), self.notices.clone());
+        Workload { slots, live, weights, rollout, stamp, home, notices }
     }
 
     pub(super) fn snapshot(&self) -> Option<WorkloadSnapshot> {
@@ -179,7 +186,13 @@ impl Site {
         self.feed.open(first)
     }
 
-    pub(super) fn apply(&mut self, call: &Call, verb: &Verb, precondition: &Precondition) -> Reply {
+    pub(super) fn apply(
+        &mut self,
+        call: &Call,
+        verb: &Verb,
+        precondition: &Precondition,
+        split: TrafficSplit,
+    ) -> Reply {
         match self.fence.admit(call) {
             Err(conflict) => return Reply::Conflict(conflict),
             Ok(Admission::Repeated(receipt)) => return Reply::Applied(receipt),
@@ -188,7 +201,11 @@ impl Site {
         if let Err(conflict) = self.check(precondition) {
             return Reply::Conflict(conflict);
         }
-        let after = match verbs::after(&self.layout, verb, &self.behaviours) {
+        let after = match split {
+            TrafficSplit::Percent | TrafficSplit::Switch => verbs::after,
+            TrafficSplit::Instances => in_place::after,
+        };
+        let after = match after(&self.layout, verb, &self.behaviours) {
             Ok(after) => after,
             Err(rejection) => return Reply::Rejected(rejection),
         };

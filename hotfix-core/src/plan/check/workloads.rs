@@ -119,7 +119,13 @@ impl Workloads {
             return;
         };
         side.expect(step, precondition, violations);
-        if is_main && matches!(verb, Verb::Shift { .. } | Verb::Promote { .. } | Verb::Retire { .. }) {
+        let leaves_share = match verb {
+            Verb::Shift { .. } | Verb::Promote { .. } | Verb::Retire { .. } => true,
+            // Where the slots share their instances, this raises the share.
+            Verb::Stage { slot, .. } => side.weight(slot) > 0,
+            Verb::Restore { .. } | Verb::Pause | Verb::Resume => false,
+        };
+        if is_main && leaves_share {
             side.leave_share(step, violations);
         }
         match verb {

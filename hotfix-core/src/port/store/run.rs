@@ -21,6 +21,8 @@ pub struct NewRun {
     pub claims: Vec<Fenced>,
     /// How long the lease lasts without renewal.
     pub ttl: Period,
+    /// The epoch of the run is above this one: 0, unless epochs of its targets are given out elsewhere too.
+    pub epoch_above: u64,
     /// The incident to join, or to open when none is open for the issue.
     pub incident: NewIncident,
     /// The first journal entry.

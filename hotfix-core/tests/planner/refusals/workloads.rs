@@ -3,7 +3,7 @@
 use hotfix_core::model::{
     Effect, Fault, Fenced, IncidentId, Phase, RunId, Severity, Verb, VerbName, WorkerName,
 };
-use hotfix_core::observe::{Capabilities, Fact, Snapshot};
+use hotfix_core::observe::{Fact, Snapshot};
 use hotfix_core::plan::{Action, plan};
 use hotfix_core::port::{
     Atomicity, Deployer, DeployerCapabilities, Fence, RunState, RunSummary, TrafficSplit,
@@ -110,7 +110,7 @@ fn a_busy_target_says_who_since_when_and_how_to_watch() {
 }
 
 fn with_deployer(world: &World, change: impl FnOnce(&mut DeployerCapabilities)) -> World {
-    let mut capabilities = world.deployer.capabilities();
+    let mut capabilities = world.deployer.capabilities(&production());
     change(&mut capabilities);
     let mut other = World::shop();
     other.deployer = other.deployer.with_capabilities(capabilities);
@@ -148,11 +148,8 @@ fn a_deployer_must_be_able_to_do_what_the_plan_needs() {
 #[test]
 fn gaps_and_old_facts_refuse_and_say_what_is_missing() {
     let (world, policy, request) = (World::shop(), policy(), deploy(None));
-    let capabilities = Capabilities {
-        source: VersionControlCapabilities { atomic: Atomicity::AllOrNothing, remote: None },
-        deployer: world.deployer.capabilities(),
-    };
-    let nothing = Snapshot::new(at("2026-11-21T04:00:00Z"), capabilities);
+    let version_control = VersionControlCapabilities { atomic: Atomicity::AllOrNothing, remote: None };
+    let nothing = Snapshot::new(at("2026-11-21T04:00:00Z"), version_control);
     let mend = "is missing in the snapshot; observe until nothing is missing";
     let subjects = ["the repository of shop", "production/shop", "the list of open runs", "staging/shop"];
     assert_eq!(lines(plan(&request, &nothing, &policy)), subjects.map(|what| format!("{what} {mend}")));
@@ -202,5 +199,30 @@ fn only_proven_releases_are_gone_back_to() {
         &rollback(RollbackTo::Artifact("tree:abc".parse().unwrap())),
         &policy(),
         &[&never("tree:abc", "none")],
+    );
+}
+
+#[test]
+fn slots_that_share_their_instances_can_only_be_rolled() {
+    let shared = with_deployer(&World::shop(), |can| can.split = TrafficSplit::Instances);
+    for strategy in [Strategy::Canary, Strategy::BlueGreen] {
+        let reason = format!(
+            "{strategy} needs a release that runs beside the live one, and on this workload its instances replace those \
+             of the live one; use rolling"
+        );
+        refused(&shared, &deploy(Some(strategy)), &policy(), &[&reason]);
+    }
+    let finding = |strategy| shared.plan(&deploy(strategy), &policy()).report().findings[0].to_string();
+    assert_eq!(finding(Some(Strategy::Rolling)), "rolling for production: the request names it");
+    assert_eq!(finding(Some(Strategy::Direct)), "direct for production: the request names it");
+    assert_eq!(
+        finding(None),
+        "rolling for production: the policy's choice is canary, but the deployer replaces the instances of the live \
+         release one by one"
+    );
+    shared.deployer.set_ready(&production(), &slot("blue"), 0);
+    assert_eq!(
+        finding(None),
+        "direct for production: nothing of the live side is ready, so canary has nothing to share traffic with"
     );
 }

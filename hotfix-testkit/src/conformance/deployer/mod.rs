@@ -58,6 +58,8 @@ pub async fn report(fixture: &dyn DeployerFixture) -> Report {
         traffic::{
             shift_splits_the_traffic,
             shift_moves_all_the_traffic,
+            stage_moves_the_share_of_its_instances,
+            shift_is_accepted_for_what_the_instances_give,
             a_split_is_refused_where_traffic_only_switches,
             an_empty_slot_gets_no_traffic,
             a_slot_without_a_ready_instance_gets_no_traffic,

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use hotfix_core::model::{
     Precondition, Release, Rollout, SlotName, Target, Verb, VerbName, Weights, Workload, WorkloadSnapshot,
 };
-use hotfix_core::port::{Deployer, Reply, WorkloadChange, WorkloadWatch};
+use hotfix_core::port::{Deployer, DeployerCapabilities, Reply, TrafficSplit, WorkloadChange, WorkloadWatch};
 
 use super::super::call::Caller;
 use super::super::expect::{applied, broken, offered, succeeds};
 use super::super::report::{Outcome, Unmet};
 
 /// A target that is ready for one case: two slots or more, one of them live and ready with all the traffic, the
-/// others empty.
+/// others empty. The live one has at least two instances where the slots share them.
 #[derive(Debug, Clone)]
 pub struct DeployerSite {
     /// The backend.
@@ -57,6 +57,10 @@ impl Visit {
         })
     }
 
+    pub(super) fn capabilities(&self) -> DeployerCapabilities {
+        self.site.deployer.capabilities(&self.site.target)
+    }
+
     pub(super) async fn workload(&self) -> Result<Workload, Unmet> {
         succeeds("observe", self.site.deployer.observe(&self.site.target).await)
     }
@@ -89,7 +93,7 @@ impl Visit {
 
     /// Goes on only if the verbs are offered.
     pub(super) fn needs(&self, verbs: &[VerbName]) -> Outcome {
-        let offers = self.site.deployer.capabilities().verbs;
+        let offers = self.capabilities().verbs;
         offered(verbs.iter().all(|verb| offers.contains(verb)), "a verb of the case")
     }
 
@@ -107,8 +111,24 @@ impl Visit {
     /// Stages the next release and sends it all the traffic.
     pub(super) async fn move_to_next(&mut self) -> Outcome {
         self.stage_next().await?;
+        self.send_all_to_next().await
+    }
+
+    /// Sends all the traffic to the release that is staged. Where the slots share their instances, it gets all of them.
+    pub(super) async fn send_all_to_next(&mut self) -> Outcome {
+        if self.shares_instances() {
+            let replicas = self.snapshot().await?.replicas;
+            let (slot, release) = (self.spare.clone(), self.site.next.clone());
+            applied("stage", &self.apply(Verb::Stage { slot, release, replicas }).await)?;
+            self.until_ready(&self.spare.clone(), true).await?;
+        }
         let weights = Weights::all(self.spare.clone());
         applied("shift", &self.apply(Verb::Shift { weights }).await)
+    }
+
+    /// Returns whether the instances of one slot replace those of another.
+    pub(super) fn shares_instances(&self) -> bool {
+        self.capabilities().split == TrafficSplit::Instances
     }
 
     /// Waits until a slot has all its instances ready, or none; follows the watch rather than asking again and again.

@@ -2,16 +2,17 @@
 
 use hotfix_core::model::{Precondition, Rollout, SlotName, Verb, VerbName, Weights};
 
-use super::super::expect::{applied, equal, holds, refused};
+use super::super::expect::{applied, equal, holds, offered, refused};
 use super::super::report::Outcome;
 use super::DeployerFixture;
 use super::observe::unknown;
 use super::site::{ONE, Visit};
 
-/// `stage` fills a slot, and the traffic stays where it is.
+/// `stage` fills a slot, and the traffic stays where it is, unless the slots share their instances.
 pub async fn stage_fills_a_slot_and_sends_no_traffic(fixture: &dyn DeployerFixture) -> Outcome {
     let mut visit = Visit::begin(fixture.site().await).await?;
     visit.needs(&[VerbName::Stage])?;
+    offered(!visit.shares_instances(), "slots with instances of their own")?;
     let mut expected = visit.shape().await?;
     expected.0.insert(visit.spare.clone(), Some((visit.site.next.clone(), ONE)));
     visit.stage_next().await?;
@@ -53,8 +54,7 @@ pub async fn promote_takes_all_the_traffic(fixture: &dyn DeployerFixture) -> Out
     visit.stage_next().await?;
     refused("promote of a slot without traffic", &visit.apply(promote.clone()).await)?;
     equal("the live slot", &visit.workload().await?.live, &Some(visit.live.clone()))?;
-    let weights = Weights::all(visit.spare.clone());
-    applied("shift", &visit.apply(Verb::Shift { weights }).await)?;
+    visit.send_all_to_next().await?;
     equal("the live slot before promote", &visit.workload().await?.live, &Some(visit.live.clone()))?;
     applied("promote", &visit.apply(promote.clone()).await)?;
     equal("the live slot after promote", &visit.workload().await?.live, &Some(visit.spare.clone()))?;
@@ -71,12 +71,19 @@ pub async fn retire_empties_an_idle_slot_only(fixture: &dyn DeployerFixture) -> 
     visit.move_to_next().await?;
     refused("retire of the live slot without traffic", &visit.apply(retire(&live)).await)?;
     refused("retire of a slot with traffic", &visit.apply(retire(&spare)).await)?;
-    let weights = Weights::all(live.clone());
-    applied("shift back", &visit.apply(Verb::Shift { weights }).await)?;
+    let idle = if visit.shares_instances() {
+        // Traffic does not leave instances that are there, so the slot that lost its own is the idle one.
+        applied("promote", &visit.apply(Verb::Promote { slot: spare }).await)?;
+        live
+    } else {
+        let weights = Weights::all(live);
+        applied("shift back", &visit.apply(Verb::Shift { weights }).await)?;
+        spare
+    };
     let mut expected = visit.shape().await?;
-    expected.0.insert(spare.clone(), None);
-    applied("retire of an idle slot", &visit.apply(retire(&spare)).await)?;
-    applied("retire again", &visit.apply(retire(&spare)).await)?;
+    expected.0.insert(idle.clone(), None);
+    applied("retire of an idle slot", &visit.apply(retire(&idle)).await)?;
+    applied("retire again", &visit.apply(retire(&idle)).await)?;
     equal("the workload", &visit.shape().await?, &expected)
 }
 
@@ -110,7 +117,7 @@ pub async fn what_is_not_offered_is_refused(fixture: &dyn DeployerFixture) -> Ou
         Verb::Pause,
         Verb::Resume,
     ];
-    let offers = visit.site.deployer.capabilities().verbs;
+    let offers = visit.capabilities().verbs;
     for verb in verbs.into_iter().filter(|verb| !offers.contains(&verb.name())) {
         refused("a verb that is not offered", &visit.apply(verb).await)?;
     }

@@ -49,8 +49,8 @@ impl VersionControl for WillingSource {
 
 #[async_trait]
 impl Deployer for WillingDeployer {
-    fn capabilities(&self) -> DeployerCapabilities {
-        self.0.capabilities()
+    fn capabilities(&self, target: &Target) -> DeployerCapabilities {
+        self.0.capabilities(target)
     }
 
     async fn observe(&self, target: &Target) -> hotfix_core::Result<Workload> {

@@ -1,4 +1,4 @@
-//! Why a verb is refused before anything is written.
+//! Why a verb is refused, beside the rules that hold for every backend.
 
 use hotfix_core::model::{VerbRefusal, Weights};
 
