@@ -248,5 +248,12 @@ fn root(thread: ThreadKey) -> Posting {
     let title = vec![Part::Ours("Something else goes on".to_owned())];
     let message =
         Message { tone: Tone::Neutral, phase: Phase::Started, title, body: Vec::new(), facts: Vec::new() };
-    Posting { dedup: thread.run.to_string(), thread, kind: PostingKind::Root, message, root: None }
+    Posting {
+        dedup: thread.run.to_string(),
+        thread,
+        kind: PostingKind::Root,
+        message,
+        silencing: None,
+        root: None,
+    }
 }

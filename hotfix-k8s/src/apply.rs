@@ -13,6 +13,7 @@ use crate::drift::drift;
 use crate::error::Unusable;
 use crate::fence::{self, Admission, Note};
 use crate::hub::Follower;
+use crate::progress::{Progress, half_done};
 use crate::reply::{self, Meaning};
 use crate::sight::{Naming, Patience, Place, Sight};
 use crate::snapshot::Kept;
@@ -43,19 +44,6 @@ pub(crate) struct Attempt<'a> {
     held: Vec<SyncOwner>,
     /// What is to be said beside the receipt.
     said: Vec<String>,
-}
-
-/// How far a verb got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Progress {
-    Nothing,
-    /// The fence stands at the call's stamp.
-    Claimed,
-    /// Something else was changed, too.
-    Begun,
-    /// So it was, and the rest is to come when pods have changed. What was changed makes the verb's own conditions
-    /// false, which were compared before.
-    Underway,
 }
 
 /// Why a list of steps was not brought to its end.
@@ -271,6 +259,7 @@ impl<'a> Attempt<'a> {
         for step in steps {
             match step {
                 Step::UntilReady(side) => self.deployer.until_ready(self.target, side, self.deadline).await,
+                Step::UntilFull(side) => self.deployer.until_full(self.target, side, self.deadline).await,
                 Step::UntilLeft(side) => {
                     let route = self.route.as_ref().unwrap_or(&sight.route.value);
                     self.deployer.until_left(self.target, sight, route, side, self.deadline).await;
@@ -380,19 +369,6 @@ impl<'a> Attempt<'a> {
             }
             _ => Ok(()),
         }
-    }
-}
-
-/// A verb that fails after something was changed is not known to have done nothing.
-fn half_done(reply: Reply, progress: Progress) -> Reply {
-    match (progress, reply) {
-        (Progress::Begun | Progress::Underway, Reply::Rejected(rejection)) => {
-            Reply::Ambiguous(Ambiguity::Unclear { answer: format!("half done, then {rejection}") })
-        }
-        (Progress::Begun | Progress::Underway, Reply::Conflict(conflict)) => {
-            Reply::Ambiguous(Ambiguity::Unclear { answer: format!("half done, then {conflict}") })
-        }
-        (_, reply) => reply,
     }
 }
 

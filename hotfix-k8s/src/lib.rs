@@ -23,6 +23,7 @@ mod names;
 mod object;
 mod owner;
 mod pod;
+mod progress;
 mod release;
 mod replica_set;
 mod reply;

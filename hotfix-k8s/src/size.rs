@@ -1,70 +1,47 @@
-//! How many pods a slot asks for and how many it would with all the traffic: its replicas, and an annotation that is
-//! only there while the two may differ.
+//! How many pods a slot gets where somebody else scales the Deployment that is theirs.
+//!
+//! The main Deployment is its team's, and so is its size: what they or an autoscaler made it since a plan was made is
+//! not taken away by staging there or by going back to it. The copy is ours, and bears its share of whatever the main
+//! Deployment was made.
 
-use json_patch::PatchOperation;
-use serde_json::Value;
+use hotfix_core::model::Weights;
 
-use crate::change::{set, set_at};
-use crate::names::{self, annotation};
+use crate::sight::{self, Sight, Unreadable};
+use crate::slot::Side;
 
-/// The size of a slot.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Size {
-    /// The pods that its Deployment asks for.
-    pub(crate) asked: u32,
-    /// The pods that it would ask for with all the traffic, where that was noted. The number that somebody else put
-    /// there meanwhile is what its owner wants, so then the note does not hold.
-    pub(crate) of: Option<u32>,
+/// Returns how many pods a slot is given that is to have `wanted` and has `present`.
+pub(crate) fn kept(side: Side, wanted: u16, present: u16) -> u16 {
+    match side {
+        Side::Main if wanted > 0 => wanted.max(present),
+        Side::Main | Side::Hotfix => wanted,
+    }
 }
 
-impl Size {
-    /// Reads the size of a Deployment.
-    pub(crate) fn read(deployment: &Value) -> Self {
-        let replicas = deployment.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
-        let asked = u32::try_from(replicas).unwrap_or(u32::MAX);
-        let note = deployment["metadata"]["annotations"][names::REPLICAS].as_str();
-        let parts = note.and_then(|note| note.split_once('/'));
-        let of = parts.filter(|(noted, _)| noted.parse() == Ok(asked)).and_then(|(_, of)| of.parse().ok());
-        Self { asked, of }
+/// Returns how many pods the copy needs for a larger share of the traffic, if that is more than it has. Nothing that
+/// goes back waits for more pods.
+pub(crate) fn needed(sight: &Sight, weights: &Weights) -> Result<Option<u16>, Unreadable> {
+    let slot = sight.slots.name(Side::Hotfix);
+    let percent = weights.of(slot);
+    let Some(copy) = &sight.hotfix else { return Ok(None) };
+    if sight.live()? != Some(Side::Main) || percent <= sight.weights()?.of(slot) {
+        return Ok(None);
     }
-
-    /// The pods that the slot would ask for with all the traffic.
-    pub(crate) fn wanted(self) -> u32 {
-        self.of.unwrap_or(self.asked)
-    }
-
-    /// Returns what gives a Deployment this size; nothing when it has it.
-    pub(crate) fn write(self, deployment: &Value) -> Vec<PatchOperation> {
-        let note = self.of.map(|of| format!("{}/{of}", self.asked).into());
-        let mut patch = set(deployment, ["spec", "replicas"], Some(self.asked.into()));
-        patch.extend(set_at(deployment, annotation(names::REPLICAS), note));
-        patch
-    }
+    let needed = (u32::from(sight::replicas(&sight.main.value)) * u32::from(percent)).div_ceil(100);
+    let needed = u16::try_from(needed).unwrap_or(u16::MAX);
+    let present = sight::replicas(&copy.value);
+    // An empty copy gets no traffic, and is not for a shift to fill.
+    Ok((present > 0 && needed > present).then_some(needed))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
-    fn a_note_holds_until_somebody_else_sets_the_replicas() {
-        let deployment = |replicas: u32, note: Option<&str>| json!({"metadata": {"annotations": {names::REPLICAS: note}}, "spec": {"replicas": replicas}});
-        let cases = [
-            (deployment(3, None), 3, None, 3),
-            (deployment(2, Some("2/3")), 2, Some(3), 3),
-            (deployment(6, Some("2/3")), 6, None, 6),
-            (deployment(3, Some("3/3")), 3, Some(3), 3),
-            (deployment(2, Some("all")), 2, None, 2),
-        ];
-        for (deployment, asked, of, wanted) in cases {
-            let size = Size::read(&deployment);
-            assert_eq!((size, size.wanted()), (Size { asked, of }, wanted), "{deployment}");
-            if size.of.is_some() {
-                assert_eq!(size.write(&deployment), []);
-            }
-        }
-        assert_eq!(Size::read(&json!({"spec": {}})), Size { asked: 1, of: None });
+    fn only_the_main_deployment_keeps_what_others_made_it() {
+        assert_eq!(kept(Side::Main, 3, 5), 5);
+        assert_eq!(kept(Side::Main, 3, 2), 3);
+        assert_eq!(kept(Side::Main, 0, 5), 0, "it is emptied");
+        assert_eq!(kept(Side::Hotfix, 3, 5), 3);
     }
 }

@@ -7,9 +7,7 @@
 //! The anchor is the route, because that is what an undo is about: where the old side can take the traffic as it is,
 //! the patch that claims the fence is the one that moves it back.
 
-use hotfix_core::model::{
-    Artifact, ImageReference, Release, SlotName, Verb, VerbRefusal, Weights, WorkloadSnapshot,
-};
+use hotfix_core::model::{Artifact, Release, SlotName, Verb, VerbRefusal, Weights, WorkloadSnapshot};
 use hotfix_core::port::{Call, TrafficSplit};
 use json_patch::PatchOperation;
 use serde_json::Value;
@@ -21,11 +19,13 @@ use crate::fence::Applied;
 use crate::names::{self, annotation};
 use crate::release::Mark;
 use crate::sight::{self, Place, Sight};
+use crate::size;
 use crate::slot::Side;
 use crate::snapshot::Kept;
 use crate::template::{self, Changes};
 
 use self::testers::Content;
+
 
 /// Returns the patches for a verb whose rules were checked.
 pub(crate) fn steps(
@@ -110,10 +110,13 @@ impl<'a> Draft<'a> {
         let source =
             self.sight.live()?.and_then(|live| self.sight.deployment(live)).unwrap_or(&self.sight.main);
         let template = &source.value["spec"]["template"];
+        let Artifact::Image(image) = &release.artifact else {
+            return Err(Refused::NotAnImage(release.artifact.id().to_string()));
+        };
         let shape = &self.sight.shape;
         let changes = Changes {
             container: &shape.container,
-            image: image(release)?,
+            image,
             label: (&shape.label, shape.value(side)),
             slot: self.sight.slots.name(side).as_str(),
             overrides: self.overrides,
@@ -290,6 +293,7 @@ impl<'a> Draft<'a> {
 
     fn scale(&self, side: Side, replicas: u16) -> Result<Vec<PatchOperation>, Refused> {
         let slot = &self.object(Place::Slot(side))?.value;
+        let replicas = size::kept(side, replicas, sight::replicas(slot));
         Ok(set(slot, ["spec", "replicas"], Some(replicas.into())))
     }
 
@@ -314,13 +318,6 @@ impl<'a> Draft<'a> {
         if !patch.is_empty() {
             self.edits.push(Edit::Change(place, patch));
         }
-    }
-}
-
-fn image(release: &Release) -> Result<&ImageReference, Refused> {
-    match &release.artifact {
-        Artifact::Image(image) => Ok(image),
-        Artifact::Tree(_) => Err(Refused::NotAnImage(release.artifact.id().to_string())),
     }
 }
 

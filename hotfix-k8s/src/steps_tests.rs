@@ -1,6 +1,6 @@
 use std::num::NonZeroU16;
 
-use hotfix_core::model::{IdempotencyKey, Stamp, TagName, Version};
+use hotfix_core::model::{IdempotencyKey, ImageReference, Stamp, TagName, Version};
 use serde_json::json;
 
 use super::*;
@@ -11,6 +11,7 @@ use crate::pod::Pod;
 use crate::shape::{Names, Shape};
 use crate::sight::{Naming, Object, Patience};
 use crate::slot::Slots;
+use crate::sync::When;
 use crate::traffic::choice::Means;
 
 fn release(patch: u8) -> Release {
@@ -23,7 +24,7 @@ fn release(patch: u8) -> Release {
 }
 
 fn deployment(app: &str, release: &Release, replicas: u16, mark: Option<&str>) -> Value {
-    let image = image(release).unwrap().as_str();
+    let Artifact::Image(image) = &release.artifact else { unreachable!("it is one") };
     let mut deployment = json!({
         "metadata": {"name": app, "annotations": {names::FENCE: r#"{"stamp":"1.0"}"#}},
         "spec": {
@@ -31,7 +32,7 @@ fn deployment(app: &str, release: &Release, replicas: u16, mark: Option<&str>) -
             "selector": {"matchLabels": {"app": app}},
             "template": {
                 "metadata": {"labels": {"app": app}},
-                "spec": {"containers": [{"name": "web", "image": image}]},
+                "spec": {"containers": [{"name": "web", "image": image.as_str()}]},
             },
         },
     });
@@ -148,6 +149,7 @@ fn outline_with(scene: Scene, verb: &Verb, beside: Beside) -> Vec<String> {
     };
     let line = |step: &Step| match step {
         Step::UntilReady(side) => format!("until {side:?} is ready"),
+        Step::UntilFull(side) => format!("until {side:?} is full"),
         Step::UntilEmpty(side) => format!("until {side:?} is empty"),
         Step::UntilServed(side) => format!("until {side:?} is served"),
         Step::UntilChanged(_) => "until pods have changed".to_owned(),
@@ -212,6 +214,22 @@ fn each_verb_writes_the_anchor_first_and_records_its_key_last() {
     for (scene, verb, expected) in cases {
         assert_eq!(outline(scene, &verb), expected, "{verb}");
     }
+}
+
+#[test]
+fn the_copy_grows_to_its_share_of_what_others_made_the_main_deployment_before_it_gets_it() {
+    let shift = Verb::Shift { weights: Weights::all(slot("hotfix")) };
+    let grows = [
+        "route: ".to_owned(),
+        "shop-hotfix: /spec/replicas".to_owned(),
+        "until Hotfix is full".to_owned(),
+        "route*: /spec/selector/app".to_owned(),
+    ];
+    let small = || Scene { selected: "shop", ..Scene::shifted() };
+    assert_eq!(outline(small(), &shift), grows);
+    let mut live = small();
+    live.main["metadata"]["annotations"][names::LIVE] = "hotfix".into();
+    assert_eq!(outline(live, &shift).len(), 1, "going back waits for nothing");
 }
 
 #[test]

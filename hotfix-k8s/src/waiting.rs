@@ -13,7 +13,7 @@ use crate::error::Unusable;
 use crate::hub::Follower;
 use crate::object;
 use crate::pod::Pod;
-use crate::sight::Sight;
+use crate::sight::{self, Sight};
 use crate::slot::Side;
 use crate::traffic::Uptake;
 
@@ -31,10 +31,29 @@ impl KubernetesDeployer {
     /// Waits until a slot has a pod that can take traffic, at most for three quarters of the time: then it gets the
     /// traffic all the same.
     pub(crate) async fn until_ready(&self, target: &Target, side: Side, deadline: Instant) {
+        self.until_enough(target, side, deadline, |sight| sight.ready(side) > 0).await;
+    }
+
+    /// The same for all pods that it is to have.
+    pub(crate) async fn until_full(&self, target: &Target, side: Side, deadline: Instant) {
+        let all = |sight: &Sight| {
+            let wanted = sight.deployment(side).map_or(0, |object| sight::replicas(&object.value));
+            sight.ready(side) >= wanted
+        };
+        self.until_enough(target, side, deadline, all).await;
+    }
+
+    async fn until_enough(
+        &self,
+        target: &Target,
+        side: Side,
+        deadline: Instant,
+        is_enough: impl Fn(&Sight) -> bool,
+    ) {
         let now = Instant::now();
         let until = now + deadline.saturating_duration_since(now) * 3 / 4;
         let Ok(config) = self.target(target) else { return };
-        let is_ready = async || self.sight(target, until).await.is_ok_and(|sight| sight.ready(side) > 0);
+        let is_ready = async || self.sight(target, until).await.is_ok_and(|sight| is_enough(&sight));
         // Mostly it is, and then no watch is worth its while.
         if is_ready().await {
             return;

@@ -135,6 +135,7 @@ pub(crate) fn posting(dedup: &str, run: &str, kind: PostingKind) -> Posting {
             body: Vec::new(),
             facts: Vec::new(),
         },
+        silencing: None,
         root: None,
     }
 }

@@ -21,6 +21,7 @@ mod fence;
 mod metrics;
 mod notifier;
 mod routed;
+mod silencer;
 mod store;
 mod version_control;
 
@@ -38,6 +39,7 @@ pub use notifier::{
     ThreadKey,
 };
 pub use routed::RoutedDeployer;
+pub use silencer::{Silence, Silencer, Silencing};
 pub use store::{
     Append, Appended, Basis, Claim, Durability, IncidentStore, JournalEntry, KnownGood, Lease, NewIncident,
     NewRun, Opened, OutboxItem, OutboxState, Renewed, RunFilter, RunState, RunSummary, Settlement, Sharing,
@@ -59,6 +61,7 @@ pub(crate) mod mocks {
     pub use super::deployer::MockDeployer;
     pub use super::metrics::MockMetricsSource;
     pub use super::notifier::MockNotifier;
+    pub use super::silencer::MockSilencer;
     pub use super::store::MockIncidentStore;
     pub use super::version_control::MockVersionControl;
 }

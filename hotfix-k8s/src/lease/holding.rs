@@ -15,6 +15,9 @@ use crate::api::READ_LIMIT;
 /// How often a write is tried that was refused because the Lease had changed.
 pub(super) const TRIES: usize = 4;
 
+/// A healthy server answers in a small part of this.
+const SHORTEST: Duration = Duration::from_secs(1);
+
 /// What a run holds.
 #[derive(Debug)]
 pub(super) struct Holding {
@@ -200,6 +203,6 @@ impl Holding {
 
     /// How long one request may take: short enough that another one fits into what is left of the Lease.
     fn limit(&self) -> Duration {
-        self.claimant.lasts.duration() / 3
+        (self.claimant.lasts.duration() / 3).max(SHORTEST)
     }
 }

@@ -34,7 +34,8 @@ const SHORTEST: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Leadership {
     term: watch::Receiver<Option<LeadershipTerm>>,
-    stop: Option<oneshot::Sender<()>>,
+    /// Dropping it is the sign to stop.
+    stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
@@ -63,7 +64,7 @@ impl Leases {
             held: None,
             last: None,
         };
-        Leadership { term, stop: Some(stop), task: tokio::spawn(candidate.until_stopped(stopped)) }
+        Leadership { term, stop, task: tokio::spawn(candidate.until_stopped(stopped)) }
     }
 }
 
@@ -71,14 +72,16 @@ impl Leadership {
     /// Returns the present term, if this process leads.
     #[must_use]
     pub fn current(&self) -> Option<LeadershipTerm> {
+        // Without the task nobody renews.
+        self.term.has_changed().ok()?;
         *self.term.borrow()
     }
 
     /// Waits until this process leads. *Cancellation*: leaves nothing.
     pub async fn gained(&mut self) -> LeadershipTerm {
         loop {
-            let term = *self.term.borrow_and_update();
-            if let Some(term) = term {
+            self.term.mark_unchanged();
+            if let Some(term) = self.current() {
                 return term;
             }
             if self.term.changed().await.is_err() {
@@ -90,7 +93,11 @@ impl Leadership {
 
     /// Waits until this process does not lead any more under that term. *Cancellation*: leaves nothing.
     pub async fn lost(&mut self, term: LeadershipTerm) {
-        while *self.term.borrow_and_update() == Some(term) {
+        loop {
+            self.term.mark_unchanged();
+            if self.current() != Some(term) {
+                return;
+            }
             if self.term.changed().await.is_err() {
                 return;
             }
@@ -98,10 +105,10 @@ impl Leadership {
     }
 
     /// Gives the lead back, if this process has it, so that another begins without waiting for the end of the Lease.
-    pub async fn resign(mut self) {
-        self.stop.take();
+    pub async fn resign(self) {
+        drop(self.stop);
         // Without the task there is nothing to give back.
-        let _ended = tokio::time::timeout(FAREWELL, &mut self.task).await;
+        let _ended = tokio::time::timeout(FAREWELL, self.task).await;
     }
 }
 
@@ -118,7 +125,7 @@ struct Candidate {
 impl Candidate {
     async fn until_stopped(mut self, stopped: oneshot::Receiver<()>) {
         tokio::select! {
-            // Also when the other end is dropped.
+            // The other end sends nothing: it is dropped.
             _ = stopped => {}
             () = self.campaign() => {}
         }

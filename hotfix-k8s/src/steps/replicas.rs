@@ -8,7 +8,8 @@ use super::{Draft, Edit, Refused, Rest, Step};
 use crate::change::set_at;
 use crate::names::{self, annotation};
 use crate::sight::{self, Place};
-use crate::size::Size;
+use crate::size;
+use crate::traffic::size::Size;
 use crate::slot::Side;
 use crate::traffic::course::{Back, End, Move};
 use crate::traffic::dial::Dial;
@@ -83,7 +84,9 @@ impl Draft<'_> {
         snapshot: &WorkloadSnapshot,
     ) -> Result<(), Refused> {
         let slot = &self.object(Place::Slot(side))?.value;
-        let whole = u32::from(snapshot.replicas.get());
+        // What its owner made the main Deployment meanwhile is not taken away.
+        let wanted = u16::try_from(dial.size(side).wanted()).unwrap_or(u16::MAX);
+        let whole = u32::from(size::kept(side, snapshot.replicas.get(), wanted));
         let template = self.retemplated(side, snapshot)?;
         let put_back = self.put_back(side);
         let mut patch = [self.mark(side, &snapshot.release)?, template.clone()].concat();

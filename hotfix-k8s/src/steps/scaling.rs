@@ -2,9 +2,10 @@
 
 use hotfix_core::model::{SlotName, Weights};
 
-use super::{Draft, Refused};
+use super::{Draft, Edit, Refused, Step};
 use crate::autoscaler;
 use crate::sight::{self, Object, Place};
+use crate::size;
 use crate::slot::Side;
 
 impl Draft<'_> {
@@ -20,7 +21,7 @@ impl Draft<'_> {
     /// Makes a side that gets traffic as large as the one that is scaled, and has that one keep its size while it is
     /// left.
     pub(super) fn keep_sizes(&mut self, weights: &Weights) -> Result<(), Refused> {
-        let Some((autoscaler, scaled)) = self.scaled() else { return Ok(()) };
+        let Some((autoscaler, scaled)) = self.scaled() else { return self.grow(weights) };
         let (size, other) = (self.size(scaled), scaled.other());
         let (slots, mut patch) = (&self.sight.slots, Vec::new());
         if weights.of(slots.name(other)) > 0 && self.size(other) < size {
@@ -31,6 +32,15 @@ impl Draft<'_> {
         let bound = if is_left { autoscaler::hold(bound, size) } else { autoscaler::free(bound) };
         self.change(Place::Slot(other), patch);
         self.change(Place::Autoscaler, bound);
+        Ok(())
+    }
+
+    /// Has the copy bear its share of what somebody scaled the main Deployment to, before it gets it.
+    fn grow(&mut self, weights: &Weights) -> Result<(), Refused> {
+        if let Some(replicas) = size::needed(self.sight, weights)? {
+            self.change(Place::Slot(Side::Hotfix), self.scale(Side::Hotfix, replicas)?);
+            self.edits.push(Edit::Wait(Step::UntilFull(Side::Hotfix)));
+        }
         Ok(())
     }
 

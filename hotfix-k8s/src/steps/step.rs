@@ -14,6 +14,8 @@ pub(crate) enum Step {
     Patch(Write),
     /// Wait until the slot has a pod that can take traffic. Not for ever: the caller bounds it.
     UntilReady(Side),
+    /// Wait until all pods of the slot can take traffic. Bounded, too.
+    UntilFull(Side),
     /// Wait until whoever serves the traffic has stopped sending it to the slot. Bounded, too.
     UntilLeft(Side),
     /// Wait until a pod of the slot is an endpoint, for whoever sends traffic there. Bounded, too.

@@ -1,7 +1,7 @@
 //! What is next on the way of [`super::dial`].
 
 use super::pin::Pin;
-use crate::size::Size;
+use crate::traffic::size::Size;
 use crate::slot::Side;
 
 /// Something for each slot.

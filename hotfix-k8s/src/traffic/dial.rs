@@ -17,7 +17,7 @@ use crate::object::ObjectRef;
 use crate::pod::Pod;
 use crate::replica_set::{Hashes, ReplicaSet};
 use crate::sight::{Object, Patience};
-use crate::size::Size;
+use crate::traffic::size::Size;
 use crate::slot::{Side, Slots};
 
 /// The pods of one slot.

@@ -28,6 +28,7 @@ mod properties;
 pub(crate) mod ratio;
 mod service;
 mod shares;
+pub(crate) mod size;
 mod tester_rules;
 mod testers;
 pub(crate) mod virtual_service;

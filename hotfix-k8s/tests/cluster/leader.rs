@@ -11,7 +11,7 @@ use tokio::time::{Duration, Instant, timeout};
 use super::leased_store::{claimant, leases};
 
 /// How long a leader leads without renewing.
-const TERM: Period = Period::from_secs(2);
+const TERM: Period = Period::from_secs(3);
 
 /// How long a test waits for what must come.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -24,7 +24,7 @@ use super::leased_store::{claimant, leases};
 use super::site::{Shop, call, deployer, release, slot, until};
 
 /// How long a claim lasts here without renewal.
-const TERM: Period = Period::from_secs(1);
+const TERM: Period = Period::from_secs(2);
 
 const TARGETS: [&str; 3] = ["production/shop", "source/shop", "staging/shop"];
 
@@ -196,6 +196,56 @@ async fn what_a_sleeper_sent_arrives_too_late_once_its_claim_was_released() {
     assert_eq!(held, Some(release(cluster, 3)));
 }
 
+/// Three stores that share nothing take turns at one target. In the server's log, the changes of no run are between those
+/// of another, and the epochs rise from one run to the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_that_share_nothing_take_turns() {
+    let cluster = TestCluster::shared().await.expect("a cluster");
+    let shop = Shop::open(cluster).await;
+    let user = claimant(cluster, &shop.namespace, &TARGETS).await;
+    let before = shop.patches().len();
+    let replica = async |name: &str| {
+        let store = store(&shop.namespace, user.clone());
+        let mut epochs = Vec::new();
+        for round in 1..=3 {
+            let run = new_run(&format!("{name}-{round}"), &["production/shop"]);
+            let (lease, _) = open_when_free(&store, &run).await;
+            let reply =
+                stages(&shop.deployer, &shop, &under(&format!("stage-{}", run.run), lease.epoch), 2).await;
+            assert!(matches!(reply, Reply::Applied(_)), "{reply:?}");
+            let retire = Verb::Retire { slot: slot("hotfix") };
+            let stamp = Stamp::new(lease.epoch, 3);
+            let call = Call { stamp, ..call(&format!("retire-{}", run.run), 3) };
+            let reply = shop.deployer.apply(&call, &shop.target, &retire, &Precondition::default()).await;
+            assert!(matches!(reply, Reply::Applied(_)), "{reply:?}");
+            assert_eq!(store.append(last(&lease)).await.expect("an answer"), Appended::Written);
+            epochs.push(lease.epoch);
+        }
+        epochs
+    };
+    let (one, two, three) = tokio::join!(replica("one"), replica("two"), replica("three"));
+    let mut given: Vec<u64> = [one, two, three].concat();
+    given.sort_unstable();
+    assert_eq!(given, (1..=9).collect::<Vec<u64>>());
+    let mut written: Vec<u64> = shop.patches()[before..].iter().map(|patch| epoch_in(patch)).collect();
+    assert!(written.is_sorted(), "{written:?}");
+    written.dedup();
+    assert_eq!(written, given);
+}
+
+/// The epoch that a patch raises a fence to.
+fn epoch_in(patch: &str) -> u64 {
+    let operations: Vec<serde_json::Value> = serde_json::from_str(patch).expect("a patch");
+    let fence = operations
+        .iter()
+        .rev()
+        .find(|operation| operation["path"] == "/metadata/annotations/hotfix.dev~1fence");
+    let note = fence.and_then(|operation| operation["value"].as_str()).expect("a fence");
+    let note: serde_json::Value = serde_json::from_str(note).expect("a note");
+    let stamp = note["stamp"].as_str().expect("a stamp");
+    stamp.split_once('.').expect("an epoch").0.parse().expect("a number")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_that_is_renewed_is_not_released() {
     let place = Place::new().await;
@@ -258,6 +308,16 @@ async fn an_opening_that_was_cut_off_needs_no_human() {
     opening.abort();
     let (lease, busy) = open_when_free(&other, &new_run("next", &["production/shop", "staging/shop"])).await;
     assert_eq!((lease.epoch, busy), (2, vec![run.run]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_store_itself_refuses_holds_no_lease() {
+    let place = Place::new().await;
+    let twice = new_run("twice", &["production/shop", "staging/shop", "production/shop"]);
+    let refused = place.store().open_run(twice).await.expect_err("refused");
+    assert_eq!(refused.kind(), ErrorKind::Invalid);
+    let lease = open(&place.store(), new_run("next", &["production/shop", "staging/shop"])).await;
+    assert_eq!(lease.epoch, 2, "the epochs stay used");
 }
 
 #[tokio::test(flavor = "multi_thread")]

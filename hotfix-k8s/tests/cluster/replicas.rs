@@ -6,6 +6,7 @@ use std::time::Duration;
 use hotfix_core::execute::Outcome;
 use hotfix_core::memory::MemoryStore;
 use hotfix_core::model::{Fenced, Period, Release};
+use hotfix_core::plan::Plan;
 use hotfix_core::policy::Settings;
 use hotfix_core::port::{Claim, IncidentStore, RunFilter};
 use hotfix_core::request::Strategy;
@@ -39,6 +40,26 @@ impl Replica {
     }
 }
 
+/// Two replicas that planned for one target before either had it.
+struct Contest {
+    first: Replica,
+    second: Replica,
+    /// What the second one wants to start.
+    early: Plan,
+    /// What the first one started.
+    run: RunHandle,
+}
+
+impl Contest {
+    async fn over(stage: &Stage, user: &Config, [one, two]: [&Release; 2]) -> Self {
+        let [first, second] = ["first", "second"].map(|worker| Replica::new(stage, worker, user));
+        let early = stage.plan(&second.engine, two, Strategy::Canary).await.expect("a plan");
+        let plan = stage.plan(&first.engine, one, Strategy::Canary).await.expect("a plan");
+        let run = first.engine.start(plan).await.expect("a free target");
+        Self { first, second, early, run }
+    }
+}
+
 /// Quick, with claims that are soon seen to be left.
 fn short() -> Settings {
     let mut settings = quick();
@@ -64,10 +85,7 @@ fn busy(started: Result<RunHandle, EngineError>) -> Claim {
 async fn a_replica_with_a_store_of_its_own_is_refused_with_who_has_the_target() {
     let (stage, user) = stage().await;
     let [one, two] = [2, 3].map(|patch| release(stage.shop.test_cluster, patch));
-    let [first, second] = ["first", "second"].map(|worker| Replica::new(&stage, worker, &user));
-    let early = stage.plan(&second.engine, &two, Strategy::Canary).await.expect("a plan");
-    let plan = stage.plan(&first.engine, &one, Strategy::Canary).await.expect("a plan");
-    let run = first.engine.start(plan).await.expect("a free target");
+    let Contest { first: _first, second, early, run } = Contest::over(&stage, &user, [&one, &two]).await;
     let claim = busy(second.engine.start(early).await);
     assert_eq!((claim.holder.as_str(), &claim.run), ("first", run.run()));
     let shown = second.leases.claim_on(&production()).await.expect("a lease").expect("a claim");
@@ -95,10 +113,7 @@ async fn a_replica_with_a_store_of_its_own_is_refused_with_who_has_the_target() 
 async fn a_run_that_was_left_is_resumed_where_its_journal_is_and_nowhere_else() {
     let (stage, user) = stage().await;
     let [one, two] = [2, 3].map(|patch| release(stage.shop.test_cluster, patch));
-    let [first, second] = ["first", "second"].map(|worker| Replica::new(&stage, worker, &user));
-    let early = stage.plan(&second.engine, &two, Strategy::Canary).await.expect("a plan");
-    let plan = stage.plan(&first.engine, &one, Strategy::Canary).await.expect("a plan");
-    let run = first.engine.start(plan).await.expect("a free target");
+    let Contest { first, second, early, run } = Contest::over(&stage, &user, [&one, &two]).await;
     let id = run.run().clone();
     stage.until_share(10).await;
     // As a kill: nothing is given back.

@@ -8,9 +8,9 @@ use kube::{Api, Client};
 
 /// A definition, mostly as its project publishes it.
 #[derive(Debug)]
-pub(super) struct Definition {
-    name: &'static str,
-    yaml: &'static str,
+pub(super) struct Definition<'a> {
+    pub(super) name: &'a str,
+    pub(super) yaml: &'a str,
 }
 
 macro_rules! definition {
@@ -19,12 +19,12 @@ macro_rules! definition {
     };
 }
 
-pub(super) const ISTIO: &[Definition] = &[
+pub(super) const ISTIO: &[Definition<'_>] = &[
     definition!("destinationrules.networking.istio.io", "istio/destinationrules.yaml"),
     definition!("virtualservices.networking.istio.io", "istio/virtualservices.yaml"),
 ];
 
-pub(super) const GATEWAY_API: &[Definition] = &[
+pub(super) const GATEWAY_API: &[Definition<'_>] = &[
     definition!("gatewayclasses.gateway.networking.k8s.io", "gateway-api/gatewayclasses.yaml"),
     definition!("gateways.gateway.networking.k8s.io", "gateway-api/gateways.yaml"),
     definition!("httproutes.gateway.networking.k8s.io", "gateway-api/httproutes.yaml"),
@@ -32,7 +32,7 @@ pub(super) const GATEWAY_API: &[Definition] = &[
 ];
 
 /// Without schemas: enough for what a GitOps controller is told, without the controller.
-pub(super) const GITOPS: &[Definition] = &[
+pub(super) const GITOPS: &[Definition<'_>] = &[
     definition!("applications.argoproj.io", "gitops/applications.yaml"),
     definition!("helmreleases.helm.toolkit.fluxcd.io", "gitops/helmreleases.yaml"),
     definition!("kustomizations.kustomize.toolkit.fluxcd.io", "gitops/kustomizations.yaml"),
@@ -41,7 +41,7 @@ pub(super) const GITOPS: &[Definition] = &[
 const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 /// Installs definitions and waits until objects of their kinds can be made. Again is harmless.
-pub(super) async fn install(client: &Client, definitions: &[Definition]) -> io::Result<()> {
+pub(super) async fn install(client: &Client, definitions: &[Definition<'_>]) -> io::Result<()> {
     for Definition { name, yaml } in definitions {
         let request =
             http::Request::patch(format!("{DEFINITIONS}/{name}?fieldManager=hotfix-testkit&force=true"))

@@ -107,6 +107,7 @@ pub(super) fn posting(run: &str, kind: PostingKind, text: &str) -> Posting {
             body: Vec::new(),
             facts: Vec::new(),
         },
+        silencing: None,
         root: None,
     }
 }

@@ -102,6 +102,7 @@ pub async fn report(fixture: &dyn IncidentStoreFixture) -> Report {
             a_dead_posting_does_not_block_its_thread,
             what_was_not_delivered_is_listed,
             the_limit_is_kept,
+        what_is_asked_about_alerts_is_kept,
             an_unknown_posting_is_not_found,
         },
     ]);

@@ -1,8 +1,8 @@
 //! The outbox: one posting at a time per thread and destination, handed out until its end is known.
 
 use hotfix_core::ErrorKind;
-use hotfix_core::model::Period;
-use hotfix_core::port::{OutboxItem, OutboxState, PostingKind, Settlement};
+use hotfix_core::model::{Period, RunId};
+use hotfix_core::port::{OutboxItem, OutboxState, Posting, PostingKind, Settlement, Silence, Silencing};
 
 use super::super::expect::{equal, fails, succeeds};
 use super::super::report::{Outcome, Unmet};
@@ -193,6 +193,26 @@ pub async fn the_limit_is_kept(fixture: &dyn IncidentStoreFixture) -> Outcome {
     let first = succeeds("lease_outbox", ledger.site.store.lease_outbox(SLACK, TTL, 2).await)?;
     equal("the first two", &names(&first), &vec![(SLACK, "a".to_owned()), (SLACK, "b".to_owned())])?;
     ledger.take_exactly(&[(SLACK, "c")]).await.map(drop)
+}
+
+/// What a posting asks of those who silence alerts comes back as it was written.
+pub async fn what_is_asked_about_alerts_is_kept(fixture: &dyn IncidentStoreFixture) -> Outcome {
+    let ledger = Ledger::begin(fixture).await;
+    let mut run = new_run("r1");
+    let silencing = Some(Silencing::Begin(silence(&run.run)));
+    let asking = Posting { silencing, ..posting("r1", PostingKind::Reply, "silence") };
+    run.postings = vec![(MAIL.to_owned(), asking.clone())];
+    ledger.open(run).await?;
+    let item = ledger.take_exactly(&[(MAIL, "silence")]).await?.remove(0);
+    equal("the posting", &item.posting, &asking)
+}
+
+fn silence(run: &RunId) -> Silence {
+    Silence {
+        run: run.clone(),
+        target: "production/shop".parse().expect("a target"),
+        until: "2026-11-21T10:00:00.125Z".parse().expect("a time"),
+    }
 }
 
 /// Settling a posting that does not exist is an error.
