@@ -133,8 +133,6 @@ pub struct IngressTraffic {
     pub hotfix: Option<String>,
 }
 
-}
-
 /// A value of the configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{target}: {field} is {value:?}; {mend}")]

@@ -194,7 +194,9 @@ impl KubernetesDeployer {
     ) -> Result<(Vec<Pod>, Vec<ReplicaSet>), Unusable> {
         let sets = async {
             match config.traffic {
-                Traffic::Replicas(_) => self.listed("apps/v1", "replicasets", &config.namespace, labels, deadline).await,
+                Traffic::Replicas(_) => {
+                    self.listed("apps/v1", "replicasets", &config.namespace, labels, deadline).await
+                }
                 _ => Ok(Vec::new()),
             }
         };

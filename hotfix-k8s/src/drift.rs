@@ -26,9 +26,7 @@ pub(crate) fn drift(patch: &[PatchOperation], found: &Value) -> Option<Conflict>
 /// A value in so few words that it fits a line. What is in a template may be long and is nobody's business.
 fn brief(value: &Value) -> String {
     match value {
-        Value::Object(_) | Value::Array(_) => {
-            hex(&Sha256::digest(value.to_string().as_bytes())[..6])
-        }
+        Value::Object(_) | Value::Array(_) => hex(&Sha256::digest(value.to_string().as_bytes())[..6]),
         value => value.to_string(),
     }
 }

@@ -26,7 +26,6 @@ use crate::template::{self, Changes};
 
 use self::testers::Content;
 
-
 /// Returns the patches for a verb whose rules were checked.
 pub(crate) fn steps(
     sight: &Sight,

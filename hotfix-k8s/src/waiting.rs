@@ -7,7 +7,6 @@ use hotfix_core::port::{Ambiguity, Reply};
 use serde_json::Value;
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::config::TargetConfig;
 use crate::deployer::{KubernetesDeployer, request};
 use crate::error::Unusable;
 use crate::hub::Follower;

@@ -9,11 +9,11 @@ use crate::change::set_at;
 use crate::names::{self, annotation};
 use crate::sight::{self, Place};
 use crate::size;
-use crate::traffic::size::Size;
 use crate::slot::Side;
 use crate::traffic::course::{Back, End, Move};
 use crate::traffic::dial::Dial;
 use crate::traffic::pin::{Pin, Selected};
+use crate::traffic::size::Size;
 
 impl Draft<'_> {
     /// The other slot is made the only one that is selected, then this one is filled.
@@ -90,7 +90,7 @@ impl Draft<'_> {
         let template = self.retemplated(side, snapshot)?;
         let put_back = self.put_back(side);
         let mut patch = [self.mark(side, &snapshot.release)?, template.clone()].concat();
-        let way = match dial.back_to(side, whole) {
+        let way = match dial.back_to(side, whole, self.sight.patience) {
             // The pods of another template are still to come.
             Back::Now if !template.is_empty() => Back::Later(Vec::new()),
             way => way,

@@ -1,8 +1,8 @@
 //! What is next on the way of [`super::dial`].
 
 use super::pin::Pin;
-use crate::traffic::size::Size;
 use crate::slot::Side;
+use crate::traffic::size::Size;
 
 /// Something for each slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

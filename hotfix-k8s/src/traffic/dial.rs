@@ -17,8 +17,8 @@ use crate::object::ObjectRef;
 use crate::pod::Pod;
 use crate::replica_set::{Hashes, ReplicaSet};
 use crate::sight::{Object, Patience};
-use crate::traffic::size::Size;
 use crate::slot::{Side, Slots};
+use crate::traffic::size::Size;
 
 /// The pods of one slot.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

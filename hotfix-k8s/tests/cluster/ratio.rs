@@ -269,8 +269,11 @@ async fn release_and_replicas_that_change_together_come_to_the_right_pods() {
 async fn what_was_left_half_done_is_finished_by_the_next_attempt() {
     let mut scene = Scene::open(strict()).await;
     let proxy = FaultProxy::start(&scene.shop.user).await.expect("a proxy");
-    let mortal =
-        deployer_with(TargetConfig { traffic: strict(), ..config(&scene.shop.namespace) }, &scene.shop.target, proxy.through(&scene.shop.user));
+    let mortal = deployer_with(
+        TargetConfig { traffic: strict(), ..config(&scene.shop.namespace) },
+        &scene.shop.target,
+        proxy.through(&scene.shop.user),
+    );
     let snapshot = scene.shop.deployer.snapshot(&scene.shop.target).await.expect("a snapshot");
     let shift = |percent| Verb::Shift {
         weights: Weights::split(slot("main"), slot("hotfix"), percent).expect("weights"),
