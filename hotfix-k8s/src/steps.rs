@@ -232,7 +232,8 @@ impl<'a> Draft<'a> {
         let slot = &self.object(Place::Slot(side))?.value;
         let mut patch = self.retemplated(side, snapshot)?;
         patch.extend(self.resized(side, snapshot)?);
-        if !patch.is_empty() {
+        let is_filled = snapshot.backend.is_null() && !self.holds(side, &snapshot.release);
+        if !patch.is_empty() && !is_filled {
             patch.extend(set_at(slot, annotation(names::RESTORED), Some(self.key.into())));
         }
         Ok(patch)

@@ -276,8 +276,7 @@ fn a_restore_waits_for_a_pod_only_while_the_other_side_has_one() {
         ready: &["shop-hotfix"],
         ..Scene::shifted()
     };
-    let filled =
-        ["route: ".to_owned(), format!("shop: /spec/template {MARK} /spec/replicas {RESTORED} {LIVE}")];
+    let filled = ["route: ".to_owned(), format!("shop: /spec/template {MARK} /spec/replicas {LIVE}")];
     let rest = [
         "route: /spec/selector/app".to_owned(),
         "until Hotfix is left".to_owned(),
