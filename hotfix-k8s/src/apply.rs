@@ -260,12 +260,15 @@ impl<'a> Attempt<'a> {
             match step {
                 Step::UntilReady(side) => self.deployer.until_ready(self.target, side, self.deadline).await,
                 Step::UntilFull(side) => self.deployer.until_full(self.target, side, self.deadline).await,
+                Step::UntilServed(side) => {
+                    let served = self.deployer.until_served(self.target, side, self.deadline).await;
+                    served.map_err(|rejection| Stopped::Answer(Reply::Rejected(rejection)))?;
+                }
                 Step::UntilLeft(side) => {
                     let route = self.route.as_ref().unwrap_or(&sight.route.value);
                     self.deployer.until_left(self.target, sight, route, side, self.deadline).await;
                 }
                 Step::UntilEmpty(side) => self.deployer.until_empty(self.target, side, self.deadline).await,
-                Step::UntilServed(side) => self.deployer.until_served(self.target, side, self.deadline).await,
                 Step::UntilChanged(rest) => {
                     let (deployer, target) = (self.deployer, self.target);
                     self.followers = self.followers.take().or_else(|| deployer.followers(target));

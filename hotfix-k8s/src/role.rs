@@ -22,18 +22,14 @@ impl TargetConfig {
         features
             .extend(names.autoscaler.map(|followed| Feature::FollowedAutoscalers([followed.name].into())));
         let (service, route) = ([names.service.name].into(), [names.route.name].into());
+        features.insert(Feature::Endpoints);
         features.extend(match self.traffic {
-            Traffic::Service => vec![Feature::Services(service), Feature::Endpoints],
-            Traffic::Replicas(_) => {
-                vec![Feature::Services(service), Feature::Endpoints, Feature::ReplicaSets]
-            }
+            Traffic::Service => vec![Feature::Services(service)],
+            Traffic::Replicas(_) => vec![Feature::Services(service), Feature::ReplicaSets],
             Traffic::VirtualService(_) => vec![Feature::Selectors(service), Feature::VirtualServices(route)],
             Traffic::HttpRoute(_) => vec![Feature::Selectors(service), Feature::HttpRoutes(route)],
             Traffic::Ingress(_) => vec![Feature::Selectors(service), Feature::Ingresses(route)],
         });
-        if self.traffic.testers().is_some() {
-            features.insert(Feature::Endpoints);
-        }
         match self.fingerprints {
             Fingerprints::Nothing => {}
             Fingerprints::ConfigMaps => features.extend([Feature::ConfigMaps]),
@@ -72,19 +68,7 @@ impl TargetConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ReplicasTraffic, Testers, VirtualServiceTraffic};
-
-    #[test]
-    fn testers_take_a_look_at_endpoints() {
-        let mut mesh = VirtualServiceTraffic::default();
-        let features = |mesh: &VirtualServiceTraffic| {
-            let traffic = Traffic::VirtualService(mesh.clone());
-            TargetConfig { traffic, ..TargetConfig::default() }.features()
-        };
-        assert!(!features(&mesh).contains(&Feature::Endpoints));
-        mesh.testers = Testers::new("x-hotfix", "1").ok();
-        assert!(features(&mesh).contains(&Feature::Endpoints));
-    }
+    use crate::config::ReplicasTraffic;
 
     #[test]
     fn a_target_takes_what_its_configuration_asks_for() {

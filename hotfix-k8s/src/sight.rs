@@ -228,9 +228,10 @@ impl Sight {
             || current(&pods, artifact).any(|pod| !pod.faults().is_empty())
     }
 
-    /// Returns whether a pod belongs to a slot.
-    pub(crate) fn has_pod(&self, side: Side, name: &str) -> bool {
-        self.pods(side).iter().any(|pod| pod.name == name)
+    /// Returns whether a pod belongs to a slot and runs what that holds now.
+    pub(crate) fn has_current_pod(&self, side: Side, name: &str) -> bool {
+        let artifact = self.deployment(side).and_then(|object| artifact_label(&object.value));
+        current(&self.pods(side), artifact).any(|pod| pod.name == name)
     }
 
     fn rollout(&self) -> Rollout {

@@ -143,6 +143,12 @@ impl<'a> Draft<'a> {
         }
         let patch = traffic.write(&self.sight.route.value, weights)?;
         self.keep_sizes(weights)?;
+        if traffic.split() == TrafficSplit::Percent {
+            let before = self.sight.weights()?;
+            let grows = |slot: &SlotName| weights.of(slot) > before.of(slot);
+            let growing = Side::BOTH.into_iter().filter(|side| grows(self.sight.slots.name(*side)));
+            self.edits.extend(growing.map(|side| Edit::Wait(Step::UntilServed(side))));
+        }
         self.change(Place::Route, [patch, self.opened()?].concat());
         Ok(())
     }

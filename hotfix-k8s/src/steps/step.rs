@@ -18,7 +18,8 @@ pub(crate) enum Step {
     UntilFull(Side),
     /// Wait until whoever serves the traffic has stopped sending it to the slot. Bounded, too.
     UntilLeft(Side),
-    /// Wait until a pod of the slot is an endpoint, for whoever sends traffic there. Bounded, too.
+    /// Wait until the Service by which the route reaches the slot knows a pod of it. Bounded, and then it is not given any
+    /// traffic.
     UntilServed(Side),
     /// Wait until the pods that the slot held are gone or going. Bounded, too.
     UntilEmpty(Side),

@@ -7,10 +7,10 @@ use super::http_route::{HttpRoute, Rules};
 use super::ingress::CanaryIngress;
 use super::service::ServiceSwitch;
 use super::virtual_service::{self, Routes, VirtualService};
-use crate::config::{Destinations, ReplicasTraffic, Testers, Traffic};
+use crate::config::{Destinations, ReplicasTraffic, Traffic};
 use crate::object::ObjectRef;
 use crate::shape::{Names, Shape};
-use crate::slot::Slots;
+use crate::slot::{Side, Slots};
 
 /// What splits the traffic of a target.
 #[derive(Debug)]
@@ -59,20 +59,29 @@ impl Traffic {
         matches!(self, Self::Service | Self::Replicas(_))
     }
 
-    /// Returns who reaches a staged release before customers do.
-    pub(crate) const fn testers(&self) -> Option<&Testers> {
-        match self {
-            Self::VirtualService(mesh) => mesh.testers.as_ref(),
-            Self::HttpRoute(route) => route.testers.as_ref(),
-            Self::Service | Self::Ingress(_) | Self::Replicas(_) => None,
-        }
+    /// Returns the Service whose endpoints get what the route gives to a slot; `None` where the route is a Service itself
+    /// and goes over to other endpoints when it has them.
+    pub(crate) fn service_of(&self, side: Side, service: &str) -> Option<String> {
+        let copy = match self {
+            Self::Service | Self::Replicas(_) => return None,
+            Self::VirtualService(mesh) => match &mesh.destinations {
+                Destinations::Hosts { hotfix } => hotfix,
+                Destinations::Subsets { .. } => return Some(service.to_owned()),
+            },
+            Self::HttpRoute(route) => &route.hotfix,
+            Self::Ingress(ingress) => &ingress.hotfix,
+        };
+        Some(match side {
+            Side::Main => service.to_owned(),
+            Side::Hotfix => copy_of(service, copy.as_deref()),
+        })
     }
 
     /// Returns what splits the traffic of a target.
     pub(crate) fn means(&self, names: &Names, shape: &Shape, slots: &Slots) -> Means {
         let (namespace, slots) = (names.route.namespace.clone(), slots.clone());
         let (name, service) = (names.route.name.clone(), names.service.name.clone());
-        let copy = |named: &Option<String>| named.clone().unwrap_or_else(|| format!("{service}-hotfix"));
+        let copy = |named: &Option<String>| copy_of(&service, named.as_deref());
         let route: Box<dyn Route> = match self {
             Self::Replicas(allowed) => return Means::Pods(*allowed),
             Self::Service => Box::new(ServiceSwitch {
@@ -118,4 +127,9 @@ impl Traffic {
         };
         Means::Route(route)
     }
+}
+
+/// The Service of the copy.
+fn copy_of(service: &str, named: Option<&str>) -> String {
+    named.map_or_else(|| format!("{service}-hotfix"), str::to_owned)
 }

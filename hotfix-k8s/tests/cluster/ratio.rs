@@ -213,7 +213,7 @@ async fn an_undo_is_one_patch_of_the_service_while_the_old_side_runs() {
     assert_eq!(at("/spec/replicas"), Some(2), "{patches:?}");
     assert_eq!(patches.len(), 4, "{patches:?}");
     scene.is_plain().await;
-    scene.end(2, 4).await;
+    scene.end(2, 5).await;
 }
 
 /// The owner scales the workload while an update is under way: both sides follow, and the share stays.

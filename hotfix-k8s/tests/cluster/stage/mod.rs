@@ -293,7 +293,7 @@ fn request(goal: Goal) -> Request {
     }
 }
 
-fn routes() -> Vec<Value> {
+pub(crate) fn routes() -> Vec<Value> {
     let route = json!({
         "apiVersion": "networking.istio.io/v1",
         "kind": "VirtualService",
