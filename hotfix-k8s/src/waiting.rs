@@ -10,6 +10,7 @@ use tokio::time::{Duration, Instant, sleep};
 use crate::api::Failure;
 use crate::deployer::{KubernetesDeployer, request};
 use crate::error::Unusable;
+use crate::hub::Follower;
 use crate::object;
 use crate::pod::Pod;
 use crate::reply;
@@ -94,6 +95,12 @@ impl KubernetesDeployer {
             sleep(pause).await;
             pause = PAUSE.min(pause * 2);
         }
+    }
+
+    /// Follows both slots.
+    pub(crate) fn followers(&self, target: &Target) -> Option<[Follower; 2]> {
+        let config = self.target(target).ok()?;
+        Some(Side::BOTH.map(|side| self.hub.follow(config, side)))
     }
 
     /// Waits until no pod of the slot is left that nobody has begun to end.
@@ -231,6 +238,15 @@ impl KubernetesDeployer {
             };
             route = &read;
         }
+    }
+}
+
+/// Waits until a pod of either slot has changed. The watches only hasten the next look; without them there is one after
+/// a while.
+pub(crate) async fn until_changed([main, hotfix]: &mut [Follower; 2]) {
+    tokio::select! {
+        () = main.changed(PAUSE * 5) => {}
+        () = hotfix.changed(PAUSE * 5) => {}
     }
 }
 
