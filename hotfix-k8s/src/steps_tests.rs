@@ -128,10 +128,14 @@ fn slot(name: &str) -> SlotName {
 }
 
 fn restore(patch: u8) -> Verb {
-    let backend = Value::Null;
-    let snapshot =
-        WorkloadSnapshot { slot: slot("main"), release: release(patch), replicas: NonZeroU16::MIN, backend };
-    Verb::Restore { snapshot }
+    restore_to(patch, 1)
+}
+
+fn restore_to(patch: u8, replicas: u16) -> Verb {
+    let (replicas, backend) = (NonZeroU16::new(replicas).unwrap(), Value::Null);
+    Verb::Restore {
+        snapshot: WorkloadSnapshot { slot: slot("main"), release: release(patch), replicas, backend },
+    }
 }
 
 /// Prints steps as `object: path path`, without the fence, and `*` where the key is recorded.
@@ -259,13 +263,14 @@ fn a_restore_that_changes_the_slot_does_so_before_it_moves_the_traffic() {
         format!("shop-hotfix*: {MARK} /spec/replicas"),
     ];
     // It is smaller, or holds something else, of which pods are ready.
-    for (main, changes) in [
-        (deployment("shop", &release(1), 3, None), format!("shop: /spec/replicas {RESTORED} {LIVE}")),
-        (deployment("shop", &release(3), 1, None), format!("shop: /spec/template {MARK} {LIVE}")),
+    for (held, replicas, changes) in [
+        (1, 3, format!("shop: /spec/replicas {RESTORED} {LIVE}")),
+        (3, 1, format!("shop: /spec/template {MARK} {LIVE}")),
     ] {
+        let main = deployment("shop", &release(held), 1, None);
         let scene = Scene { main, ..Scene::shifted() };
         let expected = [&["route: ".to_owned(), changes], &rest[..]].concat();
-        assert_eq!(outline(scene, &restore(1)), expected);
+        assert_eq!(outline(scene, &restore_to(1, replicas)), expected);
     }
 }
 
@@ -304,9 +309,10 @@ fn a_restore_starts_pods_anew_of_which_none_is_ready_and_only_once() {
 
 #[test]
 fn two_patches_of_one_object_build_on_each_other() {
-    let main = deployment("shop", &release(1), 3, None);
+    let main = deployment("shop", &release(1), 1, None);
     let sight = Scene { main, ..Scene::shifted() }.sight();
-    let steps = steps(&sight, &call(), &restore(1), "d", &Overrides::default(), Beside::default()).unwrap();
+    let steps =
+        steps(&sight, &call(), &restore_to(1, 3), "d", &Overrides::default(), Beside::default()).unwrap();
     let fences: Vec<(Place, Value, Value)> = steps
         .iter()
         .filter_map(|step| match step {
@@ -333,7 +339,7 @@ fn a_slot_whose_release_has_no_name_does_not_block_a_restore() {
     assert!(strange().sight().layout(Naming::Strict).is_err());
     let layout = strange().sight().layout(Naming::Lenient).unwrap();
     assert_eq!(layout.held(&slot("hotfix")), None);
-    assert_eq!(outline(strange(), &restore(1)).len(), 5);
+    assert_eq!(outline(strange(), &restore_to(1, 5)).len(), 5);
 }
 
 #[test]
