@@ -8,7 +8,7 @@ use std::time::Duration;
 use hotfix_core::model::Period;
 use json_patch::PatchOperation;
 use kube::Client;
-use kube::api::{GetParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::client::Body;
 use kube::core::Request;
 use serde_json::Value;
@@ -134,6 +134,20 @@ impl Api {
         let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
         let body = value.to_string().into_bytes();
         self.send(|| Request::new(object.collection()).create(&params, body.clone()), deadline).await
+    }
+
+    /// Deletes an object if it still is the one that was read, in the version that was read.
+    pub(crate) async fn delete(
+        &self,
+        object: &ObjectRef,
+        uid: &str,
+        version: u64,
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        let preconditions =
+            Preconditions { uid: Some(uid.to_owned()), resource_version: Some(version.to_string()) };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        self.send(|| Request::new(object.collection()).delete(&object.name, &params), deadline).await
     }
 
     /// Sends a request that changes nothing, again when its connection was closed.

@@ -1,21 +1,15 @@
 //! Brings a verb about: read everything, decide, write step by step, and tell apart what a refusal means.
 
-use hotfix_core::model::{Precondition, Stamp, Target, Verb, VerbName};
-use hotfix_core::port::{Ambiguity, Call, Conflict, Receipt, Rejection, Reply};
-use json_patch::PatchOperation;
+use hotfix_core::model::{Precondition, Target, Verb, VerbName};
+use hotfix_core::port::{Ambiguity, Call, Conflict, Receipt, Reply};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::deployer::KubernetesDeployer;
-use crate::fence::{self, Admission, Note};
-use crate::reply::{self, Meaning};
+use crate::fence::{self, Note};
 use crate::sight::{Naming, Place, Sight};
 use crate::steps::{self, Refused, Step, Write, WriteEffect};
-
-/// How often a verb is planned anew because somebody changed an object between reading and writing.
-const PLANS: usize = 4;
-/// How often one patch is sent again because the server could not settle who wrote first.
-const RACES: usize = 5;
+use crate::writing::{self, PLANS, Progress, Stopped, half_done, permanent};
 
 /// One call, and how far it got.
 pub(crate) struct Attempt<'a> {
@@ -28,23 +22,6 @@ pub(crate) struct Attempt<'a> {
     progress: Progress,
     /// The route as the server answered that it is, if it was written.
     route: Option<Value>,
-}
-
-/// How far a verb got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Progress {
-    Nothing,
-    /// The fence stands at the call's stamp.
-    Claimed,
-    /// Something else was changed, too.
-    Begun,
-}
-
-/// Why a list of steps was not brought to its end.
-enum Stopped {
-    /// Somebody changed what the steps were planned for.
-    PlanAgain(Conflict),
-    Answer(Reply),
 }
 
 struct Plan {
@@ -120,29 +97,18 @@ impl<'a> Attempt<'a> {
     fn admit(&self, sight: &Sight, digest: &str) -> Result<Option<Plan>, Reply> {
         let notes = sight.notes();
         let bare: Vec<&Note> = notes.iter().map(|(_, note)| *note).collect();
-        let (current, call) = (fence::highest(&bare), self.call);
-        if self.progress > Progress::Nothing {
-            // The stamp is its own by now. A higher one belongs to somebody who went on from here.
-            let is_own = current <= call.stamp;
-            return if is_own { Ok(None) } else { Err(Reply::Conflict(Conflict::Fenced { current })) };
-        }
-        match fence::admit(&bare, &call.key, digest, call.stamp) {
-            Admission::Fresh => Ok(None),
-            Admission::Fenced(current) => Err(Reply::Conflict(Conflict::Fenced { current })),
-            Admission::KeyReused => {
-                Err(permanent(format!("key {} was applied to another effect; use a new key", call.key)))
-            }
-            Admission::Repeated(index, applied) => {
-                let receipt = Receipt(applied.receipt.clone());
-                let steps = if call.stamp > current {
-                    let steps = steps::repetition(sight, call, notes[index].0, applied);
-                    steps.map_err(|refused| refuse(&refused))?
-                } else {
-                    Vec::new()
-                };
-                Ok(Some(Plan { steps, receipt }))
-            }
-        }
+        let call = self.call;
+        let Some((index, applied)) = writing::admit(&bare, call, digest, self.progress)? else {
+            return Ok(None);
+        };
+        let receipt = Receipt(applied.receipt.clone());
+        let steps = if call.stamp > fence::highest(&bare) {
+            let steps = steps::repetition(sight, call, notes[index].0, applied);
+            steps.map_err(|refused| refuse(&refused))?
+        } else {
+            Vec::new()
+        };
+        Ok(Some(Plan { steps, receipt }))
     }
 
     async fn perform(&mut self, sight: &Sight, steps: Vec<Step>) -> Result<(), Stopped> {
@@ -167,47 +133,11 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    /// Sends one patch and finds out what a refusal means.
     async fn write(&self, write: &Write, sight: &Sight) -> Result<Value, Stopped> {
-        for _ in 0..RACES {
-            let failure = match self.deployer.api.patch(&write.object, &write.patch, self.deadline).await {
-                Ok(written) => return Ok(written),
-                Err(failure) => failure,
-            };
-            match reply::meaning(&failure, &write.object) {
-                Meaning::Raced => {
-                    tracing::debug!(object = %write.object, "somebody wrote at the same moment")
-                }
-                Meaning::Rejected(rejection) => return Err(Stopped::Answer(Reply::Rejected(rejection))),
-                Meaning::Ambiguous(ambiguity) => return Err(Stopped::Answer(Reply::Ambiguous(ambiguity))),
-                Meaning::Unproven { message } => return Err(self.prove(write, sight, &message).await),
-            }
-        }
-        let reason = format!("{} is written by others all the time", write.object);
-        Err(Stopped::Answer(Reply::Rejected(reply::busy(reason, None))))
-    }
-
-    /// The server does not say which test failed, or whether one did: reading again tells.
-    async fn prove(&self, write: &Write, sight: &Sight, message: &str) -> Stopped {
-        let found = match self.deployer.fetch(&write.object, self.deadline).await {
-            Ok(Some(found)) => found,
-            Ok(None) => {
-                let mend = "create it and adopt the target again";
-                return Stopped::Answer(permanent(format!("{} was deleted meanwhile; {mend}", write.object)));
-            }
-            Err(unusable) => return Stopped::Answer(Reply::Rejected(unusable.rejection())),
-        };
-        let (current, stamp) =
-            (found.fence.as_ref().map_or(Stamp::ZERO, |(_, note)| note.stamp), self.call.stamp);
+        let stamp = self.call.stamp;
         let claimed = self.progress > Progress::Nothing
             || sight.main.fence.as_ref().is_some_and(|(_, note)| note.stamp == stamp);
-        if current > stamp || (current == stamp && !claimed) {
-            return Stopped::Answer(Reply::Conflict(Conflict::Fenced { current }));
-        }
-        match drift(&write.patch, &found.value) {
-            Some(conflict) => Stopped::PlanAgain(conflict),
-            None => Stopped::Answer(permanent(format!("{} was not changed: {message}", write.object))),
-        }
+        self.deployer.write(&write.object, &write.patch, stamp, claimed, self.deadline).await
     }
 
     /// Waits until the route is in force, after a verb that moves traffic.
@@ -222,49 +152,6 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// Finds the first tested value that is not there any more.
-fn drift(patch: &[PatchOperation], found: &serde_json::Value) -> Option<Conflict> {
-    let tests = patch.iter().filter_map(|operation| match operation {
-        PatchOperation::Test(test) => Some(test),
-        _ => None,
-    });
-    let moved = |path: &str| found.pointer(path).map_or_else(|| "nothing".to_owned(), brief);
-    let mut failed = tests.filter(|test| found.pointer(test.path.as_str()) != Some(&test.value));
-    let test = failed.next()?;
-    let path = test.path.as_str();
-    Some(Conflict::Drifted {
-        expected: format!("{path} {}", brief(&test.value)),
-        found: format!("{path} {}", moved(path)),
-    })
-}
-
-/// A value in so few words that it fits a line. What is in a template may be long and is nobody's business.
-fn brief(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::Object(_) | serde_json::Value::Array(_) => {
-            fence::hex(&<sha2::Sha256 as sha2::Digest>::digest(value.to_string().as_bytes())[..6])
-        }
-        value => value.to_string(),
-    }
-}
-
-/// A verb that fails after something was changed is not known to have done nothing.
-fn half_done(reply: Reply, progress: Progress) -> Reply {
-    match (progress, reply) {
-        (Progress::Begun, Reply::Rejected(rejection)) => {
-            Reply::Ambiguous(Ambiguity::Unclear { answer: format!("half done, then {rejection}") })
-        }
-        (Progress::Begun, Reply::Conflict(conflict)) => {
-            Reply::Ambiguous(Ambiguity::Unclear { answer: format!("half done, then {conflict}") })
-        }
-        (_, reply) => reply,
-    }
-}
-
 fn refuse(refused: &Refused) -> Reply {
     permanent(refused.to_string())
-}
-
-fn permanent(reason: String) -> Reply {
-    Reply::Rejected(Rejection::Permanent { reason })
 }

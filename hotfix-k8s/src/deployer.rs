@@ -113,7 +113,12 @@ impl KubernetesDeployer {
         Ok(Sight { slots, shape, main, hotfix: hotfix?, route, selector, traffic, pods })
     }
 
-    async fn pods(&self, namespace: &str, labels: &str, deadline: Instant) -> Result<Vec<Pod>, Unusable> {
+    pub(crate) async fn pods(
+        &self,
+        namespace: &str,
+        labels: &str,
+        deadline: Instant,
+    ) -> Result<Vec<Pod>, Unusable> {
         let pods = self.api.list(&object::collection("v1", "pods", namespace), labels, deadline).await;
         match pods {
             Ok(pods) => Ok(pods.iter().map(Pod::read).collect()),
@@ -144,7 +149,7 @@ impl KubernetesDeployer {
         all.map_err(|failure| request(format!("horizontalpodautoscalers {namespace}"), failure))
     }
 
-    fn selectors(&self) -> std::sync::MutexGuard<'_, BTreeMap<Target, String>> {
+    pub(crate) fn selectors(&self) -> std::sync::MutexGuard<'_, BTreeMap<Target, String>> {
         self.selectors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

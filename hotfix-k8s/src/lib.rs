@@ -15,6 +15,7 @@ mod facts;
 mod fence;
 mod gitops;
 mod hub;
+mod in_place;
 mod lanes;
 mod lease;
 mod names;
@@ -35,10 +36,12 @@ mod template;
 mod traffic;
 mod waiting;
 mod watch;
+mod writing;
 
 pub use config::{
     Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic, InvalidConfig,
     KubernetesConfig, OnAutoscaler, OnGitOps, Overrides, TargetConfig, Traffic, VirtualServiceTraffic,
+    WorkloadKind,
 };
 pub use deployer::KubernetesDeployer;
 pub use error::KubernetesError;

@@ -14,6 +14,10 @@ use serde_json::{Value, json};
 pub enum Feature {
     /// Rolls, restores and watches Deployments and their pods.
     Deployments(BTreeSet<String>),
+    /// Rolls, restores and watches StatefulSets, and deletes pods of theirs that would keep them from it.
+    StatefulSets(BTreeSet<String>),
+    /// Rolls, restores and watches DaemonSets, by deleting their pods.
+    DaemonSets(BTreeSet<String>),
     /// Makes the copy of a Deployment that is the second slot.
     Adoption,
     /// Switches the selector of Services.
@@ -123,6 +127,8 @@ impl Feature {
                 all("apps", "deployments", &["list", "watch"]),
                 all("", "pods", &["get", "list", "watch"]),
             ],
+            Self::StatefulSets(names) => in_place("statefulsets", names),
+            Self::DaemonSets(names) => in_place("daemonsets", names),
             Self::Adoption => vec![all("apps", "deployments", &["create"])],
             Self::Services(names) => vec![named("", "services", names, &["get", "patch"])],
             Self::Selectors(names) => vec![named("", "services", names, &["get"])],
@@ -144,6 +150,16 @@ impl Feature {
             ],
         }
     }
+}
+
+/// Pods are found by their labels, so deleting and touching them cannot be narrowed to names.
+fn in_place(resource: &'static str, names: &BTreeSet<String>) -> Vec<Option<Rule>> {
+    vec![
+        named("apps", resource, names, &["get", "patch"]),
+        all("apps", resource, &["list", "watch"]),
+        all("", "pods", &["get", "list", "watch"]),
+        all("", "pods", &["delete", "patch"]),
+    ]
 }
 
 fn all(group: &'static str, resource: &'static str, verbs: &[&'static str]) -> Option<Rule> {
@@ -265,6 +281,24 @@ subjects:
                     "apps/deployments[shop]: get patch",
                     "apps/deployments: list watch",
                     "/pods: get list watch",
+                ],
+            ),
+            (
+                Feature::StatefulSets(shop()),
+                vec![
+                    "apps/statefulsets[shop]: get patch",
+                    "apps/statefulsets: list watch",
+                    "/pods: get list watch",
+                    "/pods: delete patch",
+                ],
+            ),
+            (
+                Feature::DaemonSets(shop()),
+                vec![
+                    "apps/daemonsets[shop]: get patch",
+                    "apps/daemonsets: list watch",
+                    "/pods: get list watch",
+                    "/pods: delete patch",
                 ],
             ),
             (Feature::Adoption, vec!["apps/deployments: create"]),

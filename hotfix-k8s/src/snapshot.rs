@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use crate::api::READ_LIMIT;
-use crate::config::Fingerprints;
+use crate::config::{Fingerprints, TargetConfig};
 use crate::deployer::{KubernetesDeployer, request};
 use crate::error::Unusable;
 use crate::fence::hex;
@@ -92,14 +92,7 @@ impl KubernetesDeployer {
         let Some(held) = sight.held(live).map_err(Unreadable::from)? else { return Ok(None) };
         let autoscalers = owner::autoscalers(&all, &sight.main.reference);
         let template = sight.deployment(live).map(|object| object.value["spec"]["template"].clone());
-        let references = references(&template.unwrap_or_default(), &config.namespace, config.fingerprints);
-        let mut hashes = BTreeMap::new();
-        for reference in references {
-            let name = format!("{}/{}", reference.kind, reference.name);
-            let object = self.api.get(&reference, deadline).await;
-            let object = object.map_err(|failure| request(reference.to_string(), failure))?;
-            hashes.insert(name, object.as_ref().map(hash));
-        }
+        let hashes = self.hashes(config, &template.unwrap_or_default(), deadline).await?;
         let kept = Kept::take(&sight, live, hashes, &autoscalers);
         Ok(Some(WorkloadSnapshot {
             slot: sight.slots.name(live).clone(),
@@ -107,6 +100,23 @@ impl KubernetesDeployer {
             replicas: held.replicas,
             backend: serde_json::to_value(kept).unwrap_or_default(),
         }))
+    }
+
+    /// Hashes what a template refers to.
+    pub(crate) async fn hashes(
+        &self,
+        config: &TargetConfig,
+        template: &Value,
+        deadline: Instant,
+    ) -> Result<BTreeMap<String, Option<String>>, Unusable> {
+        let mut hashes = BTreeMap::new();
+        for reference in references(template, &config.namespace, config.fingerprints) {
+            let name = format!("{}/{}", reference.kind, reference.name);
+            let object = self.api.get(&reference, deadline).await;
+            let object = object.map_err(|failure| request(reference.to_string(), failure))?;
+            hashes.insert(name, object.as_ref().map(hash));
+        }
+        Ok(hashes)
     }
 }
 

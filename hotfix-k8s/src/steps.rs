@@ -153,7 +153,7 @@ impl<'a> Draft<'a> {
         let changes = Changes {
             container: &shape.container,
             image: image(release)?,
-            label: (&shape.label, shape.value(side)),
+            label: Some((&shape.label, shape.value(side))),
             slot: self.sight.slots.name(side).as_str(),
             overrides: self.overrides,
         };
@@ -356,7 +356,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn image(release: &Release) -> Result<&ImageReference, Refused> {
+pub(crate) fn image(release: &Release) -> Result<&ImageReference, Refused> {
     match &release.artifact {
         Artifact::Image(image) => Ok(image),
         Artifact::Tree(_) => Err(Refused::NotAnImage(release.artifact.id().to_string())),
@@ -368,7 +368,7 @@ fn set<const N: usize>(object: &Value, path: [&str; N], value: Option<Value>) ->
     set_at(object, pointer(path), value)
 }
 
-fn set_at(
+pub(crate) fn set_at(
     object: &Value,
     path: json_patch::jsonptr::PointerBuf,
     value: Option<Value>,

@@ -31,7 +31,7 @@ use serde_json::{Value, json};
 use super::site::{Shop, app, deployment, service, slot, until};
 
 /// How often metrics are looked at. Minutes pass in seconds here: in production it is 15 s.
-const LOOK: Period = Period::from_millis(250);
+pub(crate) const LOOK: Period = Period::from_millis(250);
 
 /// How many pods the shop has.
 const REPLICAS: u16 = 3;
@@ -191,7 +191,7 @@ fn engine(
         .expect("a complete engine")
 }
 
-fn repository() -> MemoryVersionControl {
+pub(crate) fn repository() -> MemoryVersionControl {
     let source = MemoryVersionControl::new();
     let base = source.commit(&[], &[("app", Some("1.0.1"))], "release 1.0.1");
     source.set_tag(&TagName::new("v1.0.1").expect("a tag"), &base);
@@ -201,7 +201,7 @@ fn repository() -> MemoryVersionControl {
     source
 }
 
-fn request(commit: &Revision, fix: &Release, strategy: Strategy) -> Request {
+pub(crate) fn request(commit: &Revision, fix: &Release, strategy: Strategy) -> Request {
     let Artifact::Image(image) = &fix.artifact else { unreachable!("it was pushed") };
     let goal = Goal::Deploy {
         fix: Fix::Commits(vec![commit.clone()]),
@@ -275,7 +275,7 @@ impl MetricsSource for PodMetrics {
 }
 
 /// Returns the requests and the errors of a page of metrics.
-fn counters(page: &str) -> (f64, f64) {
+pub(crate) fn counters(page: &str) -> (f64, f64) {
     let series = page.lines().filter_map(|line| line.strip_prefix("http_requests_total{code=\""));
     series.fold((0.0, 0.0), |(requests, errors), series| {
         let (code, count) = series.split_once("\"} ").expect("a series");
