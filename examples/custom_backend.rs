@@ -218,6 +218,7 @@ impl Fixture {
             rollout: Rollout::Active,
             stamp: Stamp::ZERO,
             home: None,
+            notices: Vec::new(),
         };
         let site = Site { workload, applied: BTreeMap::new() };
         self.sites.0.lock().unwrap_or_else(PoisonError::into_inner).insert(target.clone(), site);

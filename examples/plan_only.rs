@@ -184,5 +184,6 @@ fn workload() -> Result<Workload> {
         rollout: Rollout::Active,
         stamp: Stamp::ZERO,
         home: None,
+        notices: Vec::new(),
     })
 }

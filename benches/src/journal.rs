@@ -132,6 +132,7 @@ fn new_run(number: usize) -> Result<NewRun, Failure> {
         worker: WorkerName::new("worker-1")?,
         claims: vec![format!("production/shop-{number}").parse()?],
         ttl: Period::from_hours(1),
+        epoch_above: 0,
         incident: NewIncident {
             id: IncidentId::new(format!("incident-{number}"))?,
             issue: IssueKey::new(format!("PROD-{number}"))?,

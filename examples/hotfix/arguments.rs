@@ -55,6 +55,12 @@ pub(crate) enum Command {
     },
     /// Agree to what a run asks for, such as the rollback of a release that turned bad
     Approve { run: RunId },
+    /// Go to all of the traffic at once: the shares that are to come are left out, the verdict is not
+    Hasten {
+        run: RunId,
+        #[arg(long)]
+        reason: String,
+    },
     /// Go on with a run that was left, or with all of them; watch a release that went live a short while ago
     Resume { run: Option<RunId> },
     /// Put the very first release live on every target where nothing is

@@ -55,23 +55,23 @@ pub(crate) async fn watch(session: &Session, run: &RunId, from: u64) -> Result<E
 
 /// `cancel`.
 pub(crate) async fn cancel(session: &Session, run: &RunId, reason: &str) -> Result<Exit, Failure> {
-    let engine = session.engine().await?;
-    if find(&engine, run).await?.state == RunState::Ended {
-        return Err(EngineError::Ended { run: run.clone() }.into());
-    }
-    engine.cancel(run, &session.person(), reason).await?;
+    open(session, run).await?.cancel(run, &session.person(), reason).await?;
     say::line(format_args!("run {run} was asked to stop; whoever drives it does so at its next step"));
+    say::line(format_args!("  follow it  hotfix watch {run}"));
+    Ok(Exit::Done)
+}
+
+/// `hasten`.
+pub(crate) async fn hasten(session: &Session, run: &RunId, reason: &str) -> Result<Exit, Failure> {
+    open(session, run).await?.hasten(run, &session.person(), reason).await?;
+    say::line(format_args!("run {run} was asked to go to all of the traffic at once, and to prove it there"));
     say::line(format_args!("  follow it  hotfix watch {run}"));
     Ok(Exit::Done)
 }
 
 /// `approve`.
 pub(crate) async fn approve(session: &Session, run: &RunId) -> Result<Exit, Failure> {
-    let engine = session.engine().await?;
-    if find(&engine, run).await?.state == RunState::Ended {
-        return Err(EngineError::Ended { run: run.clone() }.into());
-    }
-    engine.approve(run, &session.person()).await?;
+    open(session, run).await?.approve(run, &session.person()).await?;
     say::line(format_args!("{} agrees to run {run}; whoever drives it goes on at once", session.person()));
     say::line(format_args!("  drive it here  hotfix resume {run}   (when nobody does)"));
     Ok(Exit::Done)
@@ -149,6 +149,15 @@ fn detached(run: &RunId, next: u64) {
     say::line(format_args!("\ndetached; run {run} is left as it is"));
     say::line(format_args!("  follow it      hotfix watch {run} --from {next}"));
     say::line(format_args!("  stop it        hotfix cancel {run} --reason '…'"));
+}
+
+/// Returns an engine to speak to a run with that has not ended.
+async fn open(session: &Session, run: &RunId) -> Result<Engine, Failure> {
+    let engine = session.engine().await?;
+    if find(&engine, run).await?.state == RunState::Ended {
+        return Err(EngineError::Ended { run: run.clone() }.into());
+    }
+    Ok(engine)
 }
 
 async fn find(engine: &Engine, run: &RunId) -> Result<RunSummary, Failure> {

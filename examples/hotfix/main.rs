@@ -43,6 +43,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Watch { run, from } => follow::watch(&session, &run, from).await,
         Command::Cancel { run, reason } => follow::cancel(&session, &run, &reason).await,
         Command::Approve { run } => follow::approve(&session, &run).await,
+        Command::Hasten { run, reason } => follow::hasten(&session, &run, &reason).await,
         Command::Resume { run } => follow::resume(&session, run.as_ref()).await,
         Command::Install { tag } => install::run(&session, &tag).await,
         Command::Agent => agent::run(&session.config).await,

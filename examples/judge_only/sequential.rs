@@ -52,6 +52,8 @@ struct Tail {
     over: LatencyBound,
     #[serde(default)]
     phi: Dispersion,
+    #[serde(default)]
+    usual: Counts,
 }
 
 #[derive(Debug, Deserialize)]
@@ -174,7 +176,8 @@ impl Case {
     }
 
     fn tail_bounds(&self) -> Vec<TailBound> {
-        self.tails.iter().map(|tail| TailBound { over: tail.over, dispersion: tail.phi }).collect()
+        let bound = |tail: &Tail| TailBound { over: tail.over, dispersion: tail.phi, usual: tail.usual };
+        self.tails.iter().map(bound).collect()
     }
 
     fn dispersion(&self) -> Result<Dispersion, InputError> {

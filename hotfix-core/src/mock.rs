@@ -14,5 +14,5 @@
 
 pub use crate::port::mocks::{
     MockCheck, MockClock, MockDeployer, MockIdSource, MockIncidentStore, MockMetricsSource, MockNotifier,
-    MockVersionControl,
+    MockSilencer, MockVersionControl,
 };

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use hotfix_core::port::{
-    Check, Clock, Deployer, IdSource, IncidentStore, MetricsSource, Notifier, VersionControl,
+    Check, Clock, Deployer, IdSource, IncidentStore, MetricsSource, Notifier, Posting, Silencer,
+    VersionControl,
 };
+
+use crate::courier::Courier;
 
 /// The ports of one engine.
 #[derive(Debug, Clone)]
@@ -14,14 +17,29 @@ pub(crate) struct Backends {
     pub(crate) metrics: Arc<dyn MetricsSource>,
     pub(crate) checks: Vec<Arc<dyn Check>>,
     pub(crate) notifiers: Vec<Arc<dyn Notifier>>,
+    pub(crate) silencers: Vec<Arc<dyn Silencer>>,
     pub(crate) store: Arc<dyn IncidentStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
 }
 
 impl Backends {
-    /// Returns the destinations that postings are written for.
-    pub(crate) fn destinations(&self) -> impl Iterator<Item = &str> {
-        self.notifiers.iter().map(|notifier| notifier.destination())
+    /// Addresses postings: each to everybody who is told, or to everybody who silences alerts.
+    pub(crate) fn addressed(&self, postings: &[Posting]) -> Vec<(String, Posting)> {
+        let to = |posting: &Posting| -> Vec<_> {
+            let named = |name: &str| (name.to_owned(), posting.clone());
+            match posting.silencing {
+                None => self.notifiers.iter().map(|notifier| named(notifier.destination())).collect(),
+                Some(_) => self.silencers.iter().map(|silencer| named(silencer.destination())).collect(),
+            }
+        };
+        postings.iter().flat_map(to).collect()
+    }
+
+    /// Returns who delivers, one for each destination.
+    pub(crate) fn couriers(&self) -> Vec<Courier> {
+        let people = self.notifiers.iter().map(|notifier| Courier::Notifier(Arc::clone(notifier)));
+        let silencer = |silencer| Courier::Silencer(Arc::clone(silencer), Arc::clone(&self.clock));
+        people.chain(self.silencers.iter().map(silencer)).collect()
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hotfix_core::model::WorkerName;
 use hotfix_core::policy::Policy;
 use hotfix_core::port::{
-    Check, Clock, Deployer, IdSource, IncidentStore, MetricsSource, Notifier, VersionControl,
+    Check, Clock, Deployer, IdSource, IncidentStore, MetricsSource, Notifier, Silencer, VersionControl,
 };
 
 use crate::backends::Backends;
@@ -20,6 +20,7 @@ pub struct EngineBuilder {
     metrics: Option<Arc<dyn MetricsSource>>,
     checks: Vec<Arc<dyn Check>>,
     notifiers: Vec<Arc<dyn Notifier>>,
+    silencers: Vec<Arc<dyn Silencer>>,
     store: Option<Arc<dyn IncidentStore>>,
     clock: Option<Arc<dyn Clock>>,
     ids: Option<Arc<dyn IdSource>>,
@@ -68,6 +69,13 @@ impl EngineBuilder {
     /// Who is told. May be given several times; none at all is fine.
     pub fn notifier(mut self, notifier: impl Notifier + 'static) -> Self {
         self.notifiers.push(Arc::new(notifier));
+        self
+    }
+
+    /// Who keeps alerts about production silent while that is changed as planned. May be given several times; none at
+    /// all is fine.
+    pub fn silencer(mut self, silencer: impl Silencer + 'static) -> Self {
+        self.silencers.push(Arc::new(silencer));
         self
     }
 
@@ -127,6 +135,7 @@ impl EngineBuilder {
             metrics: self.metrics.ok_or(EngineError::Incomplete("metrics source"))?,
             checks: self.checks,
             notifiers: self.notifiers,
+            silencers: self.silencers,
             store: self.store.ok_or(EngineError::Incomplete("incident store"))?,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             ids,

@@ -122,6 +122,7 @@ impl Driver {
                 return Ok(Some(Event::LeaseLost));
             }
             Command::Perform { step, stamp, key, until } => {
+                self.gates.leave();
                 self.lease.fresh().await;
                 let call = Call { key, stamp, deadline: until };
                 let span = tracing::info_span!("attempt", run = %self.machine.state().run(), %step, %stamp);

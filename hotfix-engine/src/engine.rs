@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use hotfix_core::communicate::{narrate, postings};
+use hotfix_core::communicate::{narrate, postings, silencing};
 use hotfix_core::execute::{self, Record, Run};
 use hotfix_core::model::{Incident, IncidentId, Phase, RunId, WorkerName};
 use hotfix_core::observe::Snapshot;
@@ -22,7 +22,7 @@ use crate::driver::{Driver, Parts};
 use crate::handle::Driving;
 use crate::outbox::Outbox;
 use crate::progress::{self, ProgressStream};
-use crate::writer::{Writer, addressed};
+use crate::writer::Writer;
 use crate::{EngineBuilder, EngineError, FollowUps, RunHandle, follow, journal, observe};
 
 /// Plans hotfixes and drives them to an end, whatever happens to the process meanwhile.
@@ -108,10 +108,11 @@ impl Engine {
         };
         let record = Record::Planned(Box::new(planned.clone()));
         let told = narrate(&record, &run, now);
-        let posted = told
+        let mut posted = told
             .message
             .map(|message| postings(&record, message, &run, Phase::Started, &incident.id))
             .unwrap_or_default();
+        posted.extend(silencing(None, &run, now, &incident.id));
         let body = record.encode().map_err(|source| EngineError::Codec {
             run: run.run().clone(),
             entry: 0,
@@ -122,10 +123,11 @@ impl Engine {
             worker: worker.clone(),
             claims,
             ttl,
+            epoch_above: 0,
             incident,
             body,
             timeline: told.timeline.into_iter().collect(),
-            postings: addressed(ports, &posted),
+            postings: ports.addressed(&posted),
         };
         match ports.store.open_run(new).await? {
             Opened::Busy(claim) => Err(EngineError::Busy(claim)),
@@ -151,7 +153,7 @@ impl Engine {
         // Read first: a journal that this version cannot read stays with whoever can.
         let entries = journal::read(&*ports.store, run).await?;
         let ttl = journal::fold(run, &entries)?.plan().execution().lease;
-        let lease = match ports.store.take_over(run, worker, ttl).await? {
+        let lease = match ports.store.take_over(run, worker, ttl, 0).await? {
             TakenOver::Owned(lease) => lease,
             TakenOver::Busy(claim) => return Err(EngineError::Driven(claim)),
             TakenOver::Ended => return Err(EngineError::Ended { run: run.clone() }),
@@ -205,6 +207,16 @@ impl Engine {
     /// [`EngineError::Port`] when the run is not known or has ended.
     pub async fn approve(&self, run: &RunId, by: &str) -> Result<(), EngineError> {
         self.say(run, by, Signal::Approve).await
+    }
+
+    /// Asks a run to go to all of the traffic at once: the shares that were to come before are left out. The look at all
+    /// of the traffic stays, and what was seen so far counts in it, so nothing succeeds without a verdict. A run that
+    /// has no share ahead takes no notice.
+    ///
+    /// # Errors
+    /// [`EngineError::Port`] when the run is not known or has ended.
+    pub async fn hasten(&self, run: &RunId, by: &str, reason: &str) -> Result<(), EngineError> {
+        self.say(run, by, Signal::Hasten { reason: reason.to_owned() }).await
     }
 
     async fn say(&self, run: &RunId, by: &str, signal: Signal) -> Result<(), EngineError> {

@@ -32,8 +32,10 @@ pub enum EngineError {
     Unsafe(Vec<Violation>),
     /// Another run is active on a target of the plan.
     #[error(
-        "{} belongs to run {}, driven by {} since {}; follow it with `watch {}`, or wait until it ends",
-        .0.target, .0.run, .0.holder, .0.since.format("%Y-%m-%d %H:%M:%S UTC"), .0.run
+        "{} belongs to run {}, driven by {} since {}, whose lease lasts until {} unless renewed; follow it with \
+         `watch {}`, or wait until it ends",
+        .0.target, .0.run, .0.holder, .0.since.format("%Y-%m-%d %H:%M:%S UTC"),
+        .0.expires_at.format("%H:%M:%S UTC"), .0.run
     )]
     Busy(Claim),
     /// Another worker drives the run.

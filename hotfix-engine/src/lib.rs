@@ -6,6 +6,7 @@
 
 mod backends;
 mod builder;
+mod courier;
 mod driven;
 mod driver;
 mod engine;

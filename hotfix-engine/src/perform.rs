@@ -6,7 +6,7 @@ use std::time::Duration;
 use hotfix_core::execute::Event;
 use hotfix_core::model::{Effect, Fenced, IdempotencyKey, Stamp};
 use hotfix_core::plan::StepId;
-use hotfix_core::port::{Ambiguity, Call, Probe, Reply, Seal};
+use hotfix_core::port::{self, Ambiguity, Call, Probe, Reply, Seal};
 
 use crate::backends::Backends;
 
@@ -31,13 +31,7 @@ pub(crate) async fn perform(ports: &Backends, effect: &Effect, call: Call, patie
 
 /// Raises a fence.
 pub(crate) async fn seal(ports: &Backends, target: &Fenced, stamp: Stamp, patience: Duration) -> Event {
-    let seal = async {
-        match target {
-            Fenced::Source(service) => ports.source.seal(service, stamp).await,
-            Fenced::Workload(target) => ports.deployer.seal(target, stamp).await,
-            Fenced::Watch(_) => Seal::Unreachable { cause: NOTHING_THERE.to_owned() },
-        }
-    };
+    let seal = port::seal(&*ports.source, &*ports.deployer, target, stamp);
     let timeout = || Seal::Unreachable { cause: format!("no answer within {} s", patience.as_secs_f32()) };
     let seal = within(patience, seal).await.unwrap_or_else(timeout);
     tracing::debug!(seal = ?seal, "fence answered");

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hotfix_core::communicate::{narrate, postings};
+use hotfix_core::communicate::{narrate, postings, silencing};
 use hotfix_core::execute::{Outcome, Record, Run};
 use hotfix_core::model::{IncidentId, Target, Timestamp};
 use hotfix_core::plan::{Baseline, Finding, Plan};
-use hotfix_core::port::{Append, Appended, Basis, KnownGood, Posting, RunState};
+use hotfix_core::port::{Append, Appended, Basis, KnownGood, RunState};
 use hotfix_core::request::Goal;
 use hotfix_core::{ErrorKind, RetryClass};
 use tokio::sync::watch;
@@ -76,10 +76,11 @@ impl Writer {
         let mut after = run.clone();
         after.apply(record).map_err(journal)?;
         let narration = narrate(record, &after, at);
-        let told = narration
+        let mut told = narration
             .message
             .map(|message| postings(record, message, &after, before, &self.incident))
             .unwrap_or_default();
+        told.extend(silencing(Some(run), &after, at, &self.incident));
         Ok(Append {
             run: run.run().clone(),
             epoch,
@@ -87,18 +88,10 @@ impl Writer {
             body,
             state: state_of(record, &after),
             timeline: narration.timeline.into_iter().collect(),
-            postings: addressed(&self.ports, &told),
+            postings: self.ports.addressed(&told),
             known_good: known_good(record, &after, at),
         })
     }
-}
-
-/// Addresses postings to every destination.
-pub(crate) fn addressed(ports: &Backends, postings: &[Posting]) -> Vec<(String, Posting)> {
-    let to = |posting: &Posting| {
-        ports.destinations().map(|name| (name.to_owned(), posting.clone())).collect::<Vec<_>>()
-    };
-    postings.iter().flat_map(to).collect()
 }
 
 fn state_of(record: &Record, after: &Run) -> RunState {

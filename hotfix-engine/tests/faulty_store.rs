@@ -64,8 +64,14 @@ impl IncidentStore for FaultyStore {
         self.inner.renew(run, epoch, ttl).await
     }
 
-    async fn take_over(&self, run: &RunId, worker: &WorkerName, ttl: Period) -> Result<TakenOver> {
-        self.inner.take_over(run, worker, ttl).await
+    async fn take_over(
+        &self,
+        run: &RunId,
+        worker: &WorkerName,
+        ttl: Period,
+        above: u64,
+    ) -> Result<TakenOver> {
+        self.inner.take_over(run, worker, ttl, above).await
     }
 
     async fn journal(&self, run: &RunId, from: u64) -> Result<Vec<JournalEntry>> {
@@ -89,8 +95,8 @@ impl IncidentStore for FaultyStore {
         self.inner.lease_outbox(destination, ttl, limit).await
     }
 
-    async fn settle_outbox(&self, id: u64, settlement: Settlement) -> Result<()> {
-        self.inner.settle_outbox(id, settlement).await
+    async fn settle_outbox(&self, item: &OutboxItem, settlement: Settlement) -> Result<()> {
+        self.inner.settle_outbox(item, settlement).await
     }
 
     async fn undelivered(&self) -> Result<Vec<OutboxItem>> {

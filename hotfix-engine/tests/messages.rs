@@ -231,6 +231,7 @@ fn another_run(number: u32, destination: &str) -> NewRun {
         worker: WorkerName::new("somebody").expect("a worker"),
         claims: vec![format!("production/other-{number}").parse().expect("a target")],
         ttl: Period::from_hours(48),
+        epoch_above: 0,
         incident: NewIncident {
             id: thread.incident.clone(),
             issue: IssueKey::new(format!("OTHER-{number}")).expect("an issue"),
@@ -247,5 +248,12 @@ fn root(thread: ThreadKey) -> Posting {
     let title = vec![Part::Ours("Something else goes on".to_owned())];
     let message =
         Message { tone: Tone::Neutral, phase: Phase::Started, title, body: Vec::new(), facts: Vec::new() };
-    Posting { dedup: thread.run.to_string(), thread, kind: PostingKind::Root, message, root: None }
+    Posting {
+        dedup: thread.run.to_string(),
+        thread,
+        kind: PostingKind::Root,
+        message,
+        silencing: None,
+        root: None,
+    }
 }

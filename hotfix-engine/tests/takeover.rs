@@ -62,8 +62,8 @@ async fn a_second_run_on_the_target_is_refused_with_who_and_since_when() {
     let error = world.engine("w2").start(second).await.expect_err("the target is taken");
 
     assert!(matches!(&error, EngineError::Busy(claim) if claim.run == *run.run()), "{error}");
-    let expected = "source/shop belongs to run run-1, driven by w1 since 2026-03-01 03:00:00 UTC; \
-                    follow it with `watch run-1`, or wait until it ends";
+    let expected = "source/shop belongs to run run-1, driven by w1 since 2026-03-01 03:00:00 UTC, whose lease lasts \
+                    until 03:00:15 UTC unless renewed; follow it with `watch run-1`, or wait until it ends";
     assert_eq!(error.to_string(), expected);
     let refused = match world.engine("w2").plan(&request(&fix)).await {
         Err(EngineError::Refused(refused)) => refused.to_string(),

@@ -12,7 +12,7 @@ use hotfix_core::memory::{
 };
 use hotfix_core::model::{
     Artifact, ArtifactId, BranchName, IssueKey, ObjectId, Period, Phase, Release, ServiceName, Severity,
-    SlotName, TagName, Target, Version, WorkerName, Workload,
+    SlotName, TagName, Target, Timestamp, Version, WorkerName, Workload,
 };
 use hotfix_core::plan::{Plan, Planned};
 use hotfix_core::policy::{Policy, Settings};
@@ -80,7 +80,12 @@ fn branch(name: &str) -> BranchName {
 impl World {
     /// v2.1.0 is live on staging and production, and is the head of production and develop.
     pub(crate) async fn new() -> Self {
-        let clock = ManualClock::at("2026-03-01T03:00:00Z".parse().expect("a time"));
+        Self::at("2026-03-01T03:00:00Z".parse().expect("a time")).await
+    }
+
+    /// The same world at a given time.
+    pub(crate) async fn at(now: Timestamp) -> Self {
+        let clock = ManualClock::at(now);
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let world = Self {
             source: MemoryVersionControl::new(),

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hotfix_core::model::Period;
+use http_body_util::BodyExt as _;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Method, Proxy, RequestBuilder, Response, Url};
+use reqwest::{Body, Client, Method, Proxy, RequestBuilder, Url};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
@@ -78,6 +79,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body, or why it is not all there.
     pub body: Result<Vec<u8>, Cause>,
+    /// What followed a body that was read to its end; most services say nothing more.
+    pub trailers: HeaderMap,
 }
 
 impl Http {
@@ -191,8 +194,9 @@ impl Http {
         let mut response = request.timeout(time.min(self.deadline)).send().await.map_err(Fault::of)?;
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
-        let (wait, body) = (retry_after(&headers), read(response, limit).await);
-        Ok(Answer { status, wait, headers, body })
+        let mut trailers = HeaderMap::new();
+        let (wait, body) = (retry_after(&headers), read(response.into(), limit, &mut trailers).await);
+        Ok(Answer { status, wait, headers, body, trailers })
     }
 }
 
@@ -218,9 +222,16 @@ enum Limit {
     Cut(usize),
 }
 
-async fn read(mut response: Response, limit: Limit) -> Result<Vec<u8>, Cause> {
+async fn read(mut answer: Body, limit: Limit, trailers: &mut HeaderMap) -> Result<Vec<u8>, Cause> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(Cause::of)? {
+    while let Some(frame) = answer.frame().await {
+        let chunk = match frame.map_err(Cause::of)?.into_data() {
+            Ok(chunk) => chunk,
+            Err(frame) => {
+                trailers.extend(frame.into_trailers().unwrap_or_default());
+                continue;
+            }
+        };
         match limit {
             Limit::Refuse(limit) if body.len() + chunk.len() > limit => return Err(Cause::too_long(limit)),
             Limit::Cut(limit) if body.len() + chunk.len() >= limit => {

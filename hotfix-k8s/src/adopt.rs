@@ -8,12 +8,13 @@ use crate::api::{Failure, READ_LIMIT};
 use crate::deployer::{KubernetesDeployer, request};
 use crate::error::{KubernetesError, Unusable};
 use crate::fence::{self, Note};
+use crate::gitops;
 use crate::in_place::SetKind;
 use crate::names;
 use crate::object::ObjectRef;
 use crate::owner;
 use crate::shape::Names;
-use crate::sight::{Object, Sight};
+use crate::sight::{Object, Place, Sight};
 use crate::slot::Side;
 
 /// How often a first fence is written again because somebody else wrote the object at the same moment.
@@ -39,13 +40,15 @@ impl KubernetesDeployer {
             return self.adopt_in_place(target, kind).await;
         }
         let (sight, _) = self.unowned(target, deadline).await?;
+        self.survey(target, deadline).await?;
         sight.workload()?;
         let names = Names::of(config);
         match &sight.hotfix {
             Some(copy) => is_copy(copy, &names.main)?,
             None => self.create_copy(&sight, &names, deadline).await?,
         }
-        for reference in [&names.hotfix, &names.route, &names.main] {
+        let objects = [&names.hotfix, &names.route].into_iter().chain(&names.autoscaler).chain([&names.main]);
+        for reference in objects {
             self.first_fence(reference, deadline).await?;
         }
         Ok(())
@@ -61,11 +64,13 @@ impl KubernetesDeployer {
         let (sight, autoscalers) =
             tokio::join!(self.sight(target, deadline), self.autoscalers(&config.namespace, deadline));
         let (sight, autoscalers) = (sight?, autoscalers?);
-        let objects = [Some(&sight.main), sight.hotfix.as_ref(), Some(&sight.route)];
-        for object in objects.into_iter().flatten() {
+        if let Some(going) = sight.going() {
+            return Err(Unusable::Going(going.reference.clone().into()));
+        }
+        for object in Place::ALL.into_iter().filter_map(|place| sight.object(place)) {
             owner::gitops(config, &object.reference, &object.value)?;
         }
-        owner::scaled(config, &sight.main.reference, &autoscalers)?;
+        owner::scaled(config, &autoscalers)?;
         Ok((sight, autoscalers))
     }
 
@@ -120,6 +125,7 @@ fn copy(sight: &Sight, names: &Names) -> Value {
     if !labels.is_object() {
         labels = json!({});
     }
+    gitops::disown(main, &mut labels);
     labels[&shape.label] = shape.hotfix.as_str().into();
     labels[names::SLOT] = slot.into();
     let mut spec = main["spec"].clone();

@@ -8,7 +8,9 @@ use std::time::Duration;
 use hotfix_core::model::Period;
 use json_patch::PatchOperation;
 use kube::Client;
-use kube::api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{
+    DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions, VersionMatch,
+};
 use kube::client::Body;
 use kube::core::Request;
 use serde_json::Value;
@@ -101,8 +103,29 @@ impl Api {
         labels: &str,
         deadline: Instant,
     ) -> Result<Vec<Value>, Failure> {
-        let params = ListParams { label_selector: Some(labels.to_owned()), ..ListParams::default() };
-        let list = self.read(|| Request::new(collection).list(&params), deadline).await?;
+        self.list_with(collection, &ListParams::default().labels(labels), deadline).await
+    }
+
+    /// Reads all objects of a collection that have the labels as the server's cache holds them, which is at least as
+    /// new as `version` is.
+    pub(crate) async fn list_since(
+        &self,
+        collection: &str,
+        labels: &str,
+        version: &str,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Failure> {
+        let params = ListParams::default().labels(labels).at(version).matching(VersionMatch::NotOlderThan);
+        self.list_with(collection, &params, deadline).await
+    }
+
+    async fn list_with(
+        &self,
+        collection: &str,
+        params: &ListParams,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Failure> {
+        let list = self.read(|| Request::new(collection).list(params), deadline).await?;
         match list {
             Value::Object(mut list) => match list.remove("items") {
                 Some(Value::Array(items)) => Ok(items),
@@ -136,18 +159,39 @@ impl Api {
         self.send(|| Request::new(object.collection()).create(&params, body.clone()), deadline).await
     }
 
-    /// Deletes an object if it still is the one that was read, in the version that was read.
+    /// Deletes an object, if it is the one with this uid.
     pub(crate) async fn delete(
+        &self,
+        object: &ObjectRef,
+        uid: &str,
+        deadline: Instant,
+    ) -> Result<(), Failure> {
+        let preconditions = Preconditions { uid: Some(uid.to_owned()), ..Preconditions::default() };
+        self.delete_if(object, preconditions, deadline).await
+    }
+
+    /// Deletes an object if it still is the one that was read, in the version that was read.
+    pub(crate) async fn delete_version(
         &self,
         object: &ObjectRef,
         uid: &str,
         version: u64,
         deadline: Instant,
-    ) -> Result<Value, Failure> {
+    ) -> Result<(), Failure> {
         let preconditions =
             Preconditions { uid: Some(uid.to_owned()), resource_version: Some(version.to_string()) };
+        self.delete_if(object, preconditions, deadline).await
+    }
+
+    async fn delete_if(
+        &self,
+        object: &ObjectRef,
+        preconditions: Preconditions,
+        deadline: Instant,
+    ) -> Result<(), Failure> {
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-        self.send(|| Request::new(object.collection()).delete(&object.name, &params), deadline).await
+        let request = || Request::new(object.collection()).delete(&object.name, &params);
+        self.send(request, deadline).await.map(|_| ())
     }
 
     /// Sends a request that changes nothing, again when its connection was closed.

@@ -1,14 +1,20 @@
 //! Brings a verb about: read everything, decide, write step by step, and tell apart what a refusal means.
 
+use std::collections::BTreeSet;
+
 use hotfix_core::model::{Precondition, Target, Verb, VerbName};
 use hotfix_core::port::{Ambiguity, Call, Conflict, Receipt, Reply};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::contents::Changed;
 use crate::deployer::KubernetesDeployer;
+use crate::error::Unusable;
 use crate::fence::{self, Note};
 use crate::sight::{Naming, Place, Sight};
-use crate::steps::{self, Refused, Step, Write, WriteEffect};
+use crate::snapshot::Kept;
+use crate::steps::{self, Beside, Refused, Step, Write, WriteEffect};
+use crate::sync::{SyncOwner, When, Whereabouts};
 use crate::writing::{self, PLANS, Progress, Stopped, half_done, permanent};
 
 /// One call, and how far it got.
@@ -22,6 +28,10 @@ pub(crate) struct Attempt<'a> {
     progress: Progress,
     /// The route as the server answered that it is, if it was written.
     route: Option<Value>,
+    /// The owners whose sync this call switched off.
+    held: Vec<SyncOwner>,
+    /// What is to be said beside the receipt.
+    said: Vec<String>,
 }
 
 struct Plan {
@@ -39,24 +49,43 @@ impl<'a> Attempt<'a> {
         deadline: Instant,
     ) -> Self {
         let (progress, route) = (Progress::Nothing, None);
-        Self { deployer, call, target, verb, precondition, deadline, progress, route }
+        Self {
+            deployer,
+            call,
+            target,
+            verb,
+            precondition,
+            deadline,
+            progress,
+            route,
+            held: Vec::new(),
+            said: Vec::new(),
+        }
     }
 
     /// Brings the verb about, or says why not.
     pub(crate) async fn run(mut self) -> Reply {
         let reply = self.try_run().await;
         match reply {
-            Ok(receipt) => Reply::Applied(receipt),
-            Err(reply) => half_done(reply, self.progress),
+            Ok(receipt) => {
+                let said = [receipt.0].into_iter().chain(self.said);
+                Reply::Applied(Receipt(said.collect::<Vec<_>>().join("; ")))
+            }
+            Err(reply) => {
+                let reply = half_done(reply, self.progress);
+                self.let_go(&reply).await;
+                reply
+            }
         }
     }
 
     async fn try_run(&mut self) -> Result<Receipt, Reply> {
         let mut last = None;
         for _ in 0..PLANS {
-            let sight = self.deployer.sight(self.target, self.deadline).await;
-            let sight = sight.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
-            let plan = self.plan(&sight)?;
+            let sight = self.look().await.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
+            let changed = self.changed().await;
+            let plan = self.plan(&sight, changed)?;
+            self.hold_sync(&sight).await?;
             match self.perform(&sight, plan.steps).await {
                 Ok(()) => {
                     self.in_force(&sight).await?;
@@ -73,8 +102,20 @@ impl<'a> Attempt<'a> {
         Err(last.map_or_else(unclear, Reply::Conflict))
     }
 
+    /// Reads what the verb needs. To a restore one pod that is ready tells as much as all of them.
+    async fn look(&self) -> Result<Sight, Unusable> {
+        let side = match self.verb {
+            Verb::Restore { snapshot } => self.deployer.slots.side(&snapshot.slot),
+            _ => None,
+        };
+        match side {
+            Some(side) => self.deployer.sight_of_ready(self.target, side, self.deadline).await,
+            None => self.deployer.sight(self.target, self.deadline).await,
+        }
+    }
+
     /// Decides what to do, or why nothing is done.
-    fn plan(&self, sight: &Sight) -> Result<Plan, Reply> {
+    fn plan(&self, sight: &Sight, changed: Vec<Changed>) -> Result<Plan, Reply> {
         let Self { call, verb, .. } = *self;
         let digest = fence::digest(verb, self.precondition);
         if let Some(repetition) = self.admit(sight, &digest)? {
@@ -86,9 +127,15 @@ impl<'a> Attempt<'a> {
             Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
         })?;
         layout.after(verb, &sight.ready_instances()).map_err(|refusal| refuse(&Refused::Rule(refusal)))?;
+        if let Some(going) = sight.going().filter(|_| verb.name() != VerbName::Restore) {
+            let going = Unusable::Going(going.reference.clone().into());
+            return Err(Reply::Rejected(going.rejection()));
+        }
         let config = self.deployer.target(self.target);
         let config = config.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
-        let steps = steps::steps(sight, call, verb, &digest, &config.overrides);
+        let sync = config.on_gitops.named().next().and_then(|_| self.sync_after(sight));
+        let beside = Beside { sync, changed };
+        let steps = steps::steps(sight, call, verb, &digest, &config.overrides, beside);
         let steps = steps.map_err(|refused| refuse(&refused))?;
         Ok(Plan { steps, receipt: Receipt(format!("{verb} at {}", call.stamp)) })
     }
@@ -111,14 +158,72 @@ impl<'a> Attempt<'a> {
         Ok(Some(Plan { steps, receipt }))
     }
 
+    /// Has the sync of the owners off before anything is changed that they would take back. What a restore does, they
+    /// would do themselves, and the copy is not theirs to empty.
+    async fn hold_sync(&mut self, sight: &Sight) -> Result<(), Reply> {
+        if matches!(self.verb.name(), VerbName::Restore | VerbName::Retire) {
+            return Ok(());
+        }
+        let home = sight.is_home().map_err(|error| refuse(&Refused::Unreadable(error)))?;
+        let whereabouts = if home { Whereabouts::Home } else { Whereabouts::Away };
+        let (stamp, deadline, held) = (self.call.stamp, self.deadline, &mut self.held);
+        let holding = self.deployer.hold_sync(self.target, stamp, whereabouts, deadline, held).await;
+        holding.map_err(|unheld| unheld.reply())
+    }
+
+    /// What does not hold what it held when the snapshot of a restore was taken.
+    async fn changed(&self) -> Vec<Changed> {
+        let Verb::Restore { snapshot } = self.verb else { return Vec::new() };
+        match Kept::read(snapshot) {
+            Ok(Some(kept)) => self.deployer.changed(self.target, &kept.hashes, self.deadline).await,
+            _ => Vec::new(),
+        }
+    }
+
+    /// A call that surely changed nothing leaves no sync off.
+    async fn let_go(&self, reply: &Reply) {
+        if !matches!(reply, Reply::Ambiguous(_)) && !self.held.is_empty() {
+            let when = When::Now { except: BTreeSet::new() };
+            self.deployer.give_sync_back(self.target, self.call.stamp, &when, self.deadline).await;
+        }
+    }
+
+    /// When the sync comes back after the verb, if it ends a run.
+    fn sync_after(&self, sight: &Sight) -> Option<When> {
+        match self.verb {
+            Verb::Restore { snapshot } => Some(match Kept::read(snapshot) {
+                Ok(Some(kept)) => When::Now { except: kept.ahead },
+                // A release that was named, which git need not.
+                _ => When::InSync,
+            }),
+            Verb::Retire { slot } if *slot == sight.slots.hotfix && sight.is_home().unwrap_or(false) => {
+                Some(When::InSync)
+            }
+            _ => None,
+        }
+    }
+
     async fn perform(&mut self, sight: &Sight, steps: Vec<Step>) -> Result<(), Stopped> {
         for step in steps {
             match step {
                 Step::UntilReady(side) => self.deployer.until_ready(self.target, side, self.deadline).await,
-                Step::UntilLeft(side) => self.deployer.until_left(self.target, side, self.deadline).await,
+                Step::UntilFull(side) => self.deployer.until_full(self.target, side, self.deadline).await,
+                Step::UntilLeft(side) => {
+                    let route = self.route.as_ref().unwrap_or(&sight.route.value);
+                    self.deployer.until_left(self.target, sight, route, side, self.deadline).await;
+                }
                 Step::UntilEmpty(side) => self.deployer.until_empty(self.target, side, self.deadline).await,
+                Step::PutBack(changed) => {
+                    let said = self.deployer.put_back(self.target, &changed, self.deadline).await;
+                    self.said.extend(said);
+                }
+                Step::GiveSyncBack(when) => {
+                    let (stamp, deadline) = (self.call.stamp, self.deadline);
+                    let said = self.deployer.give_sync_back(self.target, stamp, &when, deadline).await;
+                    self.said.extend(said);
+                }
                 Step::Patch(write) => {
-                    let written = self.write(&write, sight).await?;
+                    let written = self.write(&write).await?;
                     if write.place == Place::Route {
                         self.route = Some(written);
                     }
@@ -133,11 +238,9 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    async fn write(&self, write: &Write, sight: &Sight) -> Result<Value, Stopped> {
-        let stamp = self.call.stamp;
-        let claimed = self.progress > Progress::Nothing
-            || sight.main.fence.as_ref().is_some_and(|(_, note)| note.stamp == stamp);
-        self.deployer.write(&write.object, &write.patch, stamp, claimed, self.deadline).await
+    async fn write(&self, write: &Write) -> Result<Value, Stopped> {
+        let claimed = self.progress > Progress::Nothing;
+        self.deployer.write(&write.object, &write.patch, self.call.stamp, claimed, self.deadline).await
     }
 
     /// Waits until the route is in force, after a verb that moves traffic.

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::api::READ_LIMIT;
 use crate::apply::Attempt;
+use crate::budget;
 use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
 use crate::fence::{self, Note};
@@ -102,8 +103,15 @@ impl KubernetesDeployer {
         if let Some(kind) = self.set_kind(target) {
             return self.observe_in_place(target, kind).await;
         }
-        let (sight, _) = self.unowned(target, Instant::now() + READ_LIMIT).await?;
-        Ok(sight.workload()?)
+        let deadline = Instant::now() + READ_LIMIT;
+        let (unowned, survey, budgets) = tokio::join!(
+            self.unowned(target, deadline),
+            self.survey(target, deadline),
+            self.budgets(target, deadline)
+        );
+        let ((sight, _), mut notices, budgets) = (unowned?, survey?.notices, budgets?);
+        notices.extend(budget::notices(&sight, &budgets));
+        Ok(Workload { notices, ..sight.workload()? })
     }
 
     async fn find(&self, target: &Target, key: &IdempotencyKey) -> std::result::Result<Probe, Unusable> {

@@ -6,6 +6,10 @@ use std::fmt;
 use hotfix_core::model::Target;
 use serde::{Deserialize, Serialize};
 
+mod policies;
+
+pub use policies::{Copies, Fingerprints, OnAutoscaler, OnGitOps};
+
 /// Where the workloads are that a deployer may change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -42,13 +46,15 @@ pub struct TargetConfig {
     pub on_autoscaler: OnAutoscaler,
     /// Of which referenced objects a snapshot keeps a hash.
     pub fingerprints: Fingerprints,
+    /// Of which of those a snapshot keeps a copy in the cluster, for a rollback to put back.
+    pub copies: Copies,
 }
 
 /// The kind of a workload.
 ///
 /// A StatefulSet and a DaemonSet cannot have a copy beside them, so their pods are replaced in place: both slots are the
 /// same object, told apart by what their pods run, and traffic follows the pods. Of the target's other fields only
-/// `container`, `overrides`, `on_gitops`, `on_autoscaler` and `fingerprints` mean something for them.
+/// `container`, `overrides`, `on_autoscaler` and `fingerprints` mean something for them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -190,42 +196,6 @@ pub enum EnvFrom {
     Secret(String),
 }
 
-/// What to do when a GitOps controller owns an object that would be changed: it would take the change back.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum OnGitOps {
-    /// Refuse, and name the owner.
-    #[default]
-    Refuse,
-}
-
-/// What to do when a HorizontalPodAutoscaler sets the number of pods of the Deployment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum OnAutoscaler {
-    /// Refuse, and name it.
-    #[default]
-    Refuse,
-    /// Go on: it rests while the main Deployment is at zero, and the hotfix slot keeps the number it was staged with.
-    Accept,
-}
-
-/// Of which objects that a template refers to a snapshot keeps a hash, never the contents.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Fingerprints {
-    /// Of ConfigMaps.
-    #[default]
-    ConfigMaps,
-    /// Of ConfigMaps and Secrets, which takes the right to read both.
-    ConfigMapsAndSecrets,
-    /// Of none.
-    Nothing,
-}
-
 /// A value of the configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{target}: {field} is {value:?}; {mend}")]
@@ -284,22 +254,31 @@ impl TargetConfig {
         if let Some(container) = &self.container {
             name("container", container, 63, "name a container of the Deployment's template")?;
         }
-        let unused = [("service", self.service.as_ref()), ("label", self.label.as_ref())];
-        if self.workload != WorkloadKind::Deployment {
-            let mend = "leave it out: traffic follows the pods of a StatefulSet or a DaemonSet";
-            if let Some((field, Some(value))) = unused.into_iter().find(|(_, value)| value.is_some()) {
-                return Err(invalid(target, field, value, mend));
-            }
-            if self.traffic != Traffic::Service {
-                return Err(invalid(target, "traffic", &format!("{:?}", self.traffic), mend));
-            }
+        if let Some((field, value)) = self.unused_in_place() {
+            let mend = "leave it out: it means nothing for a StatefulSet or a DaemonSet";
+            return Err(invalid(target, field, &value, mend));
         }
         if let Some(service) = &self.service {
             name("service", service, 63, "name a Service of the namespace")?;
         }
+        if let OnAutoscaler::Follow { name: Some(autoscaler) } = &self.on_autoscaler {
+            let mend = "name a HorizontalPodAutoscaler of the namespace";
+            name("on_autoscaler.follow", autoscaler, 253, mend)?;
+        }
         if let Some(label) = self.label.as_ref().filter(|label| label.is_empty()) {
             return Err(invalid(target, "label", label, "name a label or leave it out"));
         }
+        let unhashed = match (self.copies, self.fingerprints) {
+            (Copies::ConfigMaps, Fingerprints::Nothing) => Some("config_maps"),
+            (Copies::ConfigMapsAndSecrets, Fingerprints::Nothing | Fingerprints::ConfigMaps) => {
+                Some("config_maps_and_secrets")
+            }
+            _ => None,
+        };
+        if let Some(copies) = unhashed {
+            return Err(invalid(target, "copies", copies, "have fingerprints of at least what is copied"));
+        }
+        self.on_gitops.check().map_err(|(value, mend)| invalid(target, "on_gitops.pause", &value, mend))?;
         for variable in self.overrides.env.keys() {
             let is_sound =
                 !variable.is_empty() && variable.bytes().all(|b| b.is_ascii_graphic() && b != b'=');
@@ -317,7 +296,7 @@ fn invalid(target: &Target, field: &'static str, value: &str, mend: &'static str
 }
 
 /// A name as Kubernetes takes it (RFC 1123, dots for subdomains).
-fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     let edge = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let bytes = text.as_bytes();
     edge(bytes.first())
@@ -364,6 +343,14 @@ mod tests {
             ),
             (TargetConfig { container: Some("a b".to_owned()), ..config() }, "container is \"a b\""),
             (TargetConfig { label: Some(String::new()), ..config() }, "label is \"\""),
+            (
+                TargetConfig { copies: Copies::ConfigMapsAndSecrets, ..config() },
+                "copies is \"config_maps_and_secrets\"; have fingerprints",
+            ),
+            (
+                TargetConfig { on_gitops: OnGitOps::Pause(BTreeSet::new()), ..config() },
+                "on_gitops.pause is \"\"",
+            ),
             (
                 TargetConfig { overrides: Overrides { env: odd, env_from: Vec::new() }, ..config() },
                 "overrides.env is \"A=B\"",

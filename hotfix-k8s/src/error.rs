@@ -24,6 +24,10 @@ pub(crate) enum Unusable {
     Corrupt { object: Box<ObjectRef>, reason: String },
     #[error("{object} exists and is no copy of {deployment}; rename or remove it")]
     Foreign { object: Box<ObjectRef>, deployment: Box<ObjectRef> },
+    #[error("{0} is being deleted and waits for its finalizers; create it again when it is gone")]
+    Going(Box<ObjectRef>),
+    #[error("a run is under way at {0}; wait for its end")]
+    UnderWay(Target),
     #[error(transparent)]
     Misshapen(#[from] Misshapen),
     #[error(transparent)]
@@ -45,6 +49,7 @@ impl Unusable {
             Self::Corrupt { .. } | Self::Unreadable(_) => ErrorKind::Corrupt,
             Self::Foreign { .. } | Self::Misshapen(_) | Self::Misfit(_) => ErrorKind::Invalid,
             Self::Owned(_) => ErrorKind::Unsupported,
+            Self::Going(_) | Self::UnderWay(_) => ErrorKind::Conflict,
         };
         Error::new(kind, operation, self.to_string())
     }
@@ -81,6 +86,13 @@ pub enum KubernetesError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] InvalidConfig),
+    /// No name of a Lease can begin like this.
+    #[error(
+        "no lease can have a name that begins with {0:?}; use lower-case letters, digits, inner dashes and dots, {longest} \
+         at most",
+        longest = crate::lease::LONGEST_PREFIX
+    )]
+    LeasePrefix(String),
     /// No client can be made for the cluster.
     #[error("no client can be made for the cluster")]
     Client(#[source] Box<kube::Error>),
@@ -102,19 +114,41 @@ pub enum KubernetesError {
         /// Whether the same call can succeed later without anybody doing anything.
         retry: RetryClass,
     },
+    /// The sync of an owner was not given back; what was given back before stays so.
+    #[error("the sync of {target} was not given back: {reason}")]
+    Sync {
+        /// The target.
+        target: Target,
+        /// Why not.
+        reason: String,
+        /// Whether the same call can succeed later without anybody doing anything.
+        retry: RetryClass,
+    },
 }
 
 impl KubernetesError {
     pub(crate) fn adopting(target: &Target, unusable: &Unusable) -> Self {
         let (target, reason) = (target.clone(), unusable.to_string());
-        let Unusable::Request { failure, .. } = unusable else {
-            return Self::Refused { target, reason };
+        match unusable {
+            Unusable::Request { failure, .. } => Self::Unavailable { target, reason, retry: retry(failure) },
+            _ => Self::Refused { target, reason },
+        }
+    }
+
+    pub(crate) fn resuming(target: &Target, unusable: &Unusable) -> Self {
+        let retry = match unusable {
+            Unusable::Request { failure, .. } => retry(failure),
+            Unusable::UnderWay(_) => RetryClass::Later,
+            _ => RetryClass::Never,
         };
-        let object = ObjectRef::deployment("", "");
-        let retry = match reply::meaning(failure, &object) {
-            Meaning::Rejected(Rejection::Permanent { .. }) | Meaning::Unproven { .. } => RetryClass::Never,
-            _ => RetryClass::Later,
-        };
-        Self::Unavailable { target, reason, retry }
+        Self::Sync { target: target.clone(), reason: unusable.to_string(), retry }
+    }
+}
+
+/// Whether a request that failed can succeed later.
+fn retry(failure: &Failure) -> RetryClass {
+    match reply::meaning(failure, &ObjectRef::deployment("", "")) {
+        Meaning::Rejected(Rejection::Permanent { .. }) | Meaning::Unproven { .. } => RetryClass::Never,
+        _ => RetryClass::Later,
     }
 }

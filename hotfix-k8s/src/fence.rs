@@ -105,17 +105,21 @@ pub(crate) fn guard(object: &Value, text: &str, next: &Note) -> Vec<PatchOperati
 /// Returns the patch that gives an object its first fence. It has no older text to compare with, so it holds for
 /// exactly the version of the object that was read.
 pub(crate) fn first(object: &Value, note: &Note) -> Vec<PatchOperation> {
+    annotated(object, names::FENCE, note.text())
+}
+
+/// Returns the patch that gives exactly the version of an object that was read an annotation.
+pub(crate) fn annotated(object: &Value, name: &str, text: String) -> Vec<PatchOperation> {
     let mut patch = vec![tested(object, "resourceVersion")];
     if object.pointer("/metadata/annotations").is_none() {
         let path = names::pointer(["metadata", "annotations"]);
         patch.push(PatchOperation::Add(AddOperation { path, value: Value::Object(serde_json::Map::new()) }));
     }
-    let value = note.text().into();
-    patch.push(PatchOperation::Add(AddOperation { path: names::annotation(names::FENCE), value }));
+    patch.push(PatchOperation::Add(AddOperation { path: names::annotation(name), value: text.into() }));
     patch
 }
 
-fn tested(object: &Value, field: &str) -> PatchOperation {
+pub(crate) fn tested(object: &Value, field: &str) -> PatchOperation {
     let value = object["metadata"][field].clone();
     PatchOperation::Test(TestOperation { path: names::pointer(["metadata", field]), value })
 }
@@ -179,16 +183,16 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// Stamps as people read them: `7.3`.
-mod stamp {
+pub(crate) mod stamp {
     use hotfix_core::model::Stamp;
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(stamp: &Stamp, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(stamp: &Stamp, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(stamp)
     }
 
-    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Stamp, D::Error> {
+    pub(crate) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Stamp, D::Error> {
         let text = String::deserialize(from)?;
         let parts =
             text.split_once('.').and_then(|(epoch, seq)| Some((epoch.parse().ok()?, seq.parse().ok()?)));

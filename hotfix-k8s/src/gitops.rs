@@ -45,6 +45,9 @@ const INSTANCE: &str = "argocd.argoproj.io/instance";
 const COMMON_INSTANCE: &str = "app.kubernetes.io/instance";
 const ARGO_MANAGERS: [&str; 2] = ["argocd-controller", "argocd-application-controller"];
 
+/// The field manager of the controller that applies Kustomizations.
+pub(crate) const KUSTOMIZE_MANAGER: &str = "kustomize-controller";
+
 /// A controller of Flux: its labels, its annotation group and its field manager.
 struct Flux {
     tool: Tool,
@@ -58,7 +61,7 @@ const FLUX: [Flux; 2] = [
         tool: Tool::FluxKustomize,
         name: "kustomize.toolkit.fluxcd.io/name",
         namespace: "kustomize.toolkit.fluxcd.io/namespace",
-        manager: "kustomize-controller",
+        manager: KUSTOMIZE_MANAGER,
     },
     Flux {
         tool: Tool::FluxHelm,
@@ -92,6 +95,19 @@ fn argo_cd(object: &Value) -> Option<GitOpsOwner> {
     }
     let manager = ARGO_MANAGERS.into_iter().find(|manager| is_manager(object, manager))?;
     owned(label(object, COMMON_INSTANCE).and_then(application_of), Mark::FieldManager(manager))
+}
+
+/// Takes away the labels of a copy by which the owner of the original would take it for its own, and prune it.
+pub(crate) fn disown(original: &Value, labels: &mut Value) {
+    let Some(labels) = labels.as_object_mut() else { return };
+    labels.remove(INSTANCE);
+    for flux in FLUX {
+        labels.remove(flux.name);
+        labels.remove(flux.namespace);
+    }
+    if owner(original).is_some_and(|owner| owner.tool == Tool::ArgoCd) {
+        labels.remove(COMMON_INSTANCE);
+    }
 }
 
 /// Whether the second part of a tracking id, `group/Kind:namespace/name`, names this object.
@@ -309,6 +325,19 @@ mod tests {
         for metadata in unowned {
             assert_eq!(owner(&shop(metadata.clone())), None, "{metadata}");
         }
+    }
+
+    #[test]
+    fn a_copy_is_not_taken_for_the_owner_s_own() {
+        let labels = json!({
+            "app": "shop", INSTANCE: "store", COMMON_INSTANCE: "store", "kustomize.toolkit.fluxcd.io/name": "apps",
+        });
+        let mut copy = labels.clone();
+        disown(&shop(json!({"labels": labels})), &mut copy);
+        assert_eq!(copy, json!({"app": "shop"}));
+        let mut copy = json!({COMMON_INSTANCE: "store"});
+        disown(&shop(json!({"labels": copy})), &mut copy);
+        assert_eq!(copy, json!({COMMON_INSTANCE: "store"}), "Helm and people set it as well");
     }
 
     #[test]

@@ -1,14 +1,16 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "replica ratio, tester routes and leases are not wired yet")
-)]
+#![cfg_attr(not(test), expect(dead_code, reason = "replica ratio and tester routes are not wired yet"))]
 
 mod adopt;
 mod api;
 mod apply;
+mod autoscaler;
 mod backend;
+mod budget;
+mod change;
 mod config;
+mod contents;
+mod copies;
 mod deployer;
 mod error;
 mod facts;
@@ -29,9 +31,11 @@ mod role;
 mod seal;
 mod shape;
 mod sight;
+mod size;
 mod slot;
 mod snapshot;
 mod steps;
+mod sync;
 mod template;
 mod traffic;
 mod waiting;
@@ -39,9 +43,13 @@ mod watch;
 mod writing;
 
 pub use config::{
-    Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic, InvalidConfig,
+    Copies, Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic, InvalidConfig,
     KubernetesConfig, OnAutoscaler, OnGitOps, Overrides, TargetConfig, Traffic, VirtualServiceTraffic,
     WorkloadKind,
 };
 pub use deployer::KubernetesDeployer;
 pub use error::KubernetesError;
+pub use lease::{
+    ClaimState, Leadership, LeadershipTerm, LeaseConfig, LeasedStore, Leases, ReleasedClaim, TargetClaim,
+};
+pub use sync::SyncOwner;

@@ -20,6 +20,14 @@ pub(crate) const SLOTS: &str = "hotfix.dev/slots";
 pub(crate) const SLOT: &str = "hotfix.dev/slot";
 /// A label of the pods of every staged release: the first hex digits of its image's digest.
 pub(crate) const ARTIFACT: &str = "hotfix.dev/artifact";
+/// A label of the copies of ConfigMaps and Secrets: the Deployment that they are kept for.
+pub(crate) const KEPT_FOR: &str = "hotfix.dev/kept-for";
+/// On the main Deployment: the key of a restore that puts contents back which its pods have read.
+pub(crate) const REREAD: &str = "hotfix.dev/reread";
+/// On an autoscaler: the lower bound that is held, and what it was before.
+pub(crate) const BOUND: &str = "hotfix.dev/bound";
+/// On what a GitOps controller applies from: whether its sync is off for us, and what it was before.
+pub(crate) const SYNC: &str = "hotfix.dev/sync";
 /// The value of [`RELEASE`] on a slot that was emptied.
 pub(crate) const EMPTY: &str = "none";
 /// Where Kubernetes recommends to name the version of what runs.

@@ -23,13 +23,14 @@ impl ObjectRef {
         Self { kind, ..Self::deployment(namespace, name) }
     }
 
-    pub(crate) fn pod(namespace: &str, name: &str) -> Self {
-        Self { kind: "Pod", ..Self::service(namespace, name) }
-    }
-
     pub(crate) fn service(namespace: &str, name: &str) -> Self {
         let (namespace, name) = (namespace.to_owned(), name.to_owned());
         Self { api_version: "v1", kind: "Service", namespace, name }
+    }
+
+    pub(crate) fn pod(namespace: &str, name: &str) -> Self {
+        let (namespace, name) = (namespace.to_owned(), name.to_owned());
+        Self { api_version: "v1", kind: "Pod", namespace, name }
     }
 
     /// Returns the path of all objects of its kind in its namespace.

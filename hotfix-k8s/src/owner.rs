@@ -2,9 +2,12 @@
 
 use serde_json::Value;
 
-use crate::config::{OnAutoscaler, OnGitOps, TargetConfig};
+use crate::autoscaler;
+use crate::config::{OnAutoscaler, TargetConfig};
 use crate::gitops;
 use crate::object::ObjectRef;
+use crate::shape::Names;
+use crate::sync::Unnamed;
 
 /// Somebody else owns an object. The text names who, how it was recognised and the mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,41 +15,49 @@ pub(crate) enum Owned {
     #[error("{object} belongs to {owner}, which would take every change back; {mend}")]
     GitOps { object: Box<ObjectRef>, owner: String, mend: String },
     #[error(
-        "HorizontalPodAutoscaler {autoscaler} sets the replicas of {object}; set on_autoscaler to accept it, or remove it"
+        "HorizontalPodAutoscaler {autoscaler} sets the replicas of {object}; set on_autoscaler to have it follow or to accept it, or remove it"
     )]
     Autoscaler { object: Box<ObjectRef>, autoscaler: String },
+    #[error(
+        "HorizontalPodAutoscaler {autoscaler} scales neither {object} nor its copy; correct its scaleTargetRef or the \
+         target's configuration"
+    )]
+    NotScaled { object: Box<ObjectRef>, autoscaler: String },
+    #[error(
+        "{owner} is applied by {by}, which would switch its sync on again; switch that sync off there first, or have it \
+         leave the field alone"
+    )]
+    Above { owner: Box<ObjectRef>, by: String },
 }
 
-/// Refuses an object that a GitOps controller would set back.
+/// Refuses an object that a GitOps controller would set back whose sync is not paused.
 pub(crate) fn gitops(config: &TargetConfig, object: &ObjectRef, value: &Value) -> Result<(), Owned> {
-    let OnGitOps::Refuse = config.on_gitops;
-    match gitops::owner(value) {
-        None => Ok(()),
-        Some(owner) => {
-            let (object, mend) = (object.clone().into(), owner.mend());
-            Err(Owned::GitOps { object, owner: owner.to_string(), mend })
-        }
-    }
+    let Some(owner) = gitops::owner(value) else { return Ok(()) };
+    config.on_gitops.knows(&owner).map_err(|Unnamed { mend }| {
+        let object = object.clone().into();
+        Owned::GitOps { object, owner: owner.to_string(), mend }
+    })
 }
 
 /// Returns the autoscalers of a Deployment.
 pub(crate) fn autoscalers<'a>(all: &'a [Value], deployment: &ObjectRef) -> Vec<&'a Value> {
-    let targets = |autoscaler: &&Value| {
-        let target = &autoscaler["spec"]["scaleTargetRef"];
-        target["kind"] == deployment.kind && target["name"] == *deployment.name
-    };
-    all.iter().filter(targets).collect()
+    all.iter().filter(|found| autoscaler::scales(found, deployment)).collect()
 }
 
-/// Refuses an autoscaler, unless the configuration accepts it.
-pub(crate) fn scaled(config: &TargetConfig, deployment: &ObjectRef, all: &[Value]) -> Result<(), Owned> {
-    match (config.on_autoscaler, autoscalers(all, deployment).first()) {
-        (OnAutoscaler::Refuse, Some(autoscaler)) => {
-            let name = autoscaler["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-            Err(Owned::Autoscaler { object: deployment.clone().into(), autoscaler: name })
+/// Refuses an autoscaler, unless the configuration accepts it or has it follow.
+pub(crate) fn scaled(config: &TargetConfig, all: &[Value]) -> Result<(), Owned> {
+    let Names { main, hotfix, autoscaler: followed, .. } = Names::of(config);
+    let name = |found: &Value| found["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let both = || [&main, &hotfix].into_iter().flat_map(|deployment| autoscalers(all, deployment)).map(name);
+    let (object, foreign) = match (&config.on_autoscaler, &followed) {
+        (OnAutoscaler::Accept, _) => return Ok(()),
+        (_, None) => (main.clone().into(), autoscalers(all, &main).into_iter().map(name).next()),
+        (_, Some(followed)) if !both().any(|name| name == followed.name) => {
+            return Err(Owned::NotScaled { object: main.into(), autoscaler: followed.name.clone() });
         }
-        _ => Ok(()),
-    }
+        (_, Some(followed)) => (main.clone().into(), both().find(|name| *name != followed.name)),
+    };
+    foreign.map_or(Ok(()), |autoscaler| Err(Owned::Autoscaler { object, autoscaler }))
 }
 
 #[cfg(test)]
@@ -75,12 +86,28 @@ mod tests {
 
     #[test]
     fn an_autoscaler_is_refused_or_accepted() {
-        let of = |name: &str| json!({"metadata": {"name": "h"}, "spec": {"scaleTargetRef": {"kind": "Deployment", "name": name}}});
-        let refuse = TargetConfig::default();
-        let accept = TargetConfig { on_autoscaler: OnAutoscaler::Accept, ..TargetConfig::default() };
-        assert_eq!(scaled(&refuse, &shop(), &[of("other")]), Ok(()));
-        assert_eq!(scaled(&accept, &shop(), &[of("shop")]), Ok(()));
-        let error = scaled(&refuse, &shop(), &[of("other"), of("shop")]).unwrap_err().to_string();
+        let of = |named: &str, name: &str| json!({"metadata": {"name": named}, "spec": {"scaleTargetRef": {"kind": "Deployment", "name": name}}});
+        let with = |on_autoscaler| TargetConfig {
+            namespace: "prod".to_owned(),
+            deployment: "shop".to_owned(),
+            on_autoscaler,
+            ..TargetConfig::default()
+        };
+        let refuse = with(OnAutoscaler::Refuse);
+        assert_eq!(scaled(&refuse, &[of("h", "other")]), Ok(()));
+        assert_eq!(scaled(&with(OnAutoscaler::Accept), &[of("h", "shop")]), Ok(()));
+        let follow = with(OnAutoscaler::Follow { name: Some("h".to_owned()) });
+        for name in ["shop", "shop-hotfix"] {
+            assert_eq!(scaled(&follow, &[of("x", "other"), of("h", name)]), Ok(()));
+        }
+        let astray = scaled(&follow, &[of("h", "other")]).unwrap_err().to_string();
+        assert!(
+            astray.starts_with("HorizontalPodAutoscaler h scales neither Deployment prod/shop nor"),
+            "{astray}"
+        );
+        let second = scaled(&follow, &[of("h", "shop"), of("i", "shop-hotfix")]).unwrap_err().to_string();
+        assert!(second.starts_with("HorizontalPodAutoscaler i sets the replicas"), "{second}");
+        let error = scaled(&refuse, &[of("h", "other"), of("h", "shop")]).unwrap_err().to_string();
         assert!(
             error.starts_with("HorizontalPodAutoscaler h sets the replicas of Deployment prod/shop"),
             "{error}"

@@ -1,10 +1,11 @@
 //! What a target takes, in the words of [`crate::rights`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::{Fingerprints, TargetConfig, Traffic, WorkloadKind};
+use crate::config::{Copies, Fingerprints, TargetConfig, Traffic, WorkloadKind};
 use crate::rights::Feature;
 use crate::shape::Names;
+use crate::sync::SyncOwner;
 
 impl TargetConfig {
     /// Returns what a deployer does to this target, to make the Role with the least rights of. Adopting a Deployment takes
@@ -12,7 +13,10 @@ impl TargetConfig {
     #[must_use]
     pub fn features(&self) -> BTreeSet<Feature> {
         let names = Names::of(self);
-        let mut features = BTreeSet::from([Feature::Autoscalers]);
+        let mut features = BTreeSet::from([Feature::Autoscalers, Feature::DisruptionBudgets]);
+        features.extend(
+            names.autoscaler.clone().map(|followed| Feature::FollowedAutoscalers([followed.name].into())),
+        );
         match self.workload {
             WorkloadKind::Deployment => features.extend(self.of_two_deployments(names)),
             WorkloadKind::StatefulSet => features.extend([Feature::StatefulSets([names.main.name].into())]),
@@ -22,6 +26,32 @@ impl TargetConfig {
             Fingerprints::Nothing => {}
             Fingerprints::ConfigMaps => features.extend([Feature::ConfigMaps]),
             Fingerprints::ConfigMapsAndSecrets => features.extend([Feature::ConfigMaps, Feature::Secrets]),
+        }
+        match self.copies {
+            Copies::Nothing => {}
+            Copies::ConfigMaps => features.extend([Feature::ConfigMapCopies]),
+            Copies::ConfigMapsAndSecrets => {
+                features.extend([Feature::ConfigMapCopies, Feature::SecretCopies])
+            }
+        }
+        features
+    }
+
+    /// Returns what a deployer does to the owners whose sync is paused, by their namespaces: each takes a Role there.
+    #[must_use]
+    pub fn owner_features(&self) -> BTreeMap<String, BTreeSet<Feature>> {
+        let mut features: BTreeMap<String, BTreeSet<Feature>> = BTreeMap::new();
+        for owner in self.on_gitops.named() {
+            let (namespace, feature) = match owner.clone() {
+                SyncOwner::ArgoCd { namespace, name } => (namespace, Feature::Applications([name].into())),
+                SyncOwner::FluxKustomization { namespace, name } => {
+                    (namespace, Feature::Kustomizations([name].into()))
+                }
+                SyncOwner::FluxHelmRelease { namespace, name } => {
+                    (namespace, Feature::HelmReleases([name].into()))
+                }
+            };
+            features.entry(namespace).or_default().insert(feature);
         }
         features
     }
@@ -58,15 +88,41 @@ mod tests {
             Feature::Services(names(&["shop"])),
             Feature::Endpoints,
             Feature::Autoscalers,
+            Feature::DisruptionBudgets,
         ]);
         assert_eq!(config.features(), expected);
         expected.extend([Feature::ConfigMaps, Feature::Secrets]);
         let all = TargetConfig { fingerprints: Fingerprints::ConfigMapsAndSecrets, ..config };
         assert_eq!(all.features(), expected);
 
-        let set = TargetConfig { workload: WorkloadKind::StatefulSet, ..all };
+        let set = TargetConfig { workload: WorkloadKind::StatefulSet, ..all.clone() };
         let set = TargetConfig { fingerprints: Fingerprints::Nothing, ..set };
-        let expected = BTreeSet::from([Feature::StatefulSets(names(&["shop"])), Feature::Autoscalers]);
-        assert_eq!(set.features(), expected);
+        let of_set = BTreeSet::from([
+            Feature::StatefulSets(names(&["shop"])),
+            Feature::Autoscalers,
+            Feature::DisruptionBudgets,
+        ]);
+        assert_eq!(set.features(), of_set);
+        expected.extend([Feature::ConfigMapCopies, Feature::SecretCopies]);
+        let copied = TargetConfig { copies: Copies::ConfigMapsAndSecrets, ..all };
+        assert_eq!(copied.features(), expected);
+    }
+
+    #[test]
+    fn owners_take_rights_where_they_are() {
+        let owners = r#"{"pause": [
+            {"argo_cd": {"name": "shop"}}, {"argo_cd": {"name": "base"}},
+            {"flux_helm_release": {"namespace": "prod", "name": "shop"}}
+        ]}"#;
+        let config =
+            TargetConfig { on_gitops: serde_json::from_str(owners).unwrap(), ..TargetConfig::default() };
+        let one = |name: &str| BTreeSet::from([name.to_owned()]);
+        let argo = [Feature::Applications(one("shop")), Feature::Applications(one("base"))];
+        let expected = [
+            ("argocd".to_owned(), argo.into()),
+            ("prod".to_owned(), [Feature::HelmReleases(one("shop"))].into()),
+        ];
+        assert_eq!(config.owner_features(), expected.into());
+        assert_eq!(TargetConfig::default().owner_features(), BTreeMap::new());
     }
 }

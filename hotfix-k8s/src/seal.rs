@@ -54,6 +54,9 @@ impl KubernetesDeployer {
         if let Some(kind) = SetKind::of(self.target(target)?.workload) {
             self.touch_ending(target, kind, stamp).await?;
         }
+        if let Some(current) = self.seal_owners(target, stamp, deadline).await? {
+            return Err(Unsealed::Overtaken(current));
+        }
         Ok(previous)
     }
 
@@ -84,8 +87,8 @@ impl KubernetesDeployer {
         Err(request(reference.to_string(), last).into())
     }
 
-    /// Reads the objects of a target that are there, the anchor first. It must be there; an object that was deleted
-    /// takes no patches and needs no fence.
+    /// Reads the objects of a target that are there, the anchor first. The Deployment must be; an object that was
+    /// deleted takes no patches and needs no fence.
     pub(crate) async fn objects(&self, target: &Target, deadline: Instant) -> Result<Vec<Object>, Unusable> {
         let config = self.target(target)?;
         let names = Names::of(config);
@@ -93,12 +96,13 @@ impl KubernetesDeployer {
             let main = self.fetch(&names.main, deadline).await?;
             return Ok(vec![main.ok_or(Unusable::Missing(names.main.into()))?]);
         }
-        let (main, hotfix, route) = tokio::join!(
+        let (main, hotfix, route, autoscaler) = tokio::join!(
             self.fetch(&names.main, deadline),
             self.fetch(&names.hotfix, deadline),
             self.fetch(&names.route, deadline),
+            self.fetch_any(names.autoscaler.as_ref(), deadline),
         );
         let main = main?.ok_or(Unusable::Missing(names.main.into()))?;
-        Ok([Some(main), hotfix?, route?].into_iter().flatten().collect())
+        Ok([route?, Some(main), hotfix?, autoscaler?].into_iter().flatten().collect())
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::config::TargetConfig;
+use crate::config::{OnAutoscaler, TargetConfig};
 use crate::in_place::SetKind;
 use crate::object::ObjectRef;
 use crate::release::Unnamed;
@@ -77,6 +77,11 @@ impl Shape {
         Ok(Self { label, main, hotfix, container })
     }
 
+    /// Returns the label selector of the pods of both slots.
+    pub(crate) fn pods(&self) -> String {
+        format!("{} in ({},{})", self.label, self.main, self.hotfix)
+    }
+
     /// Returns the value of the label on the pods of a slot.
     pub(crate) fn value(&self, side: Side) -> &str {
         match side {
@@ -94,6 +99,8 @@ pub(crate) struct Names {
     pub(crate) service: ObjectRef,
     /// Where the split of traffic is written; it may be the Service.
     pub(crate) route: ObjectRef,
+    /// What follows the live slot.
+    pub(crate) autoscaler: Option<ObjectRef>,
 }
 
 impl Names {
@@ -107,6 +114,15 @@ impl Names {
             hotfix: ObjectRef::deployment(&config.namespace, &format!("{}-hotfix", config.deployment)),
             service: ObjectRef::service(&config.namespace, service),
             route: config.traffic.object(&config.namespace, service),
+            autoscaler: match &config.on_autoscaler {
+                OnAutoscaler::Refuse | OnAutoscaler::Accept => None,
+                OnAutoscaler::Follow { name } => Some(ObjectRef {
+                    api_version: "autoscaling/v2",
+                    kind: "HorizontalPodAutoscaler",
+                    namespace: config.namespace.clone(),
+                    name: name.clone().unwrap_or_else(|| config.deployment.clone()),
+                }),
+            },
         }
     }
 

@@ -31,12 +31,15 @@ pub(crate) struct Object {
 pub(crate) enum Place {
     Slot(Side),
     Route,
+    /// Only where one follows the live slot.
+    Autoscaler,
 }
 
 impl Place {
-    /// The main Deployment: it is written first and says which slot is live.
-    pub(crate) const ANCHOR: Self = Self::Slot(Side::Main);
-    pub(crate) const ALL: [Self; 3] = [Self::Slot(Side::Main), Self::Slot(Side::Hotfix), Self::Route];
+    /// What every verb writes first.
+    pub(crate) const ANCHOR: Self = Self::Route;
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Route, Self::Slot(Side::Main), Self::Slot(Side::Hotfix), Self::Autoscaler];
 }
 
 /// What to make of a slot whose release cannot be named.
@@ -56,9 +59,12 @@ pub(crate) struct Sight {
     /// `None` until the target is adopted.
     pub(crate) hotfix: Option<Object>,
     pub(crate) route: Object,
+    /// What follows the live slot.
+    pub(crate) autoscaler: Option<Object>,
     /// The selector of the Service.
     pub(crate) selector: Value,
     pub(crate) traffic: Box<dyn Route>,
+    /// All pods of both slots, or one that can take traffic where no other matters.
     pub(crate) pods: Vec<Pod>,
 }
 
@@ -79,11 +85,18 @@ impl Sight {
             Place::Slot(Side::Main) => Some(&self.main),
             Place::Slot(Side::Hotfix) => self.hotfix.as_ref(),
             Place::Route => Some(&self.route),
+            Place::Autoscaler => self.autoscaler.as_ref(),
         }
     }
 
     pub(crate) fn deployment(&self, side: Side) -> Option<&Object> {
         self.object(Place::Slot(side))
+    }
+
+    /// Returns an object that somebody deleted and that is there only until its finalizers are done.
+    pub(crate) fn going(&self) -> Option<&Object> {
+        let objects = Place::ALL.into_iter().filter_map(|place| self.object(place));
+        objects.into_iter().find(|object| object.value["metadata"]["deletionTimestamp"].is_string())
     }
 
     /// Returns the fences that there are, with where they are.
@@ -128,6 +141,12 @@ impl Sight {
         self.traffic.read(&self.route.value).map_err(|error| Unreadable::Route(error.into()))
     }
 
+    /// Returns whether all the traffic is at the main Deployment, and that is live.
+    pub(crate) fn is_home(&self) -> Result<bool, Unreadable> {
+        let main = Weights::all(self.slots.main.clone());
+        Ok(self.live()? == Some(Side::Main) && self.weights()? == main)
+    }
+
     /// Returns the part of the workload that verbs determine.
     pub(crate) fn layout(&self, naming: Naming) -> Result<Layout, Unreadable> {
         let mut slots = BTreeMap::new();
@@ -157,7 +176,8 @@ impl Sight {
         let stamp = fence::highest(&notes);
         // Whatever deploys the service outside of a hotfix knows this Deployment and no other.
         let home = Some(self.slots.main.clone());
-        Ok(Workload { slots: slots.into_iter().map(state).collect(), live, weights, rollout, stamp, home })
+        let (slots, notices) = (slots.into_iter().map(state).collect(), Vec::new());
+        Ok(Workload { slots, live, weights, rollout, stamp, home, notices })
     }
 
     /// Returns how many pods of what each slot holds can take traffic.
@@ -171,14 +191,16 @@ impl Sight {
         ready(&self.pods(side), artifact)
     }
 
+    /// Returns the name of a pod of what a slot holds that can take traffic.
+    pub(crate) fn ready_pod(&self, side: Side) -> Option<&str> {
+        let artifact = self.deployment(side).and_then(|object| artifact_label(&object.value));
+        let pods = self.pods(side);
+        pods.into_iter().find(|pod| takes_traffic(pod, artifact)).map(|pod| pod.name.as_str())
+    }
+
     /// Returns whether a slot has pods that nobody has begun to end.
     pub(crate) fn lingers(&self, side: Side) -> bool {
         self.pods(side).iter().any(|pod| !pod.is_going)
-    }
-
-    /// Returns whether a pod belongs to a slot.
-    pub(crate) fn has_pod(&self, side: Side, name: &str) -> bool {
-        self.pods(side).iter().any(|pod| pod.name == name)
     }
 
     fn rollout(&self) -> Rollout {
@@ -210,8 +232,12 @@ fn current<'a>(pods: &[&'a Pod], artifact: Option<&str>) -> impl Iterator<Item =
 
 /// How many pods of an artifact can take traffic.
 pub(crate) fn ready(pods: &[&Pod], artifact: Option<&str>) -> u16 {
-    let ready = current(pods, artifact).filter(|pod| pod.is_ready && !pod.is_going).count();
+    let ready = pods.iter().filter(|pod| takes_traffic(pod, artifact)).count();
     u16::try_from(ready).unwrap_or(u16::MAX)
+}
+
+fn takes_traffic(pod: &Pod, artifact: Option<&str>) -> bool {
+    pod.artifact.as_deref() == artifact && pod.is_ready && !pod.is_going
 }
 
 /// The label of the pods that a Deployment's template makes.

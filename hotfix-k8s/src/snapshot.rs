@@ -1,6 +1,6 @@
 //! What a snapshot keeps beside slot, release and size, as data that a plan can carry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hotfix_core::model::{Target, Weights, WorkloadSnapshot};
 use serde::{Deserialize, Serialize};
@@ -9,13 +9,13 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use crate::api::READ_LIMIT;
-use crate::config::{Fingerprints, TargetConfig};
+use crate::config::Fingerprints;
 use crate::deployer::{KubernetesDeployer, request};
 use crate::error::Unusable;
 use crate::fence::hex;
 use crate::object::ObjectRef;
 use crate::owner;
-use crate::sight::{Sight, Unreadable};
+use crate::sight::{Object, Sight, Unreadable};
 use crate::slot::Side;
 
 /// The format of what is kept; a snapshot with another number is refused, not guessed at.
@@ -35,10 +35,13 @@ pub(crate) struct Kept {
     weights: Option<Weights>,
     /// SHA-256 of what the template refers to, by `ConfigMap/name` or `Secret/name`; `null` where there is none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    hashes: BTreeMap<String, Option<String>>,
+    pub(crate) hashes: BTreeMap<String, Option<String>>,
     /// The bounds of the autoscalers of the Deployment, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     autoscalers: BTreeMap<String, Value>,
+    /// Owners whose sync was off because git did not name what ran.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) ahead: BTreeSet<String>,
 }
 
 impl Kept {
@@ -48,6 +51,7 @@ impl Kept {
         live: Side,
         hashes: BTreeMap<String, Option<String>>,
         autoscalers: &[&Value],
+        ahead: BTreeSet<String>,
     ) -> Self {
         let deployment = sight.deployment(live).map(|object| &object.value["spec"]);
         let field = |name: &str| deployment.map(|spec| spec[name].clone()).unwrap_or_default();
@@ -64,6 +68,7 @@ impl Kept {
             weights: sight.weights().ok(),
             hashes,
             autoscalers: autoscalers.iter().copied().filter_map(bounds).collect(),
+            ahead,
         }
     }
 
@@ -85,15 +90,19 @@ impl KubernetesDeployer {
     pub(crate) async fn try_snapshot(&self, target: &Target) -> Result<Option<WorkloadSnapshot>, Unusable> {
         let deadline = Instant::now() + READ_LIMIT;
         let config = self.target(target)?;
-        let (sight, all) =
-            tokio::join!(self.sight(target, deadline), self.autoscalers(&config.namespace, deadline));
-        let (sight, all) = (sight?, all?);
+        let (sight, all, survey) = tokio::join!(
+            self.sight(target, deadline),
+            self.autoscalers(&config.namespace, deadline),
+            self.survey(target, deadline)
+        );
+        let (sight, all, survey) = (sight?, all?, survey?);
         let Some(live) = sight.live()? else { return Ok(None) };
         let Some(held) = sight.held(live).map_err(Unreadable::from)? else { return Ok(None) };
         let autoscalers = owner::autoscalers(&all, &sight.main.reference);
         let template = sight.deployment(live).map(|object| object.value["spec"]["template"].clone());
-        let hashes = self.hashes(config, &template.unwrap_or_default(), deadline).await?;
-        let kept = Kept::take(&sight, live, hashes, &autoscalers);
+        let template = template.unwrap_or_default();
+        let hashes = self.hashes(target, &sight.main, &template, deadline).await?;
+        let kept = Kept::take(&sight, live, hashes, &autoscalers, survey.ahead);
         Ok(Some(WorkloadSnapshot {
             slot: sight.slots.name(live).clone(),
             release: held.release,
@@ -102,19 +111,25 @@ impl KubernetesDeployer {
         }))
     }
 
-    /// Hashes what a template refers to.
+    /// Hashes what a template refers to, and keeps copies where the configuration wants them.
     pub(crate) async fn hashes(
         &self,
-        config: &TargetConfig,
+        target: &Target,
+        main: &Object,
         template: &Value,
         deadline: Instant,
     ) -> Result<BTreeMap<String, Option<String>>, Unusable> {
+        let config = self.target(target)?;
         let mut hashes = BTreeMap::new();
         for reference in references(template, &config.namespace, config.fingerprints) {
             let name = format!("{}/{}", reference.kind, reference.name);
             let object = self.api.get(&reference, deadline).await;
             let object = object.map_err(|failure| request(reference.to_string(), failure))?;
-            hashes.insert(name, object.as_ref().map(hash));
+            let found = object.as_ref().map(|object| (object, hash(object)));
+            if let Some((object, hash)) = found.as_ref().filter(|_| config.copies.cover(reference.kind)) {
+                self.keep_copy(target, main, (&reference, object, hash), deadline).await?;
+            }
+            hashes.insert(name, found.map(|(_, hash)| hash));
         }
         Ok(hashes)
     }

@@ -3,24 +3,28 @@
 //! The first goes to the anchor, so of two callers with one stamp only one gets further; the last records the key.
 //! A crash in between leaves a target that knows nothing of the key, so the verb is applied again: every patch is an
 //! "ensure".
+//!
+//! The anchor is the route, because that is what an undo is about: where the old side can take the traffic as it is,
+//! the patch that claims the fence is the one that moves it back.
 
-use hotfix_core::model::{
-    Artifact, ImageReference, Release, SlotName, Verb, VerbRefusal, Weights, WorkloadSnapshot,
-};
+use hotfix_core::model::{Artifact, Release, SlotName, Verb, VerbRefusal, Weights, WorkloadSnapshot};
 use hotfix_core::port::{Call, TrafficSplit};
-use json_patch::{AddOperation, PatchOperation, RemoveOperation, ReplaceOperation, TestOperation};
+use json_patch::PatchOperation;
 use serde_json::Value;
 
+use crate::change::{set, set_at};
 use crate::config::Overrides;
+use crate::contents::Changed;
 use crate::fence::{self, Applied, Note};
-use crate::names::{self, annotation, pointer};
+use crate::names::{self, annotation};
 use crate::object::ObjectRef;
 use crate::release::Mark;
-use crate::sight::{self, Place, Sight, Unreadable};
+use crate::sight::{self, Place, Sight};
+use crate::size;
 use crate::slot::Side;
 use crate::snapshot::Kept;
+use crate::sync::When;
 use crate::template::{self, Changes};
-use crate::traffic::NotUnderstood;
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,10 +32,16 @@ pub(crate) enum Step {
     Patch(Write),
     /// Wait until the slot has a pod that can take traffic. Not for ever: the caller bounds it.
     UntilReady(Side),
+    /// Wait until all pods of the slot can take traffic. Bounded, too.
+    UntilFull(Side),
     /// Wait until whoever serves the traffic has stopped sending it to the slot. Bounded, too.
     UntilLeft(Side),
     /// Wait until the pods that the slot held are gone or going. Bounded, too.
     UntilEmpty(Side),
+    /// Put back what the pods read. Bounded, too, and no reason to fail.
+    PutBack(Vec<Changed>),
+    /// Give the sync of the target's owners back. Bounded, too, and no reason to fail.
+    GiveSyncBack(When),
 }
 
 /// One patch.
@@ -51,33 +61,6 @@ pub(crate) enum WriteEffect {
     Values,
 }
 
-/// Why a verb is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refused {
-    #[error("{0}")]
-    Rule(VerbRefusal),
-    #[error(transparent)]
-    Unreadable(#[from] Unreadable),
-    #[error("{0}")]
-    Route(Box<NotUnderstood>),
-    #[error(
-        "{object} sends all traffic to one slot and cannot split it into {weights}; use a route with weights"
-    )]
-    Split { object: Box<ObjectRef>, weights: Weights },
-    #[error("{0} cannot run in a cluster; only images by digest (image:sha256:...) can")]
-    NotAnImage(String),
-    #[error("{0} was never adopted; adopt the target first")]
-    NotAdopted(Box<ObjectRef>),
-    #[error("the snapshot was not taken by this version: {0}; take it anew")]
-    Snapshot(String),
-}
-
-impl From<NotUnderstood> for Refused {
-    fn from(error: NotUnderstood) -> Self {
-        Self::Route(error.into())
-    }
-}
-
 /// Returns the patches for a verb whose rules were checked.
 pub(crate) fn steps(
     sight: &Sight,
@@ -85,16 +68,23 @@ pub(crate) fn steps(
     verb: &Verb,
     digest: &str,
     overrides: &Overrides,
+    beside: Beside,
 ) -> Result<Vec<Step>, Refused> {
-    let mut draft = Draft { sight, overrides, key: call.key.as_str(), edits: Vec::new() };
+    let Beside { sync, changed } = beside;
+    let mut draft = Draft { sight, overrides, key: call.key.as_str(), edits: Vec::new(), changed };
     match verb {
         Verb::Stage { slot, release, replicas } => draft.stage(slot, release, replicas.get())?,
         Verb::Shift { weights } => draft.shift(weights)?,
-        Verb::Promote { slot } => draft.live(slot),
+        Verb::Promote { slot } => draft.live(slot)?,
         Verb::Retire { slot } => draft.retire(slot)?,
         Verb::Restore { snapshot } => draft.restore(snapshot)?,
         Verb::Pause => draft.pause(true)?,
         Verb::Resume => draft.pause(false)?,
+    }
+    if let Some(when) = sync {
+        // The key comes last, so that a crash before it has the sync given back by who tries again.
+        draft.edits.push(Edit::Wait(Step::GiveSyncBack(when)));
+        draft.edits.push(Edit::Change(Place::ANCHOR, Vec::new()));
     }
     let receipt = format!("{verb} at {}", call.stamp);
     let applied = Applied { key: call.key.clone(), digest: digest.to_owned(), stamp: call.stamp, receipt };
@@ -110,7 +100,7 @@ pub(crate) fn repetition(
 ) -> Result<Vec<Step>, Refused> {
     let overrides = Overrides::default();
     let edits = vec![Edit::Change(place, Vec::new())];
-    let draft = Draft { sight, overrides: &overrides, key: call.key.as_str(), edits };
+    let draft = Draft { sight, overrides: &overrides, key: call.key.as_str(), edits, changed: Vec::new() };
     draft.fenced(Applied { stamp: call.stamp, ..applied.clone() })
 }
 
@@ -124,6 +114,7 @@ struct Draft<'a> {
     overrides: &'a Overrides,
     key: &'a str,
     edits: Vec<Edit>,
+    changed: Vec<Changed>,
 }
 
 impl<'a> Draft<'a> {
@@ -135,7 +126,7 @@ impl<'a> Draft<'a> {
             patch.extend(self.fill(side, release)?);
         }
         patch.extend(self.mark(side, release)?);
-        patch.extend(self.scale(side, replicas)?);
+        patch.extend(self.scale(side, self.sized(replicas))?);
         if sight::replicas(&self.object(Place::Slot(side))?.value) == 0 && self.sight.lingers(side) {
             // They would be taken for pods of this release until the controllers get to them.
             self.edits.push(Edit::Wait(Step::UntilEmpty(side)));
@@ -149,10 +140,13 @@ impl<'a> Draft<'a> {
         let source =
             self.sight.live()?.and_then(|live| self.sight.deployment(live)).unwrap_or(&self.sight.main);
         let template = &source.value["spec"]["template"];
+        let Artifact::Image(image) = &release.artifact else {
+            return Err(Refused::NotAnImage(release.artifact.id().to_string()));
+        };
         let shape = &self.sight.shape;
         let changes = Changes {
             container: &shape.container,
-            image: image(release)?,
+            image,
             label: Some((&shape.label, shape.value(side))),
             slot: self.sight.slots.name(side).as_str(),
             overrides: self.overrides,
@@ -176,14 +170,16 @@ impl<'a> Draft<'a> {
             return Err(Refused::Split { object, weights: weights.clone() });
         }
         let patch = traffic.write(&self.sight.route.value, weights)?;
+        self.keep_sizes(weights)?;
         self.change(Place::Route, patch);
         Ok(())
     }
 
-    fn live(&mut self, slot: &SlotName) {
+    fn live(&mut self, slot: &SlotName) -> Result<(), Refused> {
         let mark = Some(slot.as_str().into());
         let patch = set_at(&self.sight.main.value, annotation(names::LIVE), mark);
-        self.change(Place::ANCHOR, patch);
+        self.change(Place::Slot(Side::Main), patch);
+        self.follow(slot)
     }
 
     fn retire(&mut self, slot: &SlotName) -> Result<(), Refused> {
@@ -211,31 +207,39 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// The slot first, then the traffic as soon as it can take it, then the other slot. The mark of what is live is
-    /// set with whatever is written to the anchor anyway.
+    /// The traffic at once where the slot can take it as it is; otherwise the slot first, and then the traffic as
+    /// soon as it can. The other slot last. The mark of what is live is set with whatever is written to that object
+    /// anyway.
     fn restore(&mut self, snapshot: &WorkloadSnapshot) -> Result<(), Refused> {
         let side = self.side(&snapshot.slot)?;
         let other = side.other();
         let slot = self.refill(side, snapshot)?;
+        let is_ready = self.sight.ready(side) > 0;
+        let at_once = is_ready && slot.is_empty();
         let weights = Weights::all(snapshot.slot.clone());
         let shift = self.sight.traffic.write(&self.sight.route.value, &weights)?;
         let emptied = self.empty(other)?;
         let live =
             set_at(&self.sight.main.value, annotation(names::LIVE), Some(snapshot.slot.as_str().into()));
+        let live = [live, self.put_back(side)].concat();
         let (slot, emptied) = match side {
             Side::Main => ([slot, live].concat(), emptied),
             Side::Hotfix => (slot, [emptied, live].concat()),
         };
-        self.change(Place::Slot(side), slot);
-        if !shift.is_empty() {
-            let is_ready = self.sight.ready(side) > 0;
-            if !is_ready && self.sight.ready(other) > 0 {
+        let leaves = !shift.is_empty() && !emptied.is_empty();
+        if at_once {
+            self.change(Place::Route, shift);
+            self.change(Place::Slot(side), slot);
+        } else {
+            self.change(Place::Slot(side), slot);
+            if !shift.is_empty() && !is_ready && self.sight.ready(other) > 0 {
                 self.edits.push(Edit::Wait(Step::UntilReady(side)));
             }
             self.change(Place::Route, shift);
-            if !emptied.is_empty() {
-                self.edits.push(Edit::Wait(Step::UntilLeft(other)));
-            }
+        }
+        self.follow(&snapshot.slot)?;
+        if leaves {
+            self.edits.push(Edit::Wait(Step::UntilLeft(other)));
         }
         self.change(Place::Slot(other), emptied);
         Ok(())
@@ -254,7 +258,7 @@ impl<'a> Draft<'a> {
         let mut patch = Vec::new();
         if !template::is_same(current, &wanted) {
             patch.extend(set(slot, ["spec", "template"], Some(wanted)));
-        } else if sight::replicas(slot) > 0 && self.sight.ready(side) == 0 && !self.restored(slot) {
+        } else if sight::replicas(slot) > 0 && self.is_to_start_anew(side, slot) {
             patch.extend(set(slot, ["spec", "template"], Some(template::renewed(current, self.key))));
         }
         if !patch.is_empty() {
@@ -270,7 +274,12 @@ impl<'a> Draft<'a> {
 
     fn resized(&self, side: Side, snapshot: &WorkloadSnapshot) -> Result<Vec<PatchOperation>, Refused> {
         let mark = self.mark(side, &snapshot.release)?;
-        Ok([mark, self.scale(side, snapshot.replicas.get())?].concat())
+        Ok([mark, self.scale(side, self.sized(snapshot.replicas.get()))?].concat())
+    }
+
+    /// Whether pods of the right template are started anew all the same, once per restore.
+    fn is_to_start_anew(&self, side: Side, slot: &Value) -> bool {
+        (self.sight.ready(side) == 0 || self.is_reread(slot)) && !self.restored(slot)
     }
 
     fn restored(&self, slot: &Value) -> bool {
@@ -294,6 +303,7 @@ impl<'a> Draft<'a> {
 
     fn scale(&self, side: Side, replicas: u16) -> Result<Vec<PatchOperation>, Refused> {
         let slot = &self.object(Place::Slot(side))?.value;
+        let replicas = size::kept(side, replicas, sight::replicas(slot));
         Ok(set(slot, ["spec", "replicas"], Some(replicas.into())))
     }
 
@@ -324,6 +334,9 @@ impl<'a> Draft<'a> {
         let last = edits.iter().rposition(|edit| matches!(edit, Edit::Change(..)));
         let mut fences: Vec<(Place, String, Note)> = Vec::new();
         for place in Place::ALL {
+            if place == Place::Autoscaler && self.sight.autoscaler.is_none() {
+                continue;
+            }
             let object = self.sight.object(place).and_then(|object| Some((object, object.fence.as_ref()?)));
             let (_, (text, note)) =
                 object.ok_or_else(|| Refused::NotAdopted(self.sight.main.reference.clone().into()))?;
@@ -356,38 +369,12 @@ impl<'a> Draft<'a> {
     }
 }
 
-pub(crate) fn image(release: &Release) -> Result<&ImageReference, Refused> {
-    match &release.artifact {
-        Artifact::Image(image) => Ok(image),
-        Artifact::Tree(_) => Err(Refused::NotAnImage(release.artifact.id().to_string())),
-    }
-}
+mod beside;
+mod refused;
+mod scaling;
 
-/// Gives a field a value, or takes it away; nothing when it is so already.
-fn set<const N: usize>(object: &Value, path: [&str; N], value: Option<Value>) -> Vec<PatchOperation> {
-    set_at(object, pointer(path), value)
-}
-
-pub(crate) fn set_at(
-    object: &Value,
-    path: json_patch::jsonptr::PointerBuf,
-    value: Option<Value>,
-) -> Vec<PatchOperation> {
-    let found = object.pointer(path.as_str()).cloned();
-    match (found, value) {
-        (found, value) if found == value => Vec::new(),
-        (None, Some(value)) => vec![PatchOperation::Add(AddOperation { path, value })],
-        (Some(found), Some(value)) => vec![
-            PatchOperation::Test(TestOperation { path: path.clone(), value: found }),
-            PatchOperation::Replace(ReplaceOperation { path, value }),
-        ],
-        (Some(found), None) => vec![
-            PatchOperation::Test(TestOperation { path: path.clone(), value: found }),
-            PatchOperation::Remove(RemoveOperation { path }),
-        ],
-        (None, None) => Vec::new(),
-    }
-}
+pub(crate) use beside::Beside;
+pub(crate) use refused::Refused;
 
 #[cfg(test)]
 #[path = "steps_tests.rs"]

@@ -1,6 +1,6 @@
 use std::num::NonZeroU16;
 
-use hotfix_core::model::{IdempotencyKey, Stamp, TagName, Version};
+use hotfix_core::model::{IdempotencyKey, ImageReference, Stamp, TagName, Version};
 use serde_json::json;
 
 use super::*;
@@ -20,7 +20,7 @@ fn release(patch: u8) -> Release {
 }
 
 fn deployment(app: &str, release: &Release, replicas: u16, mark: Option<&str>) -> Value {
-    let image = image(release).unwrap().as_str();
+    let Artifact::Image(image) = &release.artifact else { unreachable!("it is one") };
     let mut deployment = json!({
         "metadata": {"name": app, "annotations": {names::FENCE: r#"{"stamp":"1.0"}"#}},
         "spec": {
@@ -28,7 +28,7 @@ fn deployment(app: &str, release: &Release, replicas: u16, mark: Option<&str>) -
             "selector": {"matchLabels": {"app": app}},
             "template": {
                 "metadata": {"labels": {"app": app}},
-                "spec": {"containers": [{"name": "web", "image": image}]},
+                "spec": {"containers": [{"name": "web", "image": image.as_str()}]},
             },
         },
     });
@@ -56,13 +56,14 @@ struct Scene {
     hotfix: Value,
     selected: &'static str,
     ready: &'static [&'static str],
+    autoscaler: Option<Value>,
 }
 
 impl Scene {
     fn before() -> Self {
         let main = deployment("shop", &release(1), 3, None);
         let hotfix = deployment("shop-hotfix", &release(1), 0, Some(names::EMPTY));
-        Self { main, hotfix, selected: "shop", ready: &["shop"] }
+        Self { main, hotfix, selected: "shop", ready: &["shop"], autoscaler: None }
     }
 
     /// Release 2 is staged on the hotfix slot and has the traffic.
@@ -94,11 +95,19 @@ impl Scene {
             selector: service["spec"]["selector"].clone(),
             main: object(names.main, self.main),
             hotfix: Some(object(names.hotfix, self.hotfix)),
+            autoscaler: self.autoscaler.map(|value| {
+                let (namespace, name) = ("prod".to_owned(), "scaler".to_owned());
+                let kind = "HorizontalPodAutoscaler";
+                object(ObjectRef { api_version: "autoscaling/v2", kind, namespace, name }, value)
+            }),
             route: object(names.route, service),
             pods: self.ready.iter().map(|app| pod(app)).collect(),
         }
     }
 }
+
+#[path = "steps_beside_tests.rs"]
+mod beside;
 
 fn call() -> Call {
     let key = IdempotencyKey::new("run:1").unwrap();
@@ -118,7 +127,11 @@ fn restore(patch: u8) -> Verb {
 
 /// Prints steps as `object: path path`, without the fence, and `*` where the key is recorded.
 fn outline(scene: Scene, verb: &Verb) -> Vec<String> {
-    let steps = steps(&scene.sight(), &call(), verb, "d", &Overrides::default()).unwrap();
+    outline_with(scene, verb, Beside::default())
+}
+
+fn outline_with(scene: Scene, verb: &Verb, beside: Beside) -> Vec<String> {
+    let steps = steps(&scene.sight(), &call(), verb, "d", &Overrides::default(), beside).unwrap();
     let path = |operation: &PatchOperation| match operation {
         PatchOperation::Add(add) => Some(add.path.to_string()),
         PatchOperation::Replace(replace) => Some(replace.path.to_string()),
@@ -127,13 +140,17 @@ fn outline(scene: Scene, verb: &Verb) -> Vec<String> {
     };
     let line = |step: &Step| match step {
         Step::UntilReady(side) => format!("until {side:?} is ready"),
+        Step::UntilFull(side) => format!("until {side:?} is full"),
         Step::UntilEmpty(side) => format!("until {side:?} is empty"),
         Step::UntilLeft(side) => format!("until {side:?} is left"),
+        Step::PutBack(changed) => format!("put {} back", changed[0].object),
+        Step::GiveSyncBack(when) => format!("give sync back {when:?}"),
         Step::Patch(write) => {
             let fence = write.patch[1].to_string();
             let mark = if fence.contains("run:1") { "*" } else { "" };
             let paths: Vec<String> = write.patch[2..].iter().filter_map(path).collect();
-            format!("{}{mark}: {}", write.object.name, paths.join(" "))
+            let name = if write.place == Place::Route { "route" } else { &write.object.name };
+            format!("{name}{mark}: {}", paths.join(" "))
         }
     };
     steps.iter().map(line).collect()
@@ -152,32 +169,36 @@ fn each_verb_writes_the_anchor_first_and_records_its_key_last() {
         (
             Scene::before(),
             stage("hotfix", 2),
-            vec!["shop: ".to_owned(), format!("shop-hotfix*: /spec/template {MARK} /spec/replicas")],
+            vec!["route: ".to_owned(), format!("shop-hotfix*: /spec/template {MARK} /spec/replicas")],
         ),
         (
             Scene { ready: &["shop", "shop-hotfix"], ..Scene::before() },
             stage("hotfix", 2),
             vec![
-                "shop: ".to_owned(),
+                "route: ".to_owned(),
                 "until Hotfix is empty".to_owned(),
                 format!("shop-hotfix*: /spec/template {MARK} /spec/replicas"),
             ],
         ),
-        (Scene::shifted(), stage("hotfix", 2), vec!["shop*: ".to_owned()]),
-        (Scene::before(), shift("hotfix"), vec!["shop: ".to_owned(), "shop*: /spec/selector/app".to_owned()]),
-        (Scene::shifted(), shift("hotfix"), vec!["shop*: ".to_owned()]),
-        (Scene::shifted(), Verb::Promote { slot: slot("hotfix") }, vec![format!("shop*: {LIVE}")]),
+        (Scene::shifted(), stage("hotfix", 2), vec!["route*: ".to_owned()]),
+        (Scene::before(), shift("hotfix"), vec!["route*: /spec/selector/app".to_owned()]),
+        (Scene::shifted(), shift("hotfix"), vec!["route*: ".to_owned()]),
+        (
+            Scene::shifted(),
+            Verb::Promote { slot: slot("hotfix") },
+            vec!["route: ".to_owned(), format!("shop*: {LIVE}")],
+        ),
         (
             Scene { selected: "shop", ..Scene::shifted() },
             Verb::Retire { slot: slot("hotfix") },
-            vec!["shop: ".to_owned(), format!("shop-hotfix*: {MARK} /spec/replicas")],
+            vec!["route: ".to_owned(), format!("shop-hotfix*: {MARK} /spec/replicas")],
         ),
         (
             Scene::before(),
             Verb::Pause,
-            vec!["shop: /spec/paused".to_owned(), "shop-hotfix*: /spec/paused".to_owned()],
+            ["route: ", "shop: /spec/paused", "shop-hotfix*: /spec/paused"].map(str::to_owned).into(),
         ),
-        (Scene::before(), Verb::Resume, vec!["shop*: ".to_owned()]),
+        (Scene::before(), Verb::Resume, vec!["route*: ".to_owned()]),
     ];
     for (scene, verb, expected) in cases {
         assert_eq!(outline(scene, &verb), expected, "{verb}");
@@ -185,15 +206,56 @@ fn each_verb_writes_the_anchor_first_and_records_its_key_last() {
 }
 
 #[test]
-fn a_restore_moves_the_traffic_before_it_empties_the_other_side() {
-    let ready = Scene { main: deployment("shop", &release(1), 1, None), ..Scene::shifted() };
-    let expected = [
-        format!("shop: {LIVE}"),
-        "shop: /spec/selector/app".to_owned(),
+fn the_copy_grows_to_its_share_of_what_others_made_the_main_deployment_before_it_gets_it() {
+    let shift = Verb::Shift { weights: Weights::all(slot("hotfix")) };
+    let grows = [
+        "route: ".to_owned(),
+        "shop-hotfix: /spec/replicas".to_owned(),
+        "until Hotfix is full".to_owned(),
+        "route*: /spec/selector/app".to_owned(),
+    ];
+    let small = || Scene { selected: "shop", ..Scene::shifted() };
+    assert_eq!(outline(small(), &shift), grows);
+    let mut live = small();
+    live.main["metadata"]["annotations"][names::LIVE] = "hotfix".into();
+    assert_eq!(outline(live, &shift).len(), 1, "going back waits for nothing");
+}
+
+#[test]
+fn a_restore_moves_the_traffic_first_where_the_slot_can_take_it_as_it_is() {
+    let main = deployment("shop", &release(1), 1, None);
+    let ready = || Scene { main: main.clone(), ..Scene::shifted() };
+    let rest = ["until Hotfix is left".to_owned(), format!("shop-hotfix*: {MARK} /spec/replicas")];
+    let moved = "route: /spec/selector/app".to_owned();
+    let first = [&[moved.clone(), format!("shop: {LIVE}")], &rest[..]].concat();
+    assert_eq!(outline(ready(), &restore(1)), first);
+    // Nothing but the traffic was moved so far, or everything that comes before the other side.
+    let mut marked = main.clone();
+    marked["metadata"]["annotations"][names::LIVE] = "main".into();
+    let marked = || Scene { main: marked.clone(), ..Scene::shifted() };
+    assert_eq!(outline(marked(), &restore(1)), [&[moved], &rest[..]].concat());
+    let moved = Scene { selected: "shop", ..marked() };
+    assert_eq!(outline(moved, &restore(1)), ["route: ", &rest[1]]);
+    let empty = Scene { hotfix: Scene::before().hotfix, ..marked() };
+    assert_eq!(outline(empty, &restore(1)), ["route*: /spec/selector/app"]);
+}
+
+#[test]
+fn a_restore_that_changes_the_slot_does_so_before_it_moves_the_traffic() {
+    let rest = [
+        "route: /spec/selector/app".to_owned(),
         "until Hotfix is left".to_owned(),
         format!("shop-hotfix*: {MARK} /spec/replicas"),
     ];
-    assert_eq!(outline(ready, &restore(1)), expected);
+    // It is smaller, or holds something else, of which pods are ready.
+    for (main, changes) in [
+        (deployment("shop", &release(1), 3, None), format!("shop: /spec/replicas {RESTORED} {LIVE}")),
+        (deployment("shop", &release(3), 1, None), format!("shop: /spec/template {MARK} {LIVE}")),
+    ] {
+        let scene = Scene { main, ..Scene::shifted() };
+        let expected = [&["route: ".to_owned(), changes], &rest[..]].concat();
+        assert_eq!(outline(scene, &restore(1)), expected);
+    }
 }
 
 #[test]
@@ -203,56 +265,53 @@ fn a_restore_waits_for_a_pod_only_while_the_other_side_has_one() {
         ready: &["shop-hotfix"],
         ..Scene::shifted()
     };
-    let filled = format!("shop: /spec/template {MARK} /spec/replicas {LIVE}");
+    let filled = ["route: ".to_owned(), format!("shop: /spec/template {MARK} /spec/replicas {LIVE}")];
     let rest = [
-        "shop: /spec/selector/app".to_owned(),
+        "route: /spec/selector/app".to_owned(),
         "until Hotfix is left".to_owned(),
         format!("shop-hotfix*: {MARK} /spec/replicas"),
     ];
-    let waits = [&[filled.clone(), "until Main is ready".to_owned()], &rest[..]].concat();
+    let waits = [&filled[..], &["until Main is ready".to_owned()], &rest].concat();
     assert_eq!(outline(retired(), &restore(1)), waits);
     let dead = Scene { ready: &[], ..retired() };
-    assert_eq!(outline(dead, &restore(1)), [&[filled], &rest[..]].concat());
+    assert_eq!(outline(dead, &restore(1)), [&filled[..], &rest].concat());
 }
 
 #[test]
 fn a_restore_starts_pods_anew_of_which_none_is_ready_and_only_once() {
     let main = deployment("shop", &release(1), 1, None);
     let dead = Scene { main: main.clone(), ready: &["shop-hotfix"], ..Scene::shifted() };
-    assert_eq!(outline(dead, &restore(1))[0], format!("shop: /spec/template {RESTORED} {LIVE}"));
+    assert_eq!(
+        outline(dead, &restore(1))[..2],
+        ["route: ", &format!("shop: /spec/template {RESTORED} {LIVE}")]
+    );
     let mut again = main;
     again["metadata"]["annotations"][names::RESTORED] = "run:1".into();
     let again = Scene { main: again, ready: &["shop-hotfix"], ..Scene::shifted() };
-    assert_eq!(outline(again, &restore(1))[0], format!("shop: {LIVE}"));
+    assert_eq!(outline(again, &restore(1))[..2], ["route: ", &format!("shop: {LIVE}")]);
 }
 
 #[test]
 fn two_patches_of_one_object_build_on_each_other() {
-    let verb = Verb::Restore {
-        snapshot: WorkloadSnapshot {
-            slot: slot("hotfix"),
-            release: release(2),
-            replicas: NonZeroU16::new(2).unwrap(),
-            backend: Value::Null,
-        },
-    };
-    let sight = Scene { selected: "shop", ..Scene::shifted() }.sight();
-    let steps = steps(&sight, &call(), &verb, "d", &Overrides::default()).unwrap();
-    let fences: Vec<(&str, Value, Value)> = steps
+    let main = deployment("shop", &release(1), 3, None);
+    let sight = Scene { main, ..Scene::shifted() }.sight();
+    let steps = steps(&sight, &call(), &restore(1), "d", &Overrides::default(), Beside::default()).unwrap();
+    let fences: Vec<(Place, Value, Value)> = steps
         .iter()
         .filter_map(|step| match step {
             Step::Patch(write) => {
                 let patch = serde_json::to_value(&write.patch).unwrap();
-                Some((write.object.name.as_str(), patch[0]["value"].clone(), patch[1]["value"].clone()))
+                Some((write.place, patch[0]["value"].clone(), patch[1]["value"].clone()))
             }
             _ => None,
         })
         .collect();
-    let claimed = json!(r#"{"stamp":"1.1"}"#);
-    assert_eq!(fences[0], ("shop", json!(r#"{"stamp":"1.0"}"#), claimed.clone()));
-    assert_eq!(fences[1].0, "shop", "the Service of the same name");
-    assert_eq!(fences[2].1, claimed, "the second patch of the Deployment begins where the first ended");
-    assert_eq!(fences.len(), 3);
+    let (before, claimed) = (json!(r#"{"stamp":"1.0"}"#), json!(r#"{"stamp":"1.1"}"#));
+    assert_eq!(fences[0], (Place::Route, before.clone(), claimed.clone()));
+    assert_eq!(fences[1], (Place::Slot(Side::Main), before.clone(), claimed.clone()));
+    assert_eq!(fences[2], (Place::Route, claimed.clone(), claimed), "it begins where the first ended");
+    assert_eq!((fences[3].0, &fences[3].1), (Place::Slot(Side::Hotfix), &before));
+    assert_eq!(fences.len(), 4);
 }
 
 #[test]
@@ -263,7 +322,7 @@ fn a_slot_whose_release_has_no_name_does_not_block_a_restore() {
     assert!(strange().sight().layout(Naming::Strict).is_err());
     let layout = strange().sight().layout(Naming::Lenient).unwrap();
     assert_eq!(layout.held(&slot("hotfix")), None);
-    assert_eq!(outline(strange(), &restore(1)).len(), 4);
+    assert_eq!(outline(strange(), &restore(1)).len(), 5);
 }
 
 #[test]
@@ -272,7 +331,7 @@ fn what_cannot_run_or_was_not_adopted_is_refused() {
     let tree = Release { artifact: Artifact::Tree(tree), ..release(2) };
     let verb = Verb::Stage { slot: slot("hotfix"), release: tree, replicas: NonZeroU16::MIN };
     let refused = |sight: &Sight, verb: &Verb| {
-        steps(sight, &call(), verb, "d", &Overrides::default()).unwrap_err().to_string()
+        steps(sight, &call(), verb, "d", &Overrides::default(), Beside::default()).unwrap_err().to_string()
     };
     let message = refused(&Scene::before().sight(), &verb);
     assert!(message.contains("cannot run in a cluster; only images by digest"), "{message}");

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{EnvFrom, EnvValue, Overrides};
 use crate::names;
+use crate::object::ObjectRef;
 use crate::release::Unnamed;
 
 /// What a copy of a template gets.
@@ -73,6 +74,22 @@ pub(crate) fn renewed(template: &Value, key: &str) -> Value {
     let mut copy = template.clone();
     entry(entry(&mut copy, "metadata"), "annotations")[names::RENEWED] = key.into();
     copy
+}
+
+/// Returns whether a container reads an object into its environment, which it does once, when it starts.
+pub(crate) fn reads_at_start(template: &Value, object: &ObjectRef) -> bool {
+    let [whole, key] = match object.kind {
+        "ConfigMap" => ["configMapRef", "configMapKeyRef"],
+        _ => ["secretRef", "secretKeyRef"],
+    };
+    let fields = ["/spec/containers", "/spec/initContainers"].into_iter();
+    let containers = fields.filter_map(|field| template.pointer(field)?.as_array()).flatten();
+    let entries =
+        |container: &'_ Value, field: &str| container[field].as_array().cloned().unwrap_or_default();
+    containers.into_iter().any(|container| {
+        entries(container, "envFrom").iter().any(|source| source[whole]["name"] == *object.name)
+            || entries(container, "env").iter().any(|entry| entry["valueFrom"][key]["name"] == *object.name)
+    })
 }
 
 /// Returns whether two templates run the same, whoever had their pods started anew.

@@ -1,5 +1,7 @@
 //! What a verb waits for, each wait with a bound: pods that can take traffic or are gone, and a route that is in force.
 
+use std::collections::BTreeSet;
+
 use hotfix_core::model::Target;
 use hotfix_core::port::{Ambiguity, Reply};
 use serde_json::Value;
@@ -8,13 +10,17 @@ use tokio::time::{Duration, Instant, sleep};
 use crate::deployer::{KubernetesDeployer, request};
 use crate::error::Unusable;
 use crate::object;
-use crate::shape::Names;
-use crate::sight::Sight;
+use crate::pod::Pod;
+use crate::sight::{self, Sight};
 use crate::slot::Side;
 use crate::traffic::Uptake;
 
 /// How often what has no watch is read again.
 const PAUSE: Duration = Duration::from_millis(50);
+/// The first pause where what is waited for mostly takes less; each is twice as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+/// A version that everything is as new as.
+const ANY: &str = "0";
 /// How long a slot may go on getting traffic after the route was moved away from it, before it is emptied all the
 /// same: nobody may keep a rollback from its end.
 const LEAVE: Duration = Duration::from_secs(5);
@@ -23,10 +29,29 @@ impl KubernetesDeployer {
     /// Waits until a slot has a pod that can take traffic, at most for three quarters of the time: then it gets the
     /// traffic all the same.
     pub(crate) async fn until_ready(&self, target: &Target, side: Side, deadline: Instant) {
+        self.until_enough(target, side, deadline, |sight| sight.ready(side) > 0).await;
+    }
+
+    /// The same for all pods that it is to have.
+    pub(crate) async fn until_full(&self, target: &Target, side: Side, deadline: Instant) {
+        let all = |sight: &Sight| {
+            let wanted = sight.deployment(side).map_or(0, |object| sight::replicas(&object.value));
+            sight.ready(side) >= wanted
+        };
+        self.until_enough(target, side, deadline, all).await;
+    }
+
+    async fn until_enough(
+        &self,
+        target: &Target,
+        side: Side,
+        deadline: Instant,
+        is_enough: impl Fn(&Sight) -> bool,
+    ) {
         let now = Instant::now();
         let until = now + deadline.saturating_duration_since(now) * 3 / 4;
         let Ok(config) = self.target(target) else { return };
-        let is_ready = async || self.sight(target, until).await.is_ok_and(|sight| sight.ready(side) > 0);
+        let is_ready = async || self.sight(target, until).await.is_ok_and(|sight| is_enough(&sight));
         // Mostly it is, and then no watch is worth its while.
         if is_ready().await {
             return;
@@ -38,16 +63,30 @@ impl KubernetesDeployer {
         }
     }
 
-    /// Waits until the route is in force and no endpoint of the Service is a pod of the slot.
-    pub(crate) async fn until_left(&self, target: &Target, side: Side, deadline: Instant) {
+    /// Waits until the route, which was written so, is in force and no endpoint of the Service is a pod of the slot.
+    pub(crate) async fn until_left(
+        &self,
+        target: &Target,
+        sight: &Sight,
+        written: &Value,
+        side: Side,
+        deadline: Instant,
+    ) {
         let now = Instant::now();
         let until = (now + LEAVE).min(now + deadline.saturating_duration_since(now) / 2);
+        let mut route = written.clone();
+        let mut pause = FIRST_PAUSE;
         while Instant::now() < until {
-            match self.is_left(target, side, until).await {
-                Ok(true) => return,
-                // Endpoints that may not be read are no reason to wait for ever, nor not to wait.
-                Ok(false) | Err(_) => sleep(PAUSE).await,
+            // What may not be read is no reason to wait for ever, nor not to wait.
+            if sight.traffic.uptake(&route) != Uptake::InForce {
+                if let Ok(Some(found)) = self.fetch(&sight.route.reference, until).await {
+                    route = found.value;
+                }
+            } else if self.is_left(target, sight, written, side, until).await.is_ok_and(|left| left) {
+                return;
             }
+            sleep(pause).await;
+            pause = PAUSE.min(pause * 2);
         }
     }
 
@@ -63,21 +102,39 @@ impl KubernetesDeployer {
         }
     }
 
-    async fn is_left(&self, target: &Target, side: Side, deadline: Instant) -> Result<bool, Unusable> {
+    /// Whether the Service, where its endpoints tell, sends nothing to the slot any more. The server's cache is good
+    /// enough for that once it has the switch.
+    async fn is_left(
+        &self,
+        target: &Target,
+        sight: &Sight,
+        written: &Value,
+        side: Side,
+        deadline: Instant,
+    ) -> Result<bool, Unusable> {
         let config = self.target(target)?;
-        let names = Names::of(config);
         if !config.traffic.is_told_by_endpoints() {
-            let sight = self.sight(target, deadline).await?;
-            return Ok(sight.traffic.uptake(&sight.route.value) == Uptake::InForce);
+            return Ok(true);
         }
-        let labels = format!("kubernetes.io/service-name={}", names.service.name);
-        let collection = object::collection("discovery.k8s.io/v1", "endpointslices", &config.namespace);
-        let (sight, slices) =
-            tokio::join!(self.sight(target, deadline), self.api.list(&collection, &labels, deadline));
-        let sight = sight?;
-        let slices = slices.map_err(|failure| request(collection, failure))?;
-        Ok(sight.traffic.uptake(&sight.route.value) == Uptake::InForce
-            && !has_endpoint(&slices, &sight, side))
+        let (namespace, version) = (&config.namespace, &written["metadata"]["resourceVersion"]);
+        let named = format!("kubernetes.io/service-name={}", sight.route.reference.name);
+        let slices = object::collection("discovery.k8s.io/v1", "endpointslices", namespace);
+        let (pods, labels) = (object::collection("v1", "pods", namespace), sight.shape.pods());
+        let (listed, known) = tokio::join!(
+            self.api.list_since(&slices, &named, version.as_str().unwrap_or(ANY), deadline),
+            self.api.list_since(&pods, &labels, ANY, deadline),
+        );
+        let listed = listed.map_err(|failure| request(slices, failure))?;
+        let known = known.map_err(|failure| request(pods, failure))?;
+        let serving = serving(&listed);
+        let mut known: Vec<Pod> = known.iter().map(Pod::read).collect();
+        if serving.iter().any(|name| known.iter().all(|pod| pod.name != *name)) {
+            // It may be of the slot, and too young for the cache.
+            known = self.pods(namespace, &labels, deadline).await?;
+        }
+        let left = sight.deployment(side).map(|object| object.reference.name.as_str());
+        let of_slot = known.iter().filter(|pod| pod.deployment.as_deref() == left);
+        Ok(!of_slot.into_iter().any(|pod| serving.contains(pod.name.as_str())))
     }
 
     /// Waits until a route is in force, where its status says.
@@ -114,10 +171,9 @@ impl KubernetesDeployer {
     }
 }
 
-/// Whether an endpoint is a pod of the slot that still gets traffic.
-fn has_endpoint(slices: &[Value], sight: &Sight, side: Side) -> bool {
+/// The pods that get traffic by these endpoints.
+fn serving(slices: &[Value]) -> BTreeSet<&str> {
     let endpoints = slices.iter().filter_map(|slice| slice["endpoints"].as_array()).flatten();
     let serving = endpoints.filter(|endpoint| endpoint["conditions"]["ready"] != false);
-    let mut pods = serving.filter_map(|endpoint| endpoint["targetRef"]["name"].as_str());
-    pods.any(|pod| sight.has_pod(side, pod))
+    serving.filter_map(|endpoint| endpoint["targetRef"]["name"].as_str()).collect()
 }

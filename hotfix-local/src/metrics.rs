@@ -59,6 +59,8 @@ impl MetricsSource for LocalMetrics {
             slot: series.slot,
             series: series.series,
             at,
+            kind: None,
+            running_since: None,
         });
         Ok(Scrape { series: series.collect(), warnings: Vec::new() })
     }

@@ -24,6 +24,7 @@ pub(crate) fn workload(state: &TargetState, report: &Report) -> Workload {
         rollout: desired.rollout,
         stamp: state.fence,
         home: None,
+        notices: Vec::new(),
     }
 }
 

@@ -7,8 +7,7 @@ mod promql;
 mod traffic;
 
 pub use alert::{
-    AlertRule, Alerting, Alertmanager, AlertmanagerConfig, AlertsConfig, Matcher, ReleaseWatch, RuleGroup,
-    Silence, SilenceId,
+    AlertRule, Alerting, Alertmanager, AlertmanagerConfig, AlertsConfig, ReleaseWatch, RuleGroup,
 };
 pub use probe::{
     Ask, Endpoint, EndpointEvidence, Health, HealthCheck, HealthCheckConfig, HttpAsk, Probe, ProbeConfig,

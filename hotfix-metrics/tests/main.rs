@@ -4,6 +4,7 @@
 mod alerts;
 mod checks;
 mod conformance;
+mod grpc;
 mod instance;
 mod native;
 mod probes;
@@ -12,3 +13,4 @@ mod scraped;
 mod silences;
 mod stage;
 mod tls;
+mod wire;

@@ -1,11 +1,9 @@
 //! What a probe says of endpoints that are well, unwell, slow, elsewhere and nowhere.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use hotfix_core::memory::ManualClock;
 use hotfix_core::model::Period;
 use hotfix_metrics::{
@@ -13,9 +11,6 @@ use hotfix_metrics::{
     Redirects,
 };
 use hotfix_testkit::http::{Answer, ScriptedServer};
-use http_body_util::Full;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 
 pub(crate) fn config(at: impl Into<String>, ask: Ask) -> ProbeConfig {
@@ -142,45 +137,6 @@ async fn of_tcp_a_connection_is_enough() {
     assert_eq!(look(&config(&at, Ask::Tcp)).await.health(), Health::Healthy);
     drop(listener);
     assert_eq!(failure(&config(&at, Ask::Tcp)).await.kind, ProbeFailureKind::Connection);
-}
-
-/// Serves the health protocol: `shop` serves, `cart` does not, others are not known.
-async fn grpc_server() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let at = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        loop {
-            let (socket, _) = listener.accept().await.unwrap();
-            let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| async move {
-                assert_eq!(request.uri().path(), "/grpc.health.v1.Health/Check");
-                let body = http_body_util::BodyExt::collect(request.into_body()).await.unwrap().to_bytes();
-                let response = hyper::Response::builder().header("content-type", "application/grpc");
-                let (response, body) = match &body[..] {
-                    b"\0\0\0\0\x06\x0a\x04shop" => (response, &b"\0\0\0\0\x02\x08\x01"[..]),
-                    b"\0\0\0\0\x06\x0a\x04cart" => (response, &b"\0\0\0\0\x02\x08\x02"[..]),
-                    _ => (response.header("grpc-status", "5"), &b""[..]),
-                };
-                Ok::<_, Infallible>(response.body(Full::new(Bytes::from_static(body))).unwrap())
-            });
-            let served = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-            tokio::spawn(served.serve_connection(TokioIo::new(socket), service));
-        }
-    });
-    at
-}
-
-#[tokio::test]
-async fn grpc_says_itself_whether_it_serves() {
-    let at = grpc_server().await;
-    let ask = |service: &str| config(&at, Ask::Grpc { service: service.to_owned() });
-    assert_eq!(look(&ask("shop")).await.health(), Health::Healthy);
-    for (service, cause) in [
-        ("cart", "the service does not serve (status 2)"),
-        ("pay", "gRPC status 5 (the service is not known)"),
-    ] {
-        let failure = failure(&ask(service)).await;
-        assert_eq!((failure.kind, failure.cause.as_str()), (ProbeFailureKind::NotServing, cause));
-    }
 }
 
 #[tokio::test]

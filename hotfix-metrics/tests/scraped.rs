@@ -55,6 +55,31 @@ async fn the_first_errors_of_a_new_instance_count() {
     assert_eq!((sample.canary, sample.baseline), (counts(2, 2), counts(6, 1)));
 }
 
+/// One look reads all counters of a scrape or none of them, so that nothing has to settle.
+#[tokio::test]
+async fn what_is_read_the_moment_it_is_scraped_is_whole() {
+    let (service, mut increments, source) = (Service::new(), increments(), prometheus());
+    service.change("green-1", |instance| instance.serve(500, 1, 0.01));
+    let first = service.until("it is there", |scrape| requests(scrape, "green") == 1.0).await;
+    let mut counted = increments.take(Now.now(), &first).canary.counts().unwrap().requests();
+    let mut fresh = 0;
+    for _ in 0..400 {
+        service.change("green-1", |instance| instance.serve(500, 7, 0.01));
+        match increments.take(Now.now(), &source.scrape(&service.query()).await.unwrap()).canary {
+            Reading::Counts(counts) => {
+                assert_eq!(counts.errors(), counts.requests(), "each of them failed");
+                counted += counts.requests();
+                fresh += 1;
+            }
+            reading => assert_eq!(reading, Reading::Missing(Missing::Stale)),
+        }
+    }
+    assert!(fresh > 0, "the looks span several scrapes");
+    let all = service.until("all are there", |scrape| requests(scrape, "green") == 2801.0).await;
+    counted += increments.take(Now.now(), &all).canary.counts().map_or(0, |counts| counts.requests());
+    assert_eq!(counted, 2801);
+}
+
 #[tokio::test]
 async fn an_instance_that_is_gone_counts_once_and_then_is_absent() {
     let (service, mut increments) = (Service::new(), increments());

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use hotfix_core::ErrorKind;
 use hotfix_core::memory::ManualClock;
-use hotfix_core::model::Period;
-use hotfix_core::port::Clock;
-use hotfix_metrics::{Alertmanager, AlertmanagerConfig, Matcher, Silence};
+use hotfix_core::model::{Period, Target, Timestamp};
+use hotfix_core::port::{Clock, Silence, Silencer};
+use hotfix_http::ConfigError;
+use hotfix_metrics::{Alertmanager, AlertmanagerConfig};
+use hotfix_testkit::conformance::silencer::{self, SilencerFixture, SilencerSite};
 use hotfix_testkit::http::{Answer, ScriptedServer};
 use hotfix_testkit::monitoring::RealAlertmanager;
+use tokio::sync::Mutex;
 
 use crate::stage::Now;
 
@@ -16,72 +20,113 @@ fn client(url: String, clock: impl Clock + 'static) -> Alertmanager {
     Alertmanager::new(&AlertmanagerConfig { url, ..AlertmanagerConfig::default() }, Arc::new(clock)).unwrap()
 }
 
-fn silence(run: &str, clock: &dyn Clock) -> Silence {
-    Silence {
-        run: run.parse().unwrap(),
-        matchers: vec![Matcher::new("service", "shop"), Matcher::new("environment", "produc.*")],
-        until: clock.now() + Period::from_mins(30).to_delta(),
-        author: "hotfix".to_owned(),
-        comment: "planned rollout of PROD-2847".to_owned(),
+fn silence(run: &str, target: &str, clock: &dyn Clock) -> Silence {
+    let until = clock.now() + Period::from_mins(30).to_delta();
+    Silence { run: run.parse().unwrap(), target: target.parse().unwrap(), until }
+}
+
+/// The real one, anew for each case.
+struct Fixture(Mutex<Option<RealAlertmanager>>);
+
+#[async_trait]
+impl SilencerFixture for Fixture {
+    async fn site(&self) -> SilencerSite {
+        let real = RealAlertmanager::start().await.unwrap();
+        let another = || Arc::new(client(real.url(), Now)) as Arc<dyn Silencer>;
+        let site = SilencerSite { silencer: another(), second: another(), now: whole_seconds(Now.now()) };
+        *self.0.lock().await = Some(real);
+        site
+    }
+
+    async fn lasting(&self, _: &SilencerSite, target: &Target) -> Vec<Timestamp> {
+        let real = self.0.lock().await;
+        let all = real.as_ref().unwrap().silences().await.unwrap();
+        let matches = |silence: &&serde_json::Value| {
+            let matchers = silence["matchers"].as_array().unwrap();
+            let holds =
+                |name: &str, value: &str| matchers.iter().any(|m| m["name"] == name && m["value"] == value);
+            silence["status"]["state"] == "active"
+                && holds("environment", target.environment.as_str())
+                && holds("service", target.service.as_str())
+        };
+        let end = |silence: &serde_json::Value| silence["endsAt"].as_str().unwrap().parse().unwrap();
+        all.iter().filter(matches).map(end).collect()
     }
 }
 
-/// What Alertmanager tells of its silences.
-async fn told(url: &str) -> Vec<serde_json::Value> {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    client.get(format!("{url}/api/v2/silences")).send().await.unwrap().json().await.unwrap()
+fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_timestamp(at.timestamp(), 0).unwrap()
 }
 
 #[tokio::test]
-async fn a_silence_is_made_once_and_lifted() {
+async fn the_real_alertmanager_keeps_the_contract_of_a_silencer() {
+    silencer::all(&Fixture(Mutex::default())).await;
+}
+
+#[tokio::test]
+async fn a_silence_says_who_made_it_why_and_for_which_run() {
     let real = RealAlertmanager::start().await.unwrap();
-    let client = client(real.url(), Now);
-    let wanted = silence("run-1", &Now);
-    let id = client.silence(&wanted).await.unwrap();
-    assert_eq!(client.silence(&wanted).await.unwrap(), id);
-    let other = client.silence(&silence("run-12", &Now)).await.unwrap();
-    assert_ne!(other, id);
-    let all = told(&real.url()).await;
-    let made = all.iter().find(|silence| silence["id"] == id.to_string()).unwrap();
-    assert_eq!(made["status"]["state"], "active");
-    assert_eq!(made["comment"], "planned rollout of PROD-2847 [hotfix run run-1]");
-    let matchers = made["matchers"].as_array().unwrap();
-    let literal = matchers.iter().find(|matcher| matcher["name"] == "environment").unwrap();
-    assert_eq!((&literal["value"], &literal["isRegex"]), (&"produc.*".into(), &false.into()));
-
-    client.lift(&id).await.unwrap();
-    client.lift(&id).await.unwrap();
-    let all = told(&real.url()).await;
-    let state = |id: &str| all.iter().find(|silence| silence["id"] == id).unwrap()["status"]["state"].clone();
-    assert_eq!((state(&id.to_string()), state(&other.to_string())), ("expired".into(), "active".into()));
-    assert_ne!(client.silence(&wanted).await.unwrap(), id);
+    let config = AlertmanagerConfig {
+        url: real.url(),
+        author: "platform".into(),
+        matchers: [("namespace".into(), "${environment}".into()), ("job".into(), "${service}.*".into())]
+            .into(),
+        ..AlertmanagerConfig::default()
+    };
+    let client = Alertmanager::new(&config, Arc::new(Now)).unwrap();
+    client.silence(&silence("run-1", "production/shop", &Now)).await.unwrap();
+    let all = real.silences().await.unwrap();
+    assert_eq!(all.len(), 1);
+    assert_eq!(all[0]["comment"], "production/shop is changed as planned [hotfix run run-1]");
+    assert_eq!(all[0]["createdBy"], "platform");
+    let matcher = |name: &str, value: &str| serde_json::json!({ "isEqual": true, "isRegex": false, "name": name, "value": value });
+    // Taken literally, whatever it means elsewhere.
+    assert_eq!(
+        all[0]["matchers"],
+        serde_json::json!([matcher("job", "shop.*"), matcher("namespace", "production")])
+    );
 }
 
 #[tokio::test]
-async fn what_a_crashed_run_left_is_found_and_lifted() {
+async fn two_silences_of_two_processes_are_both_lifted() {
     let real = RealAlertmanager::start().await.unwrap();
-    let client = client(real.url(), Now);
-    let (lost, kept) = (silence("run-7", &Now), silence("run-8", &Now));
-    client.silence(&lost).await.unwrap();
-    let kept_id = client.silence(&kept).await.unwrap();
-    assert_eq!(client.lift_all(&lost.run).await.unwrap(), 1);
-    assert_eq!(client.lift_all(&lost.run).await.unwrap(), 0);
-    assert_eq!(client.silence(&kept).await.unwrap(), kept_id);
+    let (one, other) = (client(real.url(), Now), client(real.url(), Now));
+    let wanted = silence("run-7", "production/shop", &Now);
+    let (a, b) = tokio::join!(one.silence(&wanted), other.silence(&wanted));
+    a.and(b).unwrap();
+    client(real.url(), Now).lift(&wanted).await.unwrap();
+    let all = real.silences().await.unwrap();
+    assert!(!all.is_empty() && all.iter().all(|silence| silence["status"]["state"] == "expired"), "{all:?}");
 }
 
 #[tokio::test]
-async fn what_would_silence_all_or_nothing_is_refused_before_anything_is_sent() {
+async fn what_would_silence_nothing_is_refused_before_anything_is_sent() {
     let (server, clock) = (ScriptedServer::start().await, ManualClock::default());
     let client = client(server.url(""), clock.clone());
-    let wanted = silence("run-1", &clock);
-    for bad in [
-        Silence { matchers: vec![], ..wanted.clone() },
-        Silence { matchers: vec![Matcher::new("service", "")], ..wanted.clone() },
-        Silence { until: clock.now(), ..wanted },
-    ] {
-        assert_eq!(client.silence(&bad).await.unwrap_err().kind(), ErrorKind::Invalid);
-    }
+    let ended = Silence { until: clock.now(), ..silence("run-1", "production/shop", &clock) };
+    assert_eq!(client.silence(&ended).await.unwrap_err().kind(), ErrorKind::Invalid);
     assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn what_would_silence_others_is_refused() {
+    let refused = |matchers: &[(&str, &str)], name: &str| {
+        let matchers = matchers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let config = AlertmanagerConfig { matchers, name: name.into(), ..AlertmanagerConfig::default() };
+        match Alertmanager::new(&config, Arc::new(Now)) {
+            Err(ConfigError::Invalid { field, .. }) => Some(field),
+            other => panic!("{other:?}"),
+        }
+    };
+    for matchers in [
+        &[][..],
+        &[("environment", "${environment}")],
+        &[("a-b", "${service}")],
+        &[("a", "${service}${slot}")],
+    ] {
+        assert_eq!(refused(matchers, "alertmanager"), Some("alertmanager.matchers"), "{matchers:?}");
+    }
+    assert_eq!(refused(&[("service", "${service}")], ""), Some("alertmanager.name"));
 }
 
 #[tokio::test]
@@ -95,8 +140,11 @@ async fn an_alertmanager_that_stumbles_is_an_error_of_its_kind() {
         (Answer::cut(), ErrorKind::Unavailable),
     ] {
         let server = ScriptedServer::start().await;
-        server.respond(answer);
         let client = client(server.url(""), clock.clone());
-        assert_eq!(client.silence(&silence("run-1", &clock)).await.unwrap_err().kind(), kind);
+        let wanted = silence("run-1", "production/shop", &clock);
+        server.respond(answer.clone());
+        assert_eq!(client.silence(&wanted).await.unwrap_err().kind(), kind);
+        server.respond(answer);
+        assert_eq!(client.lift(&wanted).await.unwrap_err().kind(), kind);
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Service {
 }
 
 struct Stage {
-    url: String,
+    address: SocketAddr,
     pages: Vec<Page>,
     next: AtomicUsize,
 }
@@ -59,12 +59,12 @@ fn stage() -> &'static Stage {
                 let served = pages.clone();
                 let server = tokio::spawn(serve(listener, served));
                 let prometheus = RealPrometheus::start(&options(address)).await.unwrap();
-                ready.send((prometheus.url(), pages)).unwrap();
+                ready.send((prometheus.address(), pages)).unwrap();
                 server.await.unwrap();
             });
         });
-        let (url, pages) = started.recv().expect("Prometheus starts");
-        Stage { url, pages, next: AtomicUsize::new(0) }
+        let (address, pages) = started.recv().expect("Prometheus starts");
+        Stage { address, pages, next: AtomicUsize::new(0) }
     })
 }
 
@@ -110,10 +110,18 @@ impl Clock for Now {
     }
 }
 
+/// Returns where the Prometheus of the stage listens.
+pub(crate) fn address() -> SocketAddr {
+    stage().address
+}
+
 /// Reads from the Prometheus of the stage.
 pub(crate) fn prometheus() -> Prometheus {
-    let config =
-        PrometheusConfig { url: stage().url.clone(), interval: INTERVAL, ..PrometheusConfig::default() };
+    let config = PrometheusConfig {
+        url: format!("http://{}", address()),
+        interval: INTERVAL,
+        ..PrometheusConfig::default()
+    };
     Prometheus::new(&config, Arc::new(Now)).unwrap()
 }
 

@@ -34,6 +34,7 @@ pub(crate) fn posting(kind: PostingKind) -> Posting {
         thread: ThreadKey { incident: IncidentId::new("inc-7").unwrap(), run: RunId::new("run-1").unwrap() },
         kind,
         message: message(),
+        silencing: None,
         root: (kind != PostingKind::Root).then_some(root),
     }
 }

@@ -11,7 +11,7 @@ async fn epochs_rise_above_every_epoch_of_every_target_across_restarts() {
     let store = place.open().await;
     let first = claim(&store, new_run("run-1", &["production/a"])).await;
     for _ in 0..3 {
-        store.take_over(&run("run-1"), &worker("w1"), TTL).await.unwrap();
+        store.take_over(&run("run-1"), &worker("w1"), TTL, 0).await.unwrap();
     }
     end(&store, &Lease { epoch: 4, ..first }, 1).await;
     let other = claim(&store, new_run("run-2", &["production/b"])).await;

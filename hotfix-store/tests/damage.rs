@@ -114,7 +114,7 @@ async fn values_that_cannot_be_read_are_corrupt_not_defaults() {
     let store = place.open().await;
     let error = store.runs(hotfix_core::port::RunFilter::All).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-    let error = store.take_over(&lease.run, &crate::fixture::worker("w1"), TTL).await.unwrap_err();
+    let error = store.take_over(&lease.run, &crate::fixture::worker("w1"), TTL, 0).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
     let error = store.incident(&crate::fixture::incident("inc-of-run-1")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");

@@ -127,7 +127,7 @@ async fn writes_until_killed() {
 
 async fn write_for_ever(store: Arc<SqliteStore>, n: usize, life: String) {
     let id = run(&format!("run-{n}"));
-    let TakenOver::Owned(lease) = store.take_over(&id, &worker("w1"), TTL).await.unwrap() else {
+    let TakenOver::Owned(lease) = store.take_over(&id, &worker("w1"), TTL, 0).await.unwrap() else {
         panic!("held by the same worker");
     };
     let first = store.runs(RunFilter::Open).await.unwrap()[n].entries;

@@ -73,6 +73,7 @@ pub(crate) fn new_run(name: &str, targets: &[&str]) -> NewRun {
         worker: worker("w1"),
         claims: targets.iter().map(|target| fenced(target)).collect(),
         ttl: TTL,
+        epoch_above: 0,
         incident: NewIncident {
             id: incident(&format!("inc-of-{name}")),
             issue: IssueKey::new("PROD-1").unwrap(),
@@ -134,6 +135,7 @@ pub(crate) fn posting(dedup: &str, run: &str, kind: PostingKind) -> Posting {
             body: Vec::new(),
             facts: Vec::new(),
         },
+        silencing: None,
         root: None,
     }
 }

@@ -42,7 +42,7 @@ async fn what_the_old_owner_wrote_is_still_written_after_a_takeover() {
     let store = place.open().await;
     let lease = claim(&store, new_run("run-1", &["production/shop"])).await;
     write(&store, entry(&lease, 1, "a")).await;
-    store.take_over(&run("run-1"), &worker("w1"), TTL).await.unwrap();
+    store.take_over(&run("run-1"), &worker("w1"), TTL, 0).await.unwrap();
     write(&store, entry(&lease, 1, "a")).await;
     assert_eq!(store.append(entry(&lease, 2, "b")).await.unwrap(), Appended::Lost { epoch: 2 });
 }

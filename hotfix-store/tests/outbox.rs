@@ -40,7 +40,7 @@ fn names(items: &[OutboxItem]) -> Vec<(&str, &str)> {
 }
 
 async fn deliver(store: &SqliteStore, item: &OutboxItem, id: &str) {
-    store.settle_outbox(item.id, Settlement::Delivered(receipt(id))).await.unwrap();
+    store.settle_outbox(item, Settlement::Delivered(receipt(id))).await.unwrap();
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn a_lease_that_ran_out_comes_back_as_uncertain_and_blocks_its_thread() {
     assert_eq!((&again[0].state, again[0].attempts), (&OutboxState::Uncertain, 1));
     let after = Period::from_secs(5);
     let cause = "no answer".to_owned();
-    store.settle_outbox(again[0].id, Settlement::Uncertain { after, cause }).await.unwrap();
+    store.settle_outbox(&again[0], Settlement::Uncertain { after, cause }).await.unwrap();
     assert_eq!(lease(&store).await, [], "not before its time");
     let pending = store.undelivered().await.unwrap();
     assert_eq!(names(&pending), [("slack", "root"), ("slack", "reply")]);
@@ -144,18 +144,19 @@ async fn a_late_word_does_not_undo_a_delivery() {
     let place = Place::new();
     let store = place.open().await;
     queue(&store, vec![("slack", posting("root", "run-1", PostingKind::Root))]).await;
-    let id = lease(&store).await[0].id;
-    store.settle_outbox(id, Settlement::Delivered(receipt("m1"))).await.unwrap();
+    let item = lease(&store).await.remove(0);
+    store.settle_outbox(&item, Settlement::Delivered(receipt("m1"))).await.unwrap();
     let (after, cause) = (Period::from_secs(0), "late".to_owned());
     for late in [
         Settlement::Retry { after, cause: cause.clone() },
         Settlement::Uncertain { after, cause: cause.clone() },
         Settlement::Dead { cause },
     ] {
-        store.settle_outbox(id, late).await.unwrap();
+        store.settle_outbox(&item, late).await.unwrap();
     }
     assert_eq!(lease(&store).await, []);
     assert_eq!(store.undelivered().await.unwrap(), []);
-    let error = store.settle_outbox(id + 1, Settlement::Delivered(receipt("m"))).await.unwrap_err();
+    let unknown = OutboxItem { id: item.id + 1, ..item };
+    let error = store.settle_outbox(&unknown, Settlement::Delivered(receipt("m"))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }

@@ -38,7 +38,7 @@ async fn a_store_notices_what_another_one_wrote() {
     let (ours, theirs) = (place.open().await, place.open().await);
     let old = claim(&ours, new_run("run-1", &["production/shop"])).await;
     write(&ours, entry(&old, 1, "ours")).await;
-    let TakenOver::Owned(new) = theirs.take_over(&old.run, &worker("w1"), TTL).await.unwrap() else {
+    let TakenOver::Owned(new) = theirs.take_over(&old.run, &worker("w1"), TTL, 0).await.unwrap() else {
         panic!("held by the same worker");
     };
     write(&theirs, entry(&new, 2, "theirs")).await;
@@ -86,7 +86,7 @@ async fn of_many_who_want_to_take_over_one_does() {
     place.clock.advance(TTL);
     let workers: Vec<WorkerName> = (2..10).map(|n| worker(&format!("w{n}"))).collect();
     let attempts =
-        workers.iter().enumerate().map(|(n, worker)| stores[n % 2].take_over(&old.run, worker, TTL));
+        workers.iter().enumerate().map(|(n, worker)| stores[n % 2].take_over(&old.run, worker, TTL, 0));
     let answers: Vec<_> = join_all(attempts).await.into_iter().map(Result::unwrap).collect();
     let owned: Vec<&Lease> = answers
         .iter()

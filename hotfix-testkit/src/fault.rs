@@ -9,6 +9,7 @@ mod deployer;
 mod metrics_source;
 mod notifier;
 mod plan;
+mod silencer;
 mod store;
 mod version_control;
 
@@ -27,6 +28,7 @@ pub use self::metrics_source::FaultyMetricsSource;
 pub use self::notifier::FaultyNotifier;
 use self::plan::Plan;
 pub use self::plan::{Mishap, Operation, Rates};
+pub use self::silencer::FaultySilencer;
 pub use self::store::FaultyStore;
 pub use self::version_control::FaultyVersionControl;
 

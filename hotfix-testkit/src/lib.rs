@@ -6,6 +6,8 @@ pub mod cluster;
 pub mod conformance;
 #[cfg(any(feature = "monitoring", feature = "cluster"))]
 mod environment;
+#[cfg(any(feature = "monitoring", feature = "cluster"))]
+mod exchange;
 pub mod explore;
 pub mod fault;
 pub mod http;
@@ -13,3 +15,5 @@ pub mod http;
 pub mod monitoring;
 #[cfg(any(feature = "monitoring", feature = "cluster"))]
 mod program;
+#[cfg(any(feature = "monitoring", feature = "cluster"))]
+pub mod proxy;

@@ -104,6 +104,10 @@ enum Defect {
     Rootless,
     /// A takeover leaves the epoch as it was, so to say: the old one is renewed as well.
     RenewsAll,
+    /// Epochs that were given out elsewhere are taken no notice of.
+    OwnEpochs,
+    /// Whoever had a posting once settles it.
+    SettlesAll,
 }
 
 #[derive(Debug)]
@@ -122,7 +126,8 @@ impl IncidentStore for Store {
         self.0.capabilities()
     }
     async fn open_run(&self, run: NewRun) -> Result<Opened> {
-        self.0.open_run(run).await
+        let epoch_above = if matches!(self.1, Defect::OwnEpochs) { 0 } else { run.epoch_above };
+        self.0.open_run(NewRun { epoch_above, ..run }).await
     }
     async fn append(&self, mut append: Append) -> Result<Appended> {
         match (self.1, self.current(&append.run).await) {
@@ -138,8 +143,15 @@ impl IncidentStore for Store {
             _ => self.0.renew(run, epoch, ttl).await,
         }
     }
-    async fn take_over(&self, run: &RunId, worker: &WorkerName, ttl: Period) -> Result<TakenOver> {
-        self.0.take_over(run, worker, ttl).await
+    async fn take_over(
+        &self,
+        run: &RunId,
+        worker: &WorkerName,
+        ttl: Period,
+        above: u64,
+    ) -> Result<TakenOver> {
+        let above = if matches!(self.1, Defect::OwnEpochs) { 0 } else { above };
+        self.0.take_over(run, worker, ttl, above).await
     }
     async fn journal(&self, run: &RunId, from: u64) -> Result<Vec<JournalEntry>> {
         self.0.journal(run, from).await
@@ -161,8 +173,14 @@ impl IncidentStore for Store {
         }
         Ok(items)
     }
-    async fn settle_outbox(&self, id: u64, settlement: Settlement) -> Result<()> {
-        self.0.settle_outbox(id, settlement).await
+    async fn settle_outbox(&self, item: &OutboxItem, settlement: Settlement) -> Result<()> {
+        let mut item = item.clone();
+        if matches!(self.1, Defect::SettlesAll)
+            && let Some(now) = self.0.undelivered().await?.into_iter().find(|now| now.id == item.id)
+        {
+            item.attempts = now.attempts - 1;
+        }
+        self.0.settle_outbox(&item, settlement).await
     }
     async fn undelivered(&self) -> Result<Vec<OutboxItem>> {
         self.0.undelivered().await
@@ -203,6 +221,7 @@ async fn each_defect_of_a_store_breaks_the_cases_that_are_about_it() {
             "outbox::the_root_goes_first_and_its_receipt_reaches_the_replies",
             "outbox::threads_and_destinations_do_not_wait_for_each_other",
             "outbox::a_leased_posting_is_not_handed_out_again",
+            "outbox::who_lost_a_posting_does_not_settle_it",
             "outbox::the_limit_is_kept",
         ]
     );
@@ -211,10 +230,19 @@ async fn each_defect_of_a_store_breaks_the_cases_that_are_about_it() {
         [
             "outbox::the_root_goes_first_and_its_receipt_reaches_the_replies",
             "outbox::threads_and_destinations_do_not_wait_for_each_other",
+            "outbox::a_late_delivery_counts",
         ]
     );
     assert_eq!(
         broken(|inner| Arc::new(Store(inner, Defect::RenewsAll))).await,
         ["claims::only_the_owner_renews"]
+    );
+    assert_eq!(
+        broken(|inner| Arc::new(Store(inner, Defect::OwnEpochs))).await,
+        ["claims::an_epoch_that_was_given_out_elsewhere_is_exceeded"]
+    );
+    assert_eq!(
+        broken(|inner| Arc::new(Store(inner, Defect::SettlesAll))).await,
+        ["outbox::who_lost_a_posting_does_not_settle_it"]
     );
 }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use hotfix_core::Result;
 use hotfix_core::memory::{Behaviour, MemoryDeployer};
 use hotfix_core::model::{
-    Fault, IdempotencyKey, Precondition, Release, SlotName, Stamp, Target, Verb, VerbName, Workload,
-    WorkloadSnapshot,
+    Fault, IdempotencyKey, Precondition, Release, SlotName, Stamp, Target, Timestamp, Verb, VerbName,
+    Workload, WorkloadSnapshot,
 };
 use hotfix_core::port::{
-    Call, Deployer, DeployerCapabilities, Fence, Probe, Reply, Seal, Sealed, TrafficSplit, WorkloadWatch,
+    Call, Deployer, DeployerCapabilities, Fence, Probe, Rejection, Reply, RoutedDeployer, Seal, Sealed,
+    TrafficSplit, WorkloadWatch,
 };
+use hotfix_core::{ErrorKind, Result};
 use hotfix_testkit::conformance::deployer::{self, DeployerFixture, DeployerSite};
 
 pub(crate) fn release(digit: char) -> Release {
@@ -104,6 +105,66 @@ async fn a_deployer_whose_slots_share_their_instances_keeps_every_case() {
             "traffic::a_split_is_refused_where_traffic_only_switches",
         ]
     );
+}
+
+/// Routes to every target that a fixture hands out.
+fn routed(to: &[MemoryDeployer]) -> RoutedDeployer {
+    let route = |number: usize| {
+        let deployer: Arc<dyn Deployer> = Arc::new(to[number % to.len()].clone());
+        (format!("staging/shop-{number}").parse().unwrap(), deployer)
+    };
+    RoutedDeployer::new((0..100).map(route).collect())
+}
+
+#[tokio::test]
+async fn a_deployer_that_routes_keeps_the_contract_of_those_behind_it() {
+    let fixture = Fixture::new(MemoryDeployer::new(), |memory| Arc::new(routed(&[memory])));
+    deployer::all(&fixture).await;
+}
+
+#[tokio::test]
+async fn each_target_is_handed_to_its_deployer_and_an_unknown_one_to_none() {
+    let [even, odd] = [0, 1].map(|number| {
+        let (memory, target) = (MemoryDeployer::new(), format!("staging/shop-{number}").parse().unwrap());
+        memory.add_target(&target, [slot("blue")]);
+        memory.install(&target, &slot("blue"), &release('1'), NonZeroU16::MIN);
+        memory
+    });
+    let deployer = routed(&[even.clone(), odd]);
+    let [first, second, unknown]: [Target; 3] =
+        ["staging/shop-0", "staging/shop-1", "production/shop"].map(|text| text.parse().unwrap());
+    for target in [&first, &second] {
+        assert_eq!(deployer.observe(target).await.unwrap().live, Some(slot("blue")));
+    }
+    assert_eq!(even.observe(&second).await.unwrap_err().kind(), ErrorKind::NotFound, "it is another one's");
+
+    let error = deployer.observe(&unknown).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let mend = "no deployer is given for production/shop; add it to the routes".to_owned();
+    assert!(error.to_string().contains(&mend), "{error}");
+    let (key, stamp) = (IdempotencyKey::new("k").unwrap(), Stamp::new(1, 1));
+    let call = Call { key: key.clone(), stamp, deadline: Timestamp::default() };
+    let reply = deployer.apply(&call, &unknown, &Verb::Pause, &Precondition::default()).await;
+    assert_eq!(reply, Reply::Rejected(Rejection::Permanent { reason: mend.clone() }));
+    assert_eq!(deployer.seal(&unknown, stamp).await, Seal::Unreachable { cause: mend.clone() });
+    assert_eq!(deployer.probe(&unknown, &key).await, Probe::Unreadable { cause: mend });
+}
+
+#[tokio::test]
+async fn a_deployer_that_routes_can_do_on_a_target_what_its_deployer_can() {
+    use VerbName::{Shift, Stage};
+    let narrow = DeployerCapabilities {
+        verbs: [Stage, Shift].into(),
+        split: TrafficSplit::Switch,
+        fence: Fence::Checked,
+    };
+    let deployers = [MemoryDeployer::new(), MemoryDeployer::new().with_capabilities(narrow.clone())];
+    let [first, second, unknown] =
+        ["staging/shop-0", "staging/shop-1", "production/shop"].map(|text| text.parse().unwrap());
+    let wide = deployers[0].capabilities(&first);
+    let deployer = routed(&deployers);
+    assert_eq!((deployer.capabilities(&first), deployer.capabilities(&second)), (wide, narrow));
+    assert_eq!(deployer.capabilities(&unknown).verbs, [].into());
 }
 
 #[tokio::test]

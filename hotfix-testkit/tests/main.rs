@@ -14,4 +14,5 @@ mod http;
 mod incident_store;
 mod metrics_source;
 mod notifier;
+mod silencer;
 mod version_control;

@@ -15,10 +15,16 @@ fn sample(rules: VerificationRules) -> Study {
 #[test]
 fn the_judge_is_as_fast_and_as_seldom_wrong_as_it_should_be() {
     let study = sample(VerificationRules::default());
-    let parts = [study.detection(), study.healthy_ladder(), study.wrong_proofs(), study.false_rollbacks()];
+    let parts = [
+        study.detection(),
+        study.alone(),
+        study.healthy_ladder(),
+        study.wrong_proofs(),
+        study.false_rollbacks(),
+    ];
     let checks: Vec<Check> = parts.into_iter().flat_map(|part| part.expect("default rules")).collect();
     assert_eq!(failed(&checks), Vec::<String>::new());
-    assert_eq!(checks.len(), 28);
+    assert_eq!(checks.len(), 32);
 }
 
 #[test]

@@ -3,9 +3,12 @@
 mod objects;
 mod pair;
 mod pipeline;
+mod pods;
 mod routes;
 mod show;
 mod site;
+mod story;
+mod writes;
 
 use std::process::ExitCode;
 
@@ -22,14 +25,14 @@ pub const NO_CLUSTER: u8 = 3;
 /// Turns the end of an example into that of its process. Without a cluster it says how to get one.
 pub fn end(result: Result<(), Failure>) -> ExitCode {
     let Err(failure) = result else { return ExitCode::SUCCESS };
-    show::complain(&failure);
     let missing = failure.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     if missing.is_some_and(|inner| inner.is::<hotfix_testkit::cluster::MissingTools>()) {
-        show::complain(
-            "this example starts a Kubernetes control plane: `cargo xtask test` builds one, once, with go; or name a \
-             folder with etcd, kube-apiserver and kube-controller-manager in KUBEBUILDER_ASSETS",
-        );
+        show::complain(format_args!(
+            "this example runs on a Kubernetes control plane of its own, whose programs are missing:\n{failure}\n\
+             `cargo xtask test` builds them as well; without them an example ends with code {NO_CLUSTER}"
+        ));
         return ExitCode::from(NO_CLUSTER);
     }
+    show::complain(&failure);
     ExitCode::FAILURE
 }

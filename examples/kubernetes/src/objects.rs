@@ -1,6 +1,6 @@
 //! The shop as its team wrote it down: a Deployment and a Service, before anybody heard of hotfixes.
 
-use hotfix::model::ImageReference;
+use hotfix::model::{ImageReference, SlotName};
 use kube::api::PostParams;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
@@ -17,6 +17,11 @@ pub(crate) async fn create(client: &Client, namespace: &str, object: Value) -> R
         Api::namespaced_with(client.clone(), namespace, &ApiResource::from_gvk(&kind));
     api.create(&PostParams::default(), &object).await?;
     Ok(())
+}
+
+/// Returns the Deployment that is a slot.
+pub(crate) fn deployment_of(slot: &SlotName) -> &'static str {
+    if slot.as_str() == "main" { "shop" } else { "shop-hotfix" }
 }
 
 pub(crate) fn deployment(image: &ImageReference, replicas: u16) -> Value {

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hotfix::execute::Outcome;
-use hotfix::model::{IssueKey, ServiceName, Severity, Target};
+use hotfix::model::{IssueKey, ServiceName, Severity, SlotState, Target};
 use hotfix::plan::Planned;
+use hotfix::port::Deployer as _;
 use hotfix::request::{Goal, Request, Revision, RollbackTo, Staging, Strategy};
 use hotfix::{Engine, SystemClock};
 use hotfix_examples::Failure;
@@ -16,13 +17,15 @@ use hotfix_testkit::cluster::{
     Behaviour, Gateway, Load, LoadPlan, LoadReport, PodScrape, TestCluster, TestNamespace,
 };
 use hotfix_testkit::monitoring::RealPrometheus;
-use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::objects::{create, deployment, service};
+use crate::objects::{create, deployment, deployment_of, service};
 use crate::pipeline;
+use crate::pods::Pods;
 use crate::routes::Routes;
 use crate::show::say;
+use crate::story::Story;
+use crate::writes;
 
 /// Requests of all customers in a second.
 const CUSTOMERS: u32 = 80;
@@ -37,11 +40,13 @@ const USER: &str = "hotfix";
 #[derive(Debug)]
 pub struct Site {
     engine: Engine,
+    deployer: KubernetesDeployer,
     target: Target,
     load: Load,
     repository: Repository,
     /// How many writes were told.
     told: usize,
+    _pods: Pods,
     _gateway: Gateway,
     _scrape: PodScrape,
     _prometheus: RealPrometheus,
@@ -69,8 +74,8 @@ impl Site {
     /// # Errors
     /// What did not work; without the programs of a control plane, an error that [`end`](crate::end) knows.
     pub async fn open(routes: Routes) -> Result<Self, Failure> {
-        say("a Kubernetes API server, its controllers and a node start");
         let cluster = TestCluster::start().await?;
+        say("a Kubernetes API server, its controllers and a node run");
         cluster.install_istio().await?;
         cluster.install_gateway_api().await?;
         let namespace = cluster.namespace("shop").await?;
@@ -101,16 +106,19 @@ impl Site {
         let repository = Repository::create(home.path(), &[("shop.txt", "2.1.0\n")])?;
         let prometheus = pipeline::prometheus().await?;
         let scrape = cluster.scrape_pods(&namespace, &prometheus);
-        let engine = pipeline::engine(home.path(), deployer, &prometheus).await?;
+        let engine = pipeline::engine(home.path(), deployer.clone(), &prometheus).await?;
+        let pods = Pods::told(&deployer, &target, REPLICAS).await?;
         let gateway = Gateway::start(client, &namespace).await?;
         let plan = LoadPlan { per_second: CUSTOMERS, ..LoadPlan::to(gateway.address(), "shop") };
         let load = Load::start(plan);
         let mut site = Self {
             engine,
+            deployer,
             target,
             load,
             repository,
             told: 0,
+            _pods: pods,
             _gateway: gateway,
             _scrape: scrape,
             _prometheus: prometheus,
@@ -171,20 +179,40 @@ impl Site {
         };
         let before = self.load.report();
         let mut run = self.engine.start(*plan).await?;
+        let mut story = Story::default();
         while let Some(progress) = run.next().await {
-            say(format_args!("  {}", progress?));
+            story.tell(&progress?);
         }
         let outcome = run.outcome().await?;
         let after = self.load.report();
-        say(format_args!("{outcome}"));
         say(format_args!(
             "of {} requests meanwhile {} failed",
             after.sent - before.sent,
             after.failed - before.failed
         ));
-        say("what it wrote:");
+        say("what was written, by the API server's own log:");
         self.tell_writes()?;
+        self.tell_state().await?;
+        say(next(&outcome));
         Ok(outcome)
+    }
+
+    /// Prints what runs where now.
+    async fn tell_state(&self) -> Result<(), Failure> {
+        let workload = self.deployer.observe(&self.target).await?;
+        say("what runs now:");
+        for (slot, state) in &workload.slots {
+            let deployment = deployment_of(slot);
+            let share = workload.weights.as_ref().map_or(0, |weights| weights.of(slot));
+            match state {
+                Some(SlotState { release, replicas, ready, .. }) => say(format_args!(
+                    "  deployment {deployment} ({slot}): {release}, {ready}/{replicas} pods healthy, {share} % of the \
+                     traffic"
+                )),
+                None => say(format_args!("  deployment {deployment} ({slot}): no pods, no traffic")),
+            }
+        }
+        Ok(())
     }
 
     /// Prints what the deployer wrote since the last time, by the API server's own log.
@@ -195,9 +223,7 @@ impl Site {
         let writes = log.iter().filter(|event| event.user == user && !reads.contains(event.verb.as_str()));
         let writes: Vec<_> = writes.collect();
         for event in &writes[self.told..] {
-            let object = (event.resource.as_deref().unwrap_or("?"), event.name.as_deref().unwrap_or("?"));
-            let did = changes(event.request.as_ref());
-            say(format_args!("  {} {}/{} ({}){did}", event.verb, object.0, object.1, event.status));
+            say(format_args!("  {}", writes::words(event)));
         }
         self.told = writes.len();
         Ok(())
@@ -209,24 +235,20 @@ impl Site {
     }
 }
 
-/// Puts a JSON Patch into words, without its tests and its fence.
-fn changes(request: Option<&Value>) -> String {
-    let operations = request.and_then(Value::as_array).into_iter().flatten();
-    let told = operations.filter_map(|operation| {
-        let path = operation["path"].as_str().filter(|path| !path.contains("hotfix.dev~1fence"))?;
-        match (operation["op"].as_str()?, &operation["value"]) {
-            ("test", _) => None,
-            ("remove", _) => Some(format!("{path} gone")),
-            (_, Value::Object(_) | Value::Array(_)) => Some(format!("{path} replaced")),
-            (_, value) => Some(format!("{path} = {value}")),
+/// Returns what is to be done after that.
+fn next(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Succeeded { .. } => "what to do now: nothing",
+        Outcome::RolledBack { .. } | Outcome::Cancelled { .. } => {
+            "what to do now: customers have what they had before; mend the fix and deploy it anew"
         }
-    });
-    let told: Vec<_> = told.collect();
-    if told.is_empty() { String::new() } else { format!(": {}", told.join(", ")) }
+        Outcome::Escalated { .. } => {
+            "what to do now: finish by hand what it says above; nothing changes until then"
+        }
+    }
 }
 
 async fn until_ready(deployer: &KubernetesDeployer, target: &Target) -> Result<(), Failure> {
-    use hotfix::port::Deployer as _;
     for _ in 0..400 {
         if deployer.observe(target).await.is_ok_and(|workload| workload.is_healthy()) {
             return Ok(());

@@ -194,7 +194,8 @@ fn left_to_do(run: &Run) -> Vec<String> {
         |step: &StepId| matches!(run.steps().get(usize::from(step.0)), Some(StepState::Applied { .. }));
     let plan = run.plan();
     if run.is_past_return() {
-        let left = plan.steps().iter().filter(|step| !applied(&step.id));
+        let behind = |step: StepId| run.steps().get(usize::from(step.0)).is_some_and(StepState::is_behind);
+        let left = plan.steps().iter().filter(|step| !behind(step.id));
         return left.filter_map(|step| Some(plan.effect(step.id)?.to_string())).collect();
     }
     let left = plan.rollback().iter().filter(|undo| !applied(&undo.id) && undo.covers.iter().any(applied));

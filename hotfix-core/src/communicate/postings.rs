@@ -23,6 +23,7 @@ pub fn postings(
         thread: ThreadKey { incident: incident.clone(), run: run.run().clone() },
         kind,
         message,
+        silencing: None,
         root: None,
     };
     if matches!(record, Record::Planned(_)) {

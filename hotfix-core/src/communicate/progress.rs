@@ -180,7 +180,7 @@ impl fmt::Display for Read<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Reading::Counts(counts) => counts.fmt(f),
-            Reading::Absent => f.write_str("no traffic"),
+            Reading::Absent => f.write_str("no data"),
             Reading::Missing(why) => write!(f, "unknown ({why})"),
         }
     }

@@ -8,7 +8,7 @@ use super::{Gate, Progress, Situation, Thresholds, decide};
 use crate::judge::Judge;
 use crate::model::{
     Calibration, Counts, Evidence, EvidenceDigest, Fault, InvalidValue, LatencyBound, Ruling, Sample, Slow,
-    Tail, Totals, Verdict, VerificationRules,
+    Totals, Verdict, VerificationRules,
 };
 
 /// Judges one rollout, gate by gate. Evidence is carried from gate to gate; dwell begins anew with each.
@@ -81,7 +81,7 @@ impl Verification {
         self.progress.count(sample, self.gate, &self.rules.pace);
         self.thresholds.count(sample, self.gate);
         if let Some([canary, baseline]) = seen(sample, self.gate) {
-            self.count(canary, baseline, &sample.tails);
+            self.count(Totals { canary, baseline }, sample);
         }
         let situation = Situation {
             rules: &self.rules,
@@ -136,10 +136,13 @@ impl Verification {
         self.transcript.digest()
     }
 
-    fn count(&mut self, canary: Counts, baseline: Counts, tails: &BTreeMap<LatencyBound, Tail>) {
-        self.judge.update_with_tails(canary, baseline, tails);
+    fn count(&mut self, whole: Totals, Sample { tails, kinds, .. }: &Sample) {
+        let Totals { canary, baseline } = whole;
+        self.judge.update_by_kind(whole, kinds, tails);
         for (bound, tail) in tails {
-            if let (Some(canary), Some(baseline)) = (tail.canary, tail.baseline) {
+            let baseline = tail.baseline.filter(|_| self.gate.has_baseline());
+            let alone = (!self.gate.has_baseline()).then_some(Counts::NONE);
+            if let (Some(canary), Some(baseline)) = (tail.canary, baseline.or(alone)) {
                 let sum = self.slow.entry(*bound).or_default();
                 *sum = sum.saturating_add(canary, baseline);
             }

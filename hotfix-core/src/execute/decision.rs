@@ -21,11 +21,11 @@ impl Run {
             self.steps[usize::from(step.0)] = StepState::Passed;
             return;
         }
-        self.steps[usize::from(step.0)] = StepState::Refused;
+        let gate = std::mem::replace(&mut self.steps[usize::from(step.0)], StepState::Refused);
         let cause = if nobody_agreed {
             Cause::Cancelled { by: "the deadline".to_owned(), reason: "nobody agreed in time".to_owned() }
         } else {
-            Cause::Verdict { step, summary: verdict.to_string() }
+            Cause::Verdict { step, summary: summary(verdict, gate) }
         };
         self.fail(step, cause);
     }
@@ -38,7 +38,8 @@ impl Run {
                 self.doubt_refusals();
             }
             Signal::Approve if self.course == Course::Forward => self.agree(),
-            Signal::Cancel { .. } | Signal::Approve => {}
+            Signal::Hasten { .. } if self.course == Course::Forward => self.hasten(),
+            Signal::Cancel { .. } | Signal::Approve | Signal::Hasten { .. } => {}
         }
     }
 
@@ -58,5 +59,26 @@ impl Run {
         if let Some(gate) = self.plan.steps().iter().find(waits) {
             self.steps[usize::from(gate.id.0)] = StepState::Passed;
         }
+    }
+
+    /// Leaves out the shares of traffic on the way to all of it. What was sent is brought to its end first.
+    fn hasten(&mut self) {
+        let is_ahead = |step: StepId| {
+            let state = &self.steps[usize::from(step.0)];
+            matches!(state, StepState::Pending | StepState::Open { .. })
+        };
+        for step in self.plan.shares_ahead(is_ahead) {
+            self.steps[usize::from(step.0)] = StepState::LeftOut;
+        }
+    }
+}
+
+/// Puts a verdict into a line. A deadline that passed while a human was waited for says nothing; why one was does.
+fn summary(verdict: &Verdict, gate: StepState) -> String {
+    match (verdict.outcome, gate) {
+        (VerdictOutcome::Inconclusive, StepState::Open { held: Some(why), .. }) => {
+            format!("{verdict}; {why}")
+        }
+        _ => verdict.to_string(),
     }
 }

@@ -136,7 +136,7 @@ impl Machine {
         let plan = std::sync::Arc::clone(&self.state.plan);
         for step in plan.steps() {
             match (&step.action, &self.state.steps[usize::from(step.id.0)]) {
-                (_, StepState::Applied { .. } | StepState::Passed) => {}
+                (_, state) if state.is_behind() => {}
                 (Action::Gate(_), StepState::Open { deadline, .. }) => {
                     // A clock that was set back must not keep the gate open for longer than planned.
                     let deadline = (*deadline).min(now + step.deadline.to_delta());
@@ -258,7 +258,7 @@ impl Machine {
 
     fn stuck(&mut self, step: StepId, reason: String) -> Vec<Command> {
         match self.state.steps.get(usize::from(step.0)) {
-            Some(StepState::Open { held: false, .. }) => self.at_gate(step, Record::Held { step, reason }),
+            Some(StepState::Open { held: None, .. }) => self.at_gate(step, Record::Held { step, reason }),
             _ => Vec::new(),
         }
     }

@@ -54,13 +54,27 @@ pub enum StepState {
         deadline: Timestamp,
         /// How many looks were journaled.
         looks: u32,
-        /// Whether a human was asked to look.
-        held: bool,
+        /// Why a human was asked to look, if one was.
+        held: Option<String>,
     },
     /// A gate that passed.
     Passed,
     /// A gate that did not.
     Refused,
+    /// Somebody asked to go to all of the traffic at once, so it is not done.
+    LeftOut,
+}
+
+impl StepState {
+    /// Returns whether the run has nothing more to do about it on the way forward.
+    #[must_use]
+    pub const fn is_behind(&self) -> bool {
+        matches!(self, Self::Applied { .. } | Self::Passed | Self::LeftOut)
+    }
+
+    const fn is_begun(&self) -> bool {
+        !matches!(self, Self::Pending | Self::LeftOut)
+    }
 }
 
 /// Which way a run is going.
@@ -159,14 +173,14 @@ impl Run {
                     return Err(self.contradiction(record, "the step is not a gate that waits to be opened"));
                 }
                 self.steps[usize::from(step.0)] =
-                    StepState::Open { at: *at, deadline: *deadline, looks: 0, held: false };
+                    StepState::Open { at: *at, deadline: *deadline, looks: 0, held: None };
             }
             Record::Sampled { step, .. } => match self.steps.get_mut(usize::from(step.0)) {
                 Some(StepState::Open { looks, .. }) => *looks += 1,
                 _ => return Err(self.contradiction(record, "the gate is not open")),
             },
-            Record::Held { step, .. } => match self.steps.get_mut(usize::from(step.0)) {
-                Some(StepState::Open { held, .. }) => *held = true,
+            Record::Held { step, reason } => match self.steps.get_mut(usize::from(step.0)) {
+                Some(StepState::Open { held, .. }) => *held = Some(reason.clone()),
                 _ => return Err(self.contradiction(record, "the gate is not open")),
             },
             Record::Verdict { step, verdict } => {
@@ -267,7 +281,7 @@ impl Run {
     /// Returns whether a step was begun whose failure no longer leads back.
     #[must_use]
     pub fn is_past_return(&self) -> bool {
-        let begun = |step: &&Step| self.steps[usize::from(step.id.0)] != StepState::Pending;
+        let begun = |step: &&Step| self.steps[usize::from(step.id.0)].is_begun();
         self.plan.steps().iter().filter(begun).any(|step| step.on_failure == OnFailure::Escalate)
     }
 
@@ -277,7 +291,7 @@ impl Run {
         self.plan
             .steps()
             .iter()
-            .any(|step| self.is_workload(step.id) && self.steps[usize::from(step.id.0)] != StepState::Pending)
+            .any(|step| self.is_workload(step.id) && self.steps[usize::from(step.id.0)].is_begun())
     }
 
     fn contradiction(&self, record: &Record, why: &'static str) -> JournalError {
@@ -323,9 +337,7 @@ impl Run {
     /// The phase of the step that it is at.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        let done = |step: &&Step| {
-            matches!(self.steps[usize::from(step.id.0)], StepState::Applied { .. } | StepState::Passed)
-        };
+        let done = |step: &&Step| self.steps[usize::from(step.id.0)].is_behind();
         match self.course {
             Course::Back(_) => Phase::RollingBack,
             Course::Ended(_) => Phase::Ended,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::dispersion;
-use crate::model::{Calibration, TailBound};
+use crate::model::{Calibration, Counts, TailBound};
 use crate::port::{History, LatencyBucket};
 
 /// The shares of slow requests that are looked for: enough of them to count, and few enough to be slow.
@@ -24,8 +24,11 @@ pub fn calibrate(history: &History) -> Calibration {
     };
     let chosen: BTreeSet<_> = WANTED_TAILS.into_iter().filter_map(nearest).collect();
     let bound = |bucket: &&LatencyBucket| chosen.contains(&bucket.bound);
-    let tail =
-        |bucket: &LatencyBucket| TailBound { over: bucket.bound, dispersion: dispersion(&bucket.slower) };
+    let tail = |bucket: &LatencyBucket| TailBound {
+        over: bucket.bound,
+        dispersion: dispersion(&bucket.slower),
+        usual: Counts::new(bucket.of, slower(bucket)).unwrap_or_default(),
+    };
     let mut tails: Vec<_> = history.latency.iter().filter(bound).map(tail).collect();
     tails.sort_by_key(|tail| tail.over);
     tails.dedup_by_key(|tail| tail.over);
@@ -34,6 +37,10 @@ pub fn calibrate(history: &History) -> Calibration {
 
 /// Returns the share of requests beyond a bound; `None` when all or none are, which tells nothing.
 fn tail(bucket: &LatencyBucket) -> Option<f64> {
-    let slower = bucket.slower.iter().fold(0_u64, |sum, slower| sum.saturating_add(*slower));
+    let slower = slower(bucket);
     (0 < slower && slower < bucket.of).then(|| slower as f64 / bucket.of as f64)
+}
+
+fn slower(bucket: &LatencyBucket) -> u64 {
+    bucket.slower.iter().fold(0, |sum, slower| sum.saturating_add(*slower))
 }

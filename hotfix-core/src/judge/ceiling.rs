@@ -24,7 +24,8 @@ pub(super) struct CeilingProcess {
 const HIGHEST: f64 = 0.9;
 
 impl CeilingProcess {
-    pub(super) fn new(settings: &JudgeSettings, theta: f64, start: StartMass, phi: f64) -> Self {
+    /// Bets that more than `theta` of the requests fail; no scrape adds more than `cap`.
+    pub(super) fn new(settings: &JudgeSettings, theta: f64, cap: f64, start: StartMass, phi: f64) -> Self {
         let factors = settings.harm_ratios.clone();
         Self {
             theta,
@@ -32,7 +33,7 @@ impl CeilingProcess {
             wealth: Mixture::of(factors.len()),
             factors,
             phi,
-            cap: settings.cap(),
+            cap,
             stake: 1.0,
             start,
         }
@@ -49,8 +50,7 @@ impl CeilingProcess {
     ///
     /// The ceiling is known before the scrapes it is used for, so these stay fair bets against "at most this rate".
     pub(super) fn restart(&mut self, stake: f64, start: StartMass, baseline: Counts) {
-        let allowed = 2.0 * upper_bound(baseline, self.phi);
-        self.theta = self.theta.max(allowed.min(HIGHEST));
+        self.theta = self.theta.max(allowed(baseline, self.phi));
         self.tilts = tilts(self.theta, &self.factors);
         self.wealth = Mixture::of(self.factors.len());
         self.stake = stake;
@@ -68,6 +68,11 @@ impl CeilingProcess {
 
 fn tilts(theta: f64, factors: &[f64]) -> Vec<RateTilt> {
     factors.iter().map(|x| RateTilt::new(theta, *x)).collect()
+}
+
+/// Returns the rate that is allowed where this is what the baseline had: twice what it may have had.
+pub(super) fn allowed(baseline: Counts, phi: f64) -> f64 {
+    (2.0 * upper_bound(baseline, phi)).min(HIGHEST)
 }
 
 /// Returns the upper end of Wilson's 95 % interval for an error rate, with the counts divided by their dispersion;

@@ -1,6 +1,7 @@
 //! Evidence of harm from errors or slow requests, against the baseline: a process that counts them and one that only
 //! sees their share.
 
+use super::compared::Compared;
 use super::likelihood::{ConditionalTilt, traffic};
 use super::mixture::Mixture;
 use super::start::{Onset, StartMass};
@@ -21,7 +22,7 @@ impl ErrorProcess {
         Self { start, count, share: ShareProcess::new(settings, ratio) }
     }
 
-    pub(super) fn update(&mut self, onset: Onset, scrape: &Totals) {
+    pub(super) fn update(&mut self, onset: Onset, scrape: Compared<'_>) {
         let started = self.start.release(onset);
         self.count.update(started, scrape);
         self.share.update(started, scrape);
@@ -64,8 +65,9 @@ impl CountProcess {
         }
     }
 
-    fn update(&mut self, started: f64, scrape: &Totals) {
-        let factor = |tilt: &ConditionalTilt| (tilt.log(scrape) / self.phi).min(self.cap).exp();
+    fn update(&mut self, started: f64, scrape: Compared<'_>) {
+        let log = |tilt: &ConditionalTilt| scrape.parts().map(|part| tilt.log(part)).sum::<f64>();
+        let factor = |tilt: &ConditionalTilt| (log(tilt) / self.phi).min(self.cap).exp();
         self.wealth.update(started, self.tilts.iter().map(factor));
     }
 }
@@ -86,22 +88,24 @@ impl ShareProcess {
         Self { ratio, stakes: settings.stakes.clone(), wealth: Mixture::of(settings.stakes.len()) }
     }
 
-    fn update(&mut self, started: f64, scrape: &Totals) {
+    fn update(&mut self, started: f64, scrape: Compared<'_>) {
         let excess = self.excess(scrape);
         let factor = |k: &f64| 1.0 - k + k * excess;
         self.wealth.update(started, self.stakes.iter().map(factor));
     }
 
-    /// Returns how many times its due share of the errors the canary had; 1 when that cannot be said.
-    fn excess(&self, scrape: &Totals) -> f64 {
-        let on_canary = scrape.canary.errors() as f64;
-        let all = on_canary + scrape.baseline.errors() as f64;
-        match traffic(scrape) {
-            Some([n_c, n_b]) if all > 0.0 => {
-                let due = self.ratio * n_c / (self.ratio * n_c + n_b);
-                on_canary / all / due
-            }
-            _ => 1.0,
+    /// Returns how many times its due share of the errors the canary had; 1 when that cannot be said. What is due of several
+    /// kinds is the mean of what is due of each, by their errors.
+    fn excess(&self, scrape: Compared<'_>) -> f64 {
+        let errors = |part: &Totals| part.canary.errors() as f64 + part.baseline.errors() as f64;
+        let parts = || scrape.parts().filter_map(|part| Some((part, traffic(part)?)));
+        let all: f64 = parts().map(|(part, _)| errors(part)).sum();
+        if all <= 0.0 {
+            return 1.0;
         }
+        let on_canary: f64 = parts().map(|(part, _)| part.canary.errors() as f64).sum();
+        let share = |[n_c, n_b]: [f64; 2]| self.ratio * n_c / (self.ratio * n_c + n_b);
+        let due: f64 = parts().map(|(part, traffic)| errors(part) / all * share(traffic)).sum();
+        on_canary / all / due
     }
 }

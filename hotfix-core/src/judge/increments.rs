@@ -1,11 +1,11 @@
 //! Turns raw counters into disjoint increments: every request enters the judge once, also the first ones of a new
 //! instance. Only what a new instance answers before it is warm is not held against its latency.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Counts, LatencyBound, Missing, Reading, Sample, SlotName, Tail, Timestamp};
+use crate::model::{Counts, LatencyBound, Missing, Reading, Sample, SlotName, Tail, Timestamp, Totals};
 use crate::port::{CounterSeries, Scrape};
 
 /// The last value seen of each series of the two slots.
@@ -21,13 +21,23 @@ pub struct Increments {
     baseline: Option<SlotName>,
     since: Timestamp,
     cursors: Cursors,
+    /// The kinds of requests that are told apart.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    kinds: BTreeSet<String>,
 }
+
+/// How many kinds of requests are told apart; all others are one more. Each costs room in every journal entry of a look.
+const MOST_KINDS: usize = 15;
+/// The kind of everything beyond [`MOST_KINDS`], and of what has none.
+const OTHER: &str = "";
 
 type Cursors = BTreeMap<SlotName, BTreeMap<String, Cursor>>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Cursor {
     at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    running_since: Option<Timestamp>,
     requests: u64,
     errors: u64,
     #[serde(default)]
@@ -39,13 +49,14 @@ struct Cursor {
 struct Seen {
     counts: BTreeMap<SlotName, Counts>,
     tails: BTreeMap<(LatencyBound, SlotName), Counts>,
+    kinds: BTreeMap<String, Totals>,
 }
 
 impl Increments {
     /// Counts what happens in the two slots after `since`, the start of the rollout.
     #[must_use]
     pub const fn new(canary: SlotName, baseline: Option<SlotName>, since: Timestamp) -> Self {
-        Self { canary, baseline, since, cursors: BTreeMap::new() }
+        Self { canary, baseline, since, cursors: BTreeMap::new(), kinds: BTreeSet::new() }
     }
 
     /// Remembers the counters without counting them: do it with a scrape from before the rollout, so that series that
@@ -71,6 +82,7 @@ impl Increments {
     /// enter with the next one.
     pub fn take(&mut self, at: Timestamp, scrape: &Scrape) -> Sample {
         let mut cursors = self.cursors.clone();
+        self.learn_kinds(scrape);
         match self.read(scrape, &mut cursors) {
             Ok(seen) => {
                 self.cursors = cursors;
@@ -78,6 +90,34 @@ impl Increments {
             }
             Err(missing) => Sample::missed(at, missing),
         }
+    }
+
+    /// Tells the kinds apart that have the most requests when they are first seen: a choice that does not depend on how
+    /// any of them ended, so that the comparison stays fair.
+    fn learn_kinds(&mut self, scrape: &Scrape) {
+        let mut fresh: BTreeMap<&str, f64> = BTreeMap::new();
+        for series in scrape.series.iter().filter(|series| self.watches(series)) {
+            let kind = series.kind.as_deref().filter(|kind| *kind != OTHER && !self.kinds.contains(*kind));
+            if let Some(kind) = kind {
+                *fresh.entry(kind).or_default() += series.requests;
+            }
+        }
+        let mut fresh: Vec<_> = fresh.into_iter().collect();
+        fresh.sort_by(|(a, of_a), (b, of_b)| of_b.total_cmp(of_a).then(a.cmp(b)));
+        let room = MOST_KINDS.saturating_sub(self.kinds.len());
+        self.kinds.extend(fresh.into_iter().take(room).map(|(kind, _)| kind.to_owned()));
+    }
+
+    /// Adds to the kind of a series; nothing while no kind is known.
+    fn add_kind(&self, series: &CounterSeries, counts: Counts, seen: &mut Seen) {
+        if self.kinds.is_empty() {
+            return;
+        }
+        let kind = series.kind.as_deref().filter(|kind| self.kinds.contains(*kind)).unwrap_or(OTHER);
+        let sum = seen.kinds.entry(kind.to_owned()).or_default();
+        let none = Counts::NONE;
+        let (canary, baseline) = if series.slot == self.canary { (counts, none) } else { (none, counts) };
+        *sum = sum.saturating_add(canary, baseline);
     }
 
     fn read(&self, scrape: &Scrape, cursors: &mut Cursors) -> Result<Seen, Missing> {
@@ -112,6 +152,7 @@ impl Increments {
             return Err(Missing::Inconsistent { series: series.series.clone() });
         };
         seen.add(&series.slot, counts);
+        self.add_kind(series, counts, seen);
         if let Some(last) = last {
             now.slower_since(last).for_each(|(bound, tail)| seen.add_tail(bound, &series.slot, tail));
         }
@@ -131,7 +172,8 @@ impl Increments {
             let side = if *slot == self.canary { &mut tail.canary } else { &mut tail.baseline };
             *side = Some(*counts);
         }
-        Sample { at, canary: reading(&self.canary), baseline, tails, ready: None }
+        let kinds = seen.kinds.clone();
+        Sample { at, canary: reading(&self.canary), baseline, tails, kinds, ready: None }
     }
 
     fn watches(&self, series: &CounterSeries) -> bool {
@@ -164,16 +206,31 @@ impl Cursor {
             (None, _) => 0,
         };
         let slow = series.slow.iter().filter_map(|(bound, slow)| Some((*bound, whole(*slow)?)));
-        Ok(Self { at: series.at, requests, errors, slow: slow.collect() })
+        let (at, running_since) = (series.at, series.running_since);
+        Ok(Self { at, running_since, requests, errors, slow: slow.collect() })
     }
 
-    /// Returns the requests and errors since an older value. A counter that dropped started again from zero; when the
-    /// requests did, the errors did too.
-    const fn since(&self, last: &Self) -> (u64, u64) {
-        if self.requests < last.requests {
-            return (self.requests, self.errors);
+    /// Returns the requests and errors since an older value. A counter that dropped started again from zero, and when the
+    /// requests did, the errors did too; unless the instance ran on: then a part of it is no longer told.
+    fn since(&self, last: &Self) -> (u64, u64) {
+        match self.requests.checked_sub(last.requests) {
+            Some(requests) => (requests, self.rise(last, self.errors, last.errors)),
+            None if self.ran_on(last) => (0, 0),
+            None => (self.requests, self.errors),
         }
-        (self.requests - last.requests, rise(self.errors, last.errors))
+    }
+
+    fn ran_on(&self, last: &Self) -> bool {
+        self.running_since.is_some_and(|since| since <= last.at)
+    }
+
+    /// Returns by how much a counter rose; one that dropped started again from zero, or lost a part.
+    fn rise(&self, last: &Self, now: u64, before: u64) -> u64 {
+        match now.checked_sub(before) {
+            Some(rise) => rise,
+            None if self.ran_on(last) => 0,
+            None => now,
+        }
     }
 
     /// Returns the requests and the slow ones among them since an older value, for each bound that both know; none of
@@ -186,7 +243,7 @@ impl Cursor {
         let requests = self.requests.saturating_sub(last.requests);
         let known = self.slow.iter().filter(move |_| !restarted);
         known.filter_map(move |(bound, slow)| {
-            let slow = rise(*slow, *last.slow.get(bound)?).min(requests);
+            let slow = self.rise(last, *slow, *last.slow.get(bound)?).min(requests);
             Some((*bound, Counts::new(requests, slow).ok()?))
         })
     }
@@ -195,9 +252,4 @@ impl Cursor {
 /// Reads a counter, which is a finite number from 0 on.
 fn whole(value: f64) -> Option<u64> {
     (value.is_finite() && value >= 0.0).then_some(value as u64)
-}
-
-/// Returns by how much a counter rose; one that dropped started again from zero.
-const fn rise(now: u64, last: u64) -> u64 {
-    if now < last { now } else { now - last }
 }

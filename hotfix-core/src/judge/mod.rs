@@ -19,10 +19,16 @@
 //! | count process | an error falls on the canary at odds of at most `r₀` | rollback |
 //! | share process | the same; exact under bursts within a scrape, blind to their size | rollback |
 //! | latency | a slow request falls on the canary at odds of at most `1.5`; both processes, at two bounds | rollback |
-//! | ceiling | the canary's error rate is at most `θ` | rollback; the only test without a baseline |
+//! | ceiling | the canary's error rate is at most `θ` | rollback; the only test of errors without a baseline |
+//! | latency alone | the canary's share of slow requests is at most twice what was usual | rollback, without a baseline |
 //! | relative proof | errors are at least `r_bad` times as likely on the canary | promotion |
 //! | absolute proof | the canary's error rate is at least `θ_ok` | promotion |
 //! | efficacy | the canary is no better than the baseline | leaving a weight sooner |
+//!
+//! # Kinds of requests
+//! Where one side gets more of the requests that fail more often, the sums differ without any harm. A source that tells kinds
+//! apart, such as routes, has each compared with itself: the logarithms of the bets on each are added, before the cap. Kinds
+//! are chosen by their requests and never by how these ended.
 //!
 //! # What is not covered
 //! Errors of one sticky client that persist over many scrapes on one side, retries that cross sides, wrong labels.
@@ -37,9 +43,15 @@
 //! found 3.0 timed scrapes after the start, and 1.5 times as long after 5.6; with its own after 2.3 and 5.3. Harmless
 //! rollouts were rolled back in 0.05 % of the runs, and in 0.5 % where each side pauses in a twentieth of the scrapes
 //! (`cargo xtask prove judge`, log-normal latencies, 50 requests a second, 10 % of them on the canary).
+//!
+//! With all the traffic there is nothing to compare with. Then what was counted of the baseline before the rollout and at
+//! its last weight says which share of slow requests is usual, and twice the upper end of that is what a canary may have.
+//! The bet goes on with what the comparison has won, and with the cap of errors: a pause of the service hits no other
+//! side here.
 
 mod calibrate;
 mod ceiling;
+mod compared;
 mod dispersion;
 mod errors;
 mod increments;

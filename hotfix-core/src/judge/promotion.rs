@@ -1,9 +1,10 @@
 //! Evidence of health: the same bets with the hypotheses turned round. To promote, harm must be refuted; that no harm
 //! was found is not enough.
 
+use super::compared::Compared;
 use super::likelihood::{ConditionalTilt, RateTilt};
 use super::mixture::LogMixture;
-use crate::model::{Counts, JudgeSettings, Totals};
+use crate::model::{Counts, JudgeSettings};
 
 /// Against "errors are at least `ratio` times as likely on the canary", for each `y` in Y a bet that they are `y·ratio`
 /// times as likely: the relative proof with `r_bad`, the efficacy of the fix with 1.
@@ -24,8 +25,9 @@ impl RelativeProof {
         }
     }
 
-    pub(super) fn update(&mut self, scrape: &Totals) {
-        let log = |tilt: &ConditionalTilt| tilt.log(scrape) / self.phi;
+    pub(super) fn update(&mut self, scrape: Compared<'_>) {
+        let sum = |tilt: &ConditionalTilt| scrape.parts().map(|part| tilt.log(part)).sum::<f64>();
+        let log = |tilt: &ConditionalTilt| sum(tilt) / self.phi;
         self.wealth.update(self.tilts.iter().map(log));
     }
 

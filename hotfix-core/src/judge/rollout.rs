@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ceiling::CeilingProcess;
+use super::compared::{ALIKE, Compared};
 use super::errors::ErrorProcess;
 use super::latency::LatencyProcess;
 use super::promotion::{AbsoluteProof, RelativeProof, log_mean};
@@ -29,8 +30,9 @@ pub struct Judge {
     efficacy: RelativeProof,
 }
 
+/// Whether there is a baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Comparison {
+pub(super) enum Comparison {
     WithBaseline,
     Alone,
 }
@@ -49,15 +51,16 @@ impl Judge {
         let calibration = calibration.into();
         let phi = calibration.dispersion.get();
         let fresh = StartMass::new(settings.planned_scrapes, later_steps);
+        let above = |theta| CeilingProcess::new(settings, theta, settings.cap(), fresh.clone(), phi);
         Ok(Self {
             weights: settings.weights,
             comparison: Comparison::WithBaseline,
             onset: Onset::Rollout,
             errors: ErrorProcess::new(settings, settings.tolerated_ratio, settings.cap(), fresh.clone(), phi),
             latency: LatencyProcess::new(settings, &fresh, &calibration),
-            ceiling: CeilingProcess::new(settings, settings.ceiling, fresh.clone(), phi),
-            floor: settings.floor.map(|floor| CeilingProcess::new(settings, floor, fresh.clone(), phi)),
-            fresh,
+            ceiling: above(settings.ceiling),
+            floor: settings.floor.map(above),
+            fresh: fresh.clone(),
             relative: RelativeProof::new(settings.bad_ratio, settings, phi),
             absolute: AbsoluteProof::new(settings, phi),
             efficacy: RelativeProof::new(1.0, settings, phi),
@@ -73,7 +76,8 @@ impl Judge {
 
     /// Says that there is no baseline from here on; `last_baseline` is what it answered at the last weight it had.
     ///
-    /// The comparison keeps the evidence it has. The ceiling starts anew with the wealth it counted with so far, the
+    /// The comparison of errors keeps the evidence it has; that of latencies goes on against what was usual. The ceiling
+    /// starts anew with the wealth it counted with so far, the
     /// smaller of its own and the comparison's: what a bet has won may be bet again without breaking the bound.
     pub fn continue_alone(&mut self, last_baseline: Counts) {
         if self.comparison == Comparison::WithBaseline {
@@ -81,6 +85,7 @@ impl Judge {
             self.comparison = Comparison::Alone;
             self.onset = Onset::Rollout;
             self.ceiling.restart(stake, self.fresh.clone(), last_baseline);
+            self.latency.continue_alone(&self.fresh);
         }
     }
 
@@ -89,30 +94,39 @@ impl Judge {
         self.update_with_tails(canary, baseline, &BTreeMap::new());
     }
 
-    /// Takes in what both sides answered since the scrape before, and what of it was slow. A baseline that is gone is
-    /// not counted.
+    /// The same where latencies are known: also what of it was slow.
     pub fn update_with_tails(
         &mut self,
         canary: Counts,
         baseline: Counts,
         tails: &BTreeMap<LatencyBound, Tail>,
     ) {
-        let baseline = match self.comparison {
-            Comparison::WithBaseline => baseline,
-            Comparison::Alone => Counts::NONE,
+        self.update_by_kind(Totals { canary, baseline }, &ALIKE, tails);
+    }
+
+    /// The same where kinds of requests are known too: each is compared with itself. A baseline that is gone is not
+    /// counted.
+    pub fn update_by_kind(
+        &mut self,
+        Totals { canary, baseline }: Totals,
+        kinds: &BTreeMap<String, Totals>,
+        tails: &BTreeMap<LatencyBound, Tail>,
+    ) {
+        let (baseline, kinds) = match self.comparison {
+            Comparison::WithBaseline => (baseline, kinds),
+            Comparison::Alone => (Counts::NONE, &ALIKE),
         };
-        let scrape = Totals { canary, baseline };
-        self.errors.update(self.onset, &scrape);
-        if self.comparison == Comparison::WithBaseline {
-            self.latency.update(self.onset, tails);
-        }
+        let whole = Totals { canary, baseline };
+        let scrape = Compared::new(&whole, kinds);
+        self.errors.update(self.onset, scrape);
+        self.latency.update(self.onset, tails);
         self.ceiling.update(self.onset, canary);
         if let Some(floor) = &mut self.floor {
             floor.update(self.onset, canary);
         }
-        self.relative.update(&scrape);
+        self.relative.update(scrape);
         self.absolute.update(canary);
-        self.efficacy.update(&scrape);
+        self.efficacy.update(scrape);
         self.onset = Onset::Within;
     }
 

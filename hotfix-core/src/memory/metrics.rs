@@ -136,6 +136,8 @@ impl Counters {
             slot: slot.clone(),
             series: series.clone(),
             at,
+            kind: None,
+            running_since: None,
             requests: as_counter(counter.requests),
             errors: counter.errors.map(as_counter),
             slow: known.iter().map(|bound| (*bound, as_counter(counter.slower(*bound)))).collect(),

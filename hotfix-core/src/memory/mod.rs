@@ -12,6 +12,7 @@ mod fence;
 mod metrics;
 mod notifier;
 mod script;
+mod silencer;
 mod store;
 mod version_control;
 
@@ -23,6 +24,7 @@ pub use deployer::{AcceptedVerb, Behaviour, MemoryDeployer, VerbEffect};
 pub use metrics::MemoryMetrics;
 pub use notifier::{DeliveryTrouble, MemoryNotifier, Shown};
 pub use script::{Link, Trouble};
+pub use silencer::{MemorySilencer, SilencerTrouble};
 pub use store::MemoryStore;
 pub use version_control::{AcceptedBatch, MemoryVersionControl};
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dispersion, LatencyBound};
+use super::{Counts, Dispersion, LatencyBound};
 
 /// How bursty the errors of the baseline are, and where its slow requests begin.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -21,6 +21,15 @@ pub struct TailBound {
     pub over: LatencyBound,
     /// The dispersion of the requests that take longer.
     pub dispersion: Dispersion,
+    /// The baseline's requests, and as "errors" those of them that took longer: what a canary is held against that has
+    /// all the traffic. None: not known, and then it is held against nothing.
+    #[serde(default, skip_serializing_if = "is_unknown")]
+    pub usual: Counts,
+}
+
+/// What journals leave out must keep its meaning for ever.
+fn is_unknown(usual: &Counts) -> bool {
+    *usual == Counts::NONE
 }
 
 /// Latency is not known.

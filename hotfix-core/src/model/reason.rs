@@ -266,7 +266,9 @@ impl fmt::Display for Comparison {
         write_against(f, self.baseline)?;
         if let Some(Slow { over, totals: Totals { canary, baseline } }) = self.slow {
             write!(f, ", {} of {} over {over}", canary.errors(), canary.requests())?;
-            write!(f, " against {} of {}", baseline.errors(), baseline.requests())?;
+            if self.baseline.is_some() {
+                write!(f, " against {} of {}", baseline.errors(), baseline.requests())?;
+            }
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InvalidValue, LatencyBound, Tail, Timestamp};
+use super::{InvalidValue, LatencyBound, Tail, Timestamp, Totals};
 
 /// Requests answered, and how many of them with an error. There are never more errors than requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -181,6 +181,10 @@ pub struct Sample {
     /// The slow requests, by the bound that they exceed. Where a bound is missing, it is not known.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tails: BTreeMap<LatencyBound, Tail>,
+    /// The same requests by kind, such as a route, where the source tells kinds apart; empty where it does not. What is
+    /// compared then is each kind with itself.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kinds: BTreeMap<String, Totals>,
     /// How many instances of the canary can take traffic; `None` when unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready: Option<u16>,
@@ -191,14 +195,14 @@ impl Sample {
     #[must_use]
     pub const fn counted(at: Timestamp, canary: Counts, baseline: Counts) -> Self {
         let [canary, baseline] = [Reading::Counts(canary), Reading::Counts(baseline)];
-        Self { at, canary, baseline, tails: BTreeMap::new(), ready: None }
+        Self { at, canary, baseline, tails: BTreeMap::new(), kinds: BTreeMap::new(), ready: None }
     }
 
     /// A look that saw nothing.
     #[must_use]
     pub fn missed(at: Timestamp, why: Missing) -> Self {
         let [canary, baseline] = [Reading::Missing(why.clone()), Reading::Missing(why)];
-        Self { at, canary, baseline, tails: BTreeMap::new(), ready: None }
+        Self { at, canary, baseline, tails: BTreeMap::new(), kinds: BTreeMap::new(), ready: None }
     }
 
     /// Adds how many requests of both sides were slower than a bound.

@@ -48,6 +48,9 @@ pub struct Workload {
     /// all slots are alike.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub home: Option<SlotName>,
+    /// What a backend wants people to know before they change it, one sentence each: a plan repeats it as a warning.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
 }
 
 impl Workload {

@@ -220,6 +220,7 @@ fn observations(deploy: &Deploy<'_>) -> Vec<Finding> {
     }
     for stage in deploy.staging.iter().chain([&deploy.production]) {
         findings.extend(stage.finding());
+        findings.extend(stage.site.notices());
     }
     findings.extend(baseline(*facts, &deploy.production));
     if facts.snapshot.version_control.atomic == Atomicity::PerReference {

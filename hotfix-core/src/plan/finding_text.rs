@@ -57,6 +57,7 @@ impl Finding {
                 "{target}: {ready} of {replicas} instances are ready now ({}); a rollback puts that back",
                 Listed(faults)
             ),
+            Self::Noticed { target, notice } => write!(f, "{target}: {notice}"),
             Self::SlotReplaced { target, slot, release } => {
                 write!(f, "{target}: {slot} holds {release} without traffic; it is replaced and not put back")
             }

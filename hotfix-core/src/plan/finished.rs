@@ -14,8 +14,8 @@ use crate::request::Request;
 
 /// What a run will do, decided in full before the first effect.
 ///
-/// Execution has no meaningful choice left: it takes the steps in order and, when one fails, the undo steps whose
-/// forward steps were applied or may have been. A plan cannot be changed; it is made by [`plan`](super::plan), or
+/// Execution has no meaningful choice left: it takes the steps in order, without the shares of traffic that somebody
+/// asks to leave out, and, when one fails, the undo steps whose forward steps were applied or may have been. A plan cannot be changed; it is made by [`plan`](super::plan), or
 /// assembled from a [`PlanDraft`] by somebody who composes a pipeline of their own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "PlanDraft", into = "PlanDraft")]

@@ -21,6 +21,7 @@ mod report;
 mod revert;
 mod rollback;
 mod safety;
+mod shares;
 mod step;
 mod strategy;
 mod watch;

@@ -139,6 +139,13 @@ pub enum Finding {
         /// What is wrong with them.
         faults: Vec<Fault>,
     },
+    /// What the deployer wants people to know about a workload.
+    Noticed {
+        /// The workload.
+        target: Target,
+        /// What, in a sentence of the deployer.
+        notice: String,
+    },
     /// A slot is not empty and is used all the same.
     SlotReplaced {
         /// The workload.
@@ -262,6 +269,7 @@ impl Finding {
             | Self::FirstUse { .. }
             | Self::ProofUnread { .. }
             | Self::BaselineShort { .. }
+            | Self::Noticed { .. }
             | Self::SlotReplaced { .. }
             | Self::Destination { basis: Basis::Served | Basis::Withdrawn, .. }
             | Self::PerReference

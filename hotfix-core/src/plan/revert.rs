@@ -189,6 +189,7 @@ fn findings(site: &Site<'_>, good: &KnownGood) -> Vec<Finding> {
         basis: good.basis,
     }];
     findings.extend(site.split().map(|weights| Finding::SplitEnded { target, weights }));
+    findings.extend(site.notices());
     if site.can.fence == Fence::None {
         findings.push(Finding::Unfenced);
     }

@@ -1,7 +1,7 @@
 //! Reasons not to act that every goal shares: missing and old facts, busy targets, what the deployer cannot do, and
 //! workloads that are not fit to be changed.
 
-use super::{Refusal, Refused, Subject};
+use super::{Finding, Refusal, Refused, Subject};
 use crate::model::{
     Fenced, Rollout, SlotName, SlotState, Target, VerbName, Weights, Workload, WorkloadSnapshot,
 };
@@ -58,6 +58,13 @@ impl Site<'_> {
     pub(super) fn split(&self) -> Option<Weights> {
         let whole = Weights::all(self.live.clone());
         self.workload.weights.clone().filter(|weights| *weights != whole)
+    }
+
+    /// Returns what the deployer wants people to know.
+    pub(super) fn notices(&self) -> impl Iterator<Item = Finding> {
+        let noticed =
+            |notice: &String| Finding::Noticed { target: self.target.clone(), notice: notice.clone() };
+        self.workload.notices.iter().map(noticed)
     }
 
     /// Returns the slot for the next release: an empty one if there is one.

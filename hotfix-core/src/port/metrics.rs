@@ -114,8 +114,14 @@ pub struct CounterSeries {
     pub slot: SlotName,
     /// Tells this series from every other one of the slot, also after a restart.
     pub series: String,
+    /// What kind of requests it counts, such as a route, where the source is to tell kinds apart. It should depend on what
+    /// is asked and never on how that ended.
+    pub kind: Option<String>,
     /// When the values were true.
     pub at: Timestamp,
+    /// Since when the instance surely has not started anew; `None`: nobody knows. A counter that drops while it runs on
+    /// is one of which a part is no longer told, and counts nothing.
+    pub running_since: Option<Timestamp>,
     /// Requests answered since the instance started.
     pub requests: f64,
     /// Requests answered with an error since then; `None`: no error series exists, which means none yet.

@@ -17,8 +17,11 @@ mod call;
 mod check;
 mod clock;
 mod deployer;
+mod fence;
 mod metrics;
 mod notifier;
+mod routed;
+mod silencer;
 mod store;
 mod version_control;
 
@@ -26,6 +29,7 @@ pub use call::{Ambiguity, Call, Conflict, Probe, Receipt, Rejection, Reply, Seal
 pub use check::{Check, CheckReport, CheckScope, CheckSubject};
 pub use clock::{Clock, IdSource};
 pub use deployer::{Deployer, DeployerCapabilities, Fence, TrafficSplit, WorkloadChange, WorkloadWatch};
+pub use fence::seal;
 pub use metrics::{
     CounterSeries, History, HistoryQuery, Latency, LatencyBucket, MetricsCapabilities, MetricsQuery,
     MetricsSource, Scrape,
@@ -34,6 +38,8 @@ pub use notifier::{
     Delivered, DeliveryOutcome, Notifier, NotifierCapabilities, Offered, Posting, PostingKind, PostingProbe,
     ThreadKey,
 };
+pub use routed::RoutedDeployer;
+pub use silencer::{Silence, Silencer, Silencing};
 pub use store::{
     Append, Appended, Basis, Claim, Durability, IncidentStore, JournalEntry, KnownGood, Lease, NewIncident,
     NewRun, Opened, OutboxItem, OutboxState, Renewed, RunFilter, RunState, RunSummary, Settlement, Sharing,
@@ -55,6 +61,7 @@ pub(crate) mod mocks {
     pub use super::deployer::MockDeployer;
     pub use super::metrics::MockMetricsSource;
     pub use super::notifier::MockNotifier;
+    pub use super::silencer::MockSilencer;
     pub use super::store::MockIncidentStore;
     pub use super::version_control::MockVersionControl;
 }

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use super::Silencing;
 use crate::error::Result;
 use crate::model::{IncidentId, Message, Period, RunId};
 
@@ -69,6 +70,9 @@ pub struct Posting {
     pub kind: PostingKind,
     /// The message.
     pub message: Message,
+    /// What to do about alerts: only at a destination that is a [`Silencer`](super::Silencer), and always there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silencing: Option<Silencing>,
     /// The receipt of the thread's root, once it was delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<Delivered>,

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hotfix_core::execute::{CodecError, Command, Event, JournalError, Machine, Record, Run, StepState};
+use hotfix_core::execute::{CodecError, Command, Event, JournalError, Machine, Record, Run};
 use hotfix_core::model::WorkerName;
 
 use story::{Journal, at, stories};
@@ -43,8 +43,7 @@ fn account(journal: &Journal) -> String {
     let mut text = String::new();
     for end in 1..=journal.len() {
         let run = fold(&journal[..end]).unwrap();
-        let done = |state: &&StepState| matches!(state, StepState::Applied { .. } | StepState::Passed);
-        let done = run.steps().iter().filter(done).count();
+        let done = run.steps().iter().filter(|state| state.is_behind()).count();
         let course = run.course().clone();
         let next = first_command(run);
         writeln!(text, "{end:>2} {:<11} {done:>2} done, {course:?} => {next}", journal[end - 1].1.kind())

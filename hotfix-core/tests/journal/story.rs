@@ -25,11 +25,16 @@ pub(super) fn stories() -> Vec<(&'static str, Journal)> {
         ("cancelled", play(1, cancelled)),
         ("taken-over", play(2, good)),
         ("quarantined", play(1, unreachable)),
+        ("hastened", play_plan(canary(), 1, hastened)),
     ]
 }
 
 fn plan() -> Plan {
     serde_json::from_str(include_str!("v1/plan.json")).unwrap()
+}
+
+fn canary() -> Plan {
+    serde_json::from_str(include_str!("v1/canary-plan.json")).unwrap()
 }
 
 fn worker(number: u64) -> WorkerName {
@@ -39,7 +44,12 @@ fn worker(number: u64) -> WorkerName {
 /// Plays a story to its end. With two epochs the first worker dies with its first effect under way. Time only passes
 /// when nothing else happens.
 fn play(epochs: u64, script: Script) -> Journal {
-    let planned = Planned { run: RunId::new("run-1").unwrap(), plan: plan(), worker: worker(1), at: at(0) };
+    play_plan(plan(), epochs, script)
+}
+
+fn play_plan(plan: Plan, epochs: u64, script: Script) -> Journal {
+    let planned =
+        Planned { run: RunId::new("run-1").unwrap(), plan: plan.clone(), worker: worker(1), at: at(0) };
     let mut journal = vec![(1, Record::Planned(Box::new(planned)))];
     for epoch in 1..=epochs {
         let run = Run::fold(journal.iter().map(|(epoch, record)| (*epoch, record))).unwrap();
@@ -58,7 +68,7 @@ fn play(epochs: u64, script: Script) -> Journal {
                     Command::Stop(_) => wake = None,
                     command => {
                         asked += 1;
-                        events.extend(script(&command, &plan(), asked));
+                        events.extend(script(&command, &plan, asked));
                     }
                 }
             }
@@ -132,6 +142,18 @@ fn cancelled(command: &Command, plan: &Plan, asked: usize) -> Vec<Event> {
         }
         _ => good(command, plan, asked),
     }
+}
+
+/// Somebody asks for all of the traffic at once while the first share is judged.
+fn hastened(command: &Command, plan: &Plan, asked: usize) -> Vec<Event> {
+    let Command::Watch { step } = command else { return good(command, plan, asked) };
+    let gate = plan.step(*step).map(|step| &step.action);
+    if !matches!(gate, Some(Action::Gate(Gate::Verify { weight: 10, .. }))) {
+        return good(command, plan, asked);
+    }
+    let signal = Signal::Hasten { reason: "nobody can pay".to_owned() };
+    let entry = SignalEntry { id: "signal-1".to_owned(), signal, by: "ada".to_owned(), at: at(1) };
+    vec![Event::Signalled { index: 0, entry }]
 }
 
 /// The first effect gets no answer, and its target cannot be reached until its step is overdue.

@@ -21,7 +21,16 @@ fn increments() -> Increments {
 
 fn series(slot_name: &str, name: &str, seconds: i64, requests: f64, errors: Option<f64>) -> CounterSeries {
     let (slot, series) = (slot(slot_name), name.to_owned());
-    CounterSeries { slot, series, at: at(seconds), requests, errors, slow: BTreeMap::new() }
+    CounterSeries {
+        slot,
+        series,
+        at: at(seconds),
+        kind: None,
+        running_since: None,
+        requests,
+        errors,
+        slow: BTreeMap::new(),
+    }
 }
 
 fn scrape(series: Vec<CounterSeries>) -> Scrape {
@@ -188,4 +197,24 @@ fn the_state_survives_an_interruption() {
     anew.prime(&next);
     let last = scrape(vec![series("green", "g1", 145, 60.0, None), baseline(145, 1101.0)]);
     assert_eq!(anew.take(at(145), &last), read((5, 0), (1, 0), 145));
+}
+
+#[test]
+fn a_counter_that_drops_while_its_instance_runs_on_is_not_counted_from_zero() {
+    let told = |seconds, requests, errors, since: Option<i64>| {
+        let series = series("blue", "b1", seconds, requests, errors);
+        Scrape { series: vec![CounterSeries { running_since: since.map(at), ..series }], warnings: vec![] }
+    };
+    let counted = |since| {
+        let mut increments =
+            Increments::new("green".parse().unwrap(), Some("blue".parse().unwrap()), at(100));
+        increments.prime(&told(100, 1000.0, Some(30.0), None));
+        [(115, 990.0, 20.0), (130, 1090.0, 10.0), (145, 1100.0, 12.0)].map(|(seconds, requests, errors)| {
+            increments.take(at(seconds), &told(seconds, requests, Some(errors), since)).baseline
+        })
+    };
+    let counts = |requests, errors| Reading::Counts(counts(requests, errors));
+    assert_eq!(counted(Some(90)), [counts(0, 0), counts(100, 0), counts(10, 2)]);
+    assert_eq!(counted(None), [counts(990, 20), counts(100, 10), counts(10, 2)], "nobody knows");
+    assert_eq!(counted(Some(110))[0], counts(990, 20), "it started since the look before");
 }

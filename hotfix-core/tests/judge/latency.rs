@@ -3,7 +3,7 @@
 use hotfix_core::decide::Verification;
 use hotfix_core::judge::{Increments, calibrate};
 use hotfix_core::model::{
-    Calibration, Dispersion, JudgeSettings, Pace, Reading, Reason, Ruling, Sample, SlotName,
+    Calibration, Counts, Dispersion, JudgeSettings, Pace, Reading, Reason, Ruling, Sample, SlotName,
     StatisticWeights, Tail, TailBound, VerificationRules,
 };
 use hotfix_core::port::{CounterSeries, History, LatencyBucket, Scrape};
@@ -25,6 +25,8 @@ fn series(
         slot: slot(slot_name),
         series: name.to_owned(),
         at: at(seconds),
+        kind: None,
+        running_since: None,
         requests,
         errors: None,
         slow: [(bound("100ms"), over_100ms), (bound("1s"), over_1s)].into(),
@@ -146,18 +148,91 @@ fn pauses_that_were_seen_before_are_part_of_the_calibration() {
     let slower = errors.clone();
     let history = History { errors, latency: vec![bucket("1s", &slower, 1000)] };
     let dispersion = Dispersion::new(9.818_181_818_181_818).unwrap();
-    let tails = vec![TailBound { over: bound("1s"), dispersion }];
+    let tails = vec![TailBound { over: bound("1s"), dispersion, usual: counts(1000, 18) }];
     assert_eq!(calibrate(&history), Calibration { dispersion, tails: tails.clone() });
     let calibration = Calibration { dispersion: Dispersion::NONE, tails };
     let json = serde_json::to_string(&calibration).unwrap();
-    assert_eq!(json, r#"{"dispersion":1.0,"tails":[{"over":"1s","dispersion":9.818181818181818}]}"#);
+    let usual = r#","usual":[1000,18]"#;
+    assert_eq!(
+        json,
+        format!(r#"{{"dispersion":1.0,"tails":[{{"over":"1s","dispersion":9.818181818181818{usual}}}]}}"#)
+    );
     assert_eq!(serde_json::to_string(&Calibration::default()).unwrap(), r#"{"dispersion":1.0}"#);
     assert_eq!(serde_json::from_str::<Calibration>(&json).unwrap(), calibration);
+    // An older journal does not say what was usual, and is written as it was.
+    let older = json.replace(usual, "");
+    let read: Calibration = serde_json::from_str(&older).unwrap();
+    assert_eq!((read.tails[0].usual, serde_json::to_string(&read).unwrap()), (Counts::NONE, older));
+}
+
+/// A rollout at 10 % that goes on to 100 %, after a baseline of which 5 % and 1 % were above 250 ms and 1 s.
+fn alone(last_baseline: (u64, u64)) -> Verification {
+    let tail = |over: &str, slow| TailBound {
+        over: bound(over),
+        dispersion: Dispersion::NONE,
+        usual: counts(45_000, slow),
+    };
+    let tails = vec![tail("250ms", 2250), tail("1s", 450)];
+    let calibration = Calibration { dispersion: Dispersion::NONE, tails };
+    let mut rollout = Verification::new(&VerificationRules::default(), gate(50), 1, calibration).unwrap();
+    let (over_250ms, over_1s) = last_baseline;
+    for _ in 0..4 {
+        let sample = errors((375, 0), (375, 0));
+        let slow = |sample: Sample, over: &str, slow: u64| {
+            sample.with_tail(bound(over), counts(375, slow), counts(375, slow))
+        };
+        look(&mut rollout, &slow(slow(sample, "250ms", over_250ms), "1s", over_1s));
+    }
+    rollout.next_gate(gate(100));
+    rollout
+}
+
+/// A scrape of 750 requests without a baseline, in which so many were slow.
+fn late_alone(over_250ms: u64, over_1s: u64) -> Sample {
+    let tail = |slow| Tail { canary: Some(counts(750, slow)), baseline: None };
+    let mut sample = errors((750, 0), (0, 0));
+    sample.baseline = Reading::Absent;
+    sample.tails = [(bound("250ms"), tail(over_250ms)), (bound("1s"), tail(over_1s))].into();
+    sample
+}
+
+#[test]
+fn alone_at_a_hundred_percent_latency_is_held_against_what_was_usual() {
+    // 20 % and 5 % where 5 % and 1 % were usual.
+    let mut rollout = alone((19, 4));
+    let (looks, ruling) = look_until_decided(&mut rollout, &late_alone(150, 38));
+    assert_eq!(looks, 3);
+    assert_eq!(
+        ruling.to_string(),
+        "roll back: canary 0 errors in 2250 requests, 450 of 2250 over 250ms (evidence 562 ≥ 100)"
+    );
+    let Ruling::RollBack { reasons } = ruling else { panic!("{ruling}") };
+    assert!(matches!(&reasons[..], [Reason::Harm { seen, .. }] if seen.slow.is_some()));
+}
+
+#[test]
+fn alone_at_a_hundred_percent_twice_what_was_usual_is_tolerated() {
+    let mut rollout = alone((19, 4));
+    let (looks, ruling) = look_until_decided(&mut rollout, &late_alone(75, 15));
+    assert!(matches!(ruling, Ruling::Promote { .. }), "after {looks}: {ruling}");
+    assert!(rollout.evidence().statistics.log_latency < 0.0);
+}
+
+#[test]
+fn a_service_that_is_slow_on_both_sides_is_not_held_against_better_times() {
+    // An incident makes a fifth of all requests slow, with and without the fix.
+    let mut rollout = alone((75, 19));
+    let (looks, ruling) = look_until_decided(&mut rollout, &late_alone(150, 38));
+    assert!(matches!(ruling, Ruling::Promote { .. }), "after {looks}: {ruling}");
 }
 
 /// A rollout at 10 % whose baseline has some 5 % of its requests above 250 ms and 1 % above 1 s.
 fn rollout(rules: &VerificationRules) -> Verification {
-    let tails = ["250ms", "1s"].map(|over| TailBound { over: bound(over), dispersion: Dispersion::NONE });
+    let tails = ["250ms", "1s"].map(|over| TailBound {
+        over: bound(over),
+        dispersion: Dispersion::NONE,
+        usual: Counts::NONE,
+    });
     let calibration = Calibration { dispersion: Dispersion::NONE, tails: tails.into() };
     Verification::new(rules, gate(10), 3, calibration).expect("rules that can be kept")
 }
@@ -223,7 +298,7 @@ fn a_tail_of_one_side_or_of_another_bound_tells_nothing() {
 #[test]
 fn without_latencies_the_errors_have_their_share() {
     let harm = |rules: VerificationRules, tails: usize| {
-        let tail = TailBound { over: bound("1s"), dispersion: Dispersion::NONE };
+        let tail = TailBound { over: bound("1s"), dispersion: Dispersion::NONE, usual: Counts::NONE };
         let calibration = Calibration { dispersion: Dispersion::NONE, tails: vec![tail; tails] };
         let mut rollout = Verification::new(&rules, gate(10), 3, calibration).unwrap();
         rollout.observe(&errors((75, 9), (675, 1)), &[]).0.statistics.log_harm
@@ -237,7 +312,7 @@ fn without_latencies_the_errors_have_their_share() {
 }
 
 #[test]
-fn alone_at_a_hundred_percent_latency_is_not_compared() {
+fn alone_at_a_hundred_percent_nothing_is_late_where_nothing_is_known_of_before() {
     let mut rollout = rollout(&VerificationRules::default());
     look(&mut rollout, &late(10, 2));
     let before = rollout.evidence().statistics.log_latency;

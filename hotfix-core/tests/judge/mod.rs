@@ -4,6 +4,7 @@ mod decisions;
 mod digest;
 mod increments;
 mod kayenta;
+mod kinds;
 mod latency;
 mod odd_data;
 mod properties;

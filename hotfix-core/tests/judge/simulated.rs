@@ -7,9 +7,13 @@ use hotfix_core::model::{Dispersion, Ruling, VerificationRules};
 use super::{gate, scrape};
 
 /// SplitMix64 (Steele, Lea & Flood 2014).
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     fn unit(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -19,7 +23,7 @@ impl Random {
     }
 
     /// How many of `requests` fail.
-    fn errors(&mut self, requests: u64, rate: f64) -> u64 {
+    pub(super) fn errors(&mut self, requests: u64, rate: f64) -> u64 {
         (0..requests).filter(|_| self.unit() < rate).count() as u64
     }
 }
@@ -32,7 +36,7 @@ enum End {
 
 /// Runs a ladder at 50 requests a second with a scrape every 15 seconds.
 fn run(seed: u64, ladder: &[u8], canary_rate: f64, baseline_rate: f64) -> End {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let rules = VerificationRules::default();
     let mut rollout = Verification::new(&rules, gate(ladder[0]), 3, Dispersion::NONE).expect("default rules");
     let mut scrapes = 0;

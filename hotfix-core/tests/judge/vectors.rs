@@ -2,7 +2,7 @@
 
 use hotfix_core::judge::{Judge, dispersion};
 use hotfix_core::model::{
-    Calibration, Dispersion, JudgeSettings, StatisticWeights, Statistics, Tail, TailBound,
+    Calibration, Counts, Dispersion, JudgeSettings, StatisticWeights, Statistics, Tail, TailBound,
 };
 use serde::Deserialize;
 
@@ -145,7 +145,11 @@ fn slow_requests_are_judged_as_errors_are() {
             ..JudgeSettings::standard()
         };
         let over = bound("250ms");
-        let tails = vec![TailBound { over, dispersion: Dispersion::new(phi).expect("a dispersion") }];
+        let tails = vec![TailBound {
+            over,
+            dispersion: Dispersion::new(phi).expect("a dispersion"),
+            usual: Counts::NONE,
+        }];
         let calibration = Calibration { dispersion: Dispersion::NONE, tails };
         let mut judge = Judge::new(&settings, later_steps, calibration).expect("settings of the sequence");
         for (index, row) in sequence.rows.iter().enumerate() {

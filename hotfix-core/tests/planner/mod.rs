@@ -8,4 +8,5 @@ mod policy;
 mod properties;
 mod refusals;
 mod reverts;
+mod shares;
 mod world;

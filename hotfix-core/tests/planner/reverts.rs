@@ -1,7 +1,7 @@
 //! Going back to an earlier release, carried out on the strict backends.
 
 use hotfix_core::model::{Effect, Phase, Severity, Verb};
-use hotfix_core::plan::{Action, Gate, NothingToDo, OnFailure, Plan};
+use hotfix_core::plan::{Action, Finding, Gate, Level, NothingToDo, OnFailure, Plan};
 use hotfix_core::request::RollbackTo;
 
 use super::cases::nothing;
@@ -111,4 +111,18 @@ fn a_rollback_is_taken_back_from_everywhere_before_it_has_the_traffic() {
         world.take_back(&plan, done);
         assert_eq!(world.live(&production()), (slot("blue"), tag("v2.1.0")), "after {done}");
     }
+}
+
+#[test]
+fn what_the_deployer_wants_people_to_know_is_a_warning_of_every_plan() {
+    let world = World::shop();
+    let notice = "its budget does not cover the second slot";
+    world.deployer.notice(&production(), notice);
+    let expected = Finding::Noticed { target: production(), notice: notice.to_owned() };
+    for request in [deploy(None), rollback(RollbackTo::LastKnownGood)] {
+        let plan = world.plan(&request, &policy());
+        let warnings: Vec<&Finding> = plan.report().at(Level::Warning).collect();
+        assert_eq!(warnings.iter().filter(|finding| ***finding == expected).count(), 1, "{plan}");
+    }
+    assert_eq!(expected.to_string(), format!("{}: {notice}", production()));
 }

@@ -102,6 +102,12 @@ impl GateWatch {
         }
     }
 
+    /// Leaves the gate that was open, if there is one: it was left out or called off, and what its task counted from now
+    /// on would be lost to the next.
+    pub(crate) fn leave(&mut self) {
+        self.open = None;
+    }
+
     /// Watches a gate, or tells its task that the machine listens again.
     pub(crate) fn watch(&mut self, run: &Run, step: StepId) {
         let same = |open: &OpenGate| open.step == step && !open.task.is_finished();

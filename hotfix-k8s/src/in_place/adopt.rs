@@ -43,7 +43,7 @@ impl KubernetesDeployer {
         );
         let sight = sight?;
         owner::gitops(config, &sight.object.reference, &sight.object.value)?;
-        owner::scaled(config, &sight.object.reference, &autoscalers?)?;
+        owner::scaled(config, &autoscalers?)?;
         sight.fits()?;
         Ok(sight)
     }

@@ -27,7 +27,7 @@ impl KubernetesDeployer {
         let config = self.target(target).map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
         for pod in pods {
             let object = ObjectRef::pod(&config.namespace, &pod.name);
-            match self.api.delete(&object, &pod.uid, pod.version, deadline).await {
+            match self.api.delete_version(&object, &pod.uid, pod.version, deadline).await {
                 Ok(_) => {}
                 Err(Failure::Status(refusal)) if matches!(refusal.code, 404 | 409) => {
                     tracing::debug!(%object, "it is gone or was changed, and is looked at again");

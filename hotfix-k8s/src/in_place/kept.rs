@@ -59,7 +59,7 @@ impl KubernetesDeployer {
         let held = sight.held(live).map_err(crate::sight::Unreadable::from)?;
         let (Some(held), Some(replicas)) = (held, NonZeroU16::new(sight.view.total)) else { return Ok(None) };
         let Before { template, strategy } = sight.before();
-        let hashes = self.hashes(self.target(target)?, &template, deadline).await?;
+        let hashes = self.hashes(target, &sight.object, &template, deadline).await?;
         let kept = Kept { in_place: FORMAT, template, strategy, hashes };
         let backend = serde_json::to_value(kept).unwrap_or_default();
         let slot = sight.slots.name(live).clone();

@@ -16,6 +16,7 @@ mod ending;
 mod kept;
 mod marks;
 mod next;
+mod settings;
 mod sight;
 mod view;
 

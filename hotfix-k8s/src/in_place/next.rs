@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hotfix_core::model::{Release, SlotName, Verb, VerbName, WorkloadSnapshot};
+use hotfix_core::model::{Artifact, Release, SlotName, Verb, VerbName, WorkloadSnapshot};
 use json_patch::PatchOperation;
 use json_patch::jsonptr::PointerBuf;
 use serde_json::{Value, json};
@@ -11,13 +11,14 @@ use super::kept::Kept;
 use super::marks::{Before, Marks, Staged};
 use super::sight::{InPlace, Misfit};
 use super::view::{SetKind, is_observed};
+use crate::change::set_at;
 use crate::config::Overrides;
 use crate::names::{self, annotation, pointer};
 use crate::pod::Pod;
 use crate::release::Unnamed;
 use crate::sight;
 use crate::slot::Side;
-use crate::steps::{self, image, set_at};
+use crate::steps;
 use crate::template::{self, Changes};
 
 /// What is to be done next.
@@ -159,9 +160,12 @@ fn stage(
 }
 
 fn fill(sight: &InPlace, side: Side, release: &Release, overrides: &Overrides) -> Result<Value, Refused> {
+    let Artifact::Image(image) = &release.artifact else {
+        return Err(steps::Refused::NotAnImage(release.artifact.id().to_string()).into());
+    };
     let changes = Changes {
         container: &sight.container,
-        image: image(release)?,
+        image,
         label: None,
         slot: sight.slots.name(side).as_str(),
         overrides,

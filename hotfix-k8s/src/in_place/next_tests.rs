@@ -1,6 +1,6 @@
 use std::num::NonZeroU16;
 
-use hotfix_core::model::{Artifact, ImageReference, TagName, Version};
+use hotfix_core::model::{ImageReference, TagName, Version};
 
 use super::*;
 use crate::in_place::View;
@@ -9,11 +9,10 @@ use crate::sight::Object;
 use crate::slot::Slots;
 
 fn release(patch: u8) -> Release {
-    let image = format!("shop/web:1.0.{patch}@sha256:{}", format!("{patch:02x}").repeat(32));
     Release {
         version: Version::new(1, 0, patch.into()),
         tag: TagName::new(format!("v1.0.{patch}")).unwrap(),
-        artifact: Artifact::Image(ImageReference::new(&image).unwrap()),
+        artifact: Artifact::Image(ImageReference::new(&image_of(patch)).unwrap()),
     }
 }
 
@@ -26,7 +25,7 @@ fn scene(kind: SetKind) -> InPlace {
             "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}},
             "template": {
                 "metadata": {"labels": {"app": "shop"}},
-                "spec": {"containers": [{"name": "web", "image": image(&release(1)).unwrap().as_str()}]},
+                "spec": {"containers": [{"name": "web", "image": image_of(1)}]},
             },
         },
         "status": {"observedGeneration": 3, "desiredNumberScheduled": 3, "updatedNumberScheduled": 3},
@@ -48,6 +47,10 @@ fn pod(name: &str, artifact: Option<&str>, is_ready: bool) -> Pod {
     pod.artifact = artifact.map(str::to_owned);
     pod.is_ready = is_ready;
     pod
+}
+
+fn image_of(patch: u8) -> String {
+    format!("shop/web:1.0.{patch}@sha256:{}", format!("{patch:02x}").repeat(32))
 }
 
 fn label_of(patch: u8) -> String {

@@ -56,11 +56,7 @@ impl KubernetesDeployer {
     ) -> Result<InPlace, Unusable> {
         let config = self.target(target)?;
         let reference = Names::of(config).main;
-        let guess = self.selectors().get(target).cloned();
-        let mut selector = match guess {
-            Some(selector) => selector,
-            None => selector(&self.present(&reference, deadline).await?)?,
-        };
+        let mut selector = selector(&self.present(&reference, deadline).await?)?;
         loop {
             let mut pods = self.pods(&config.namespace, &selector, deadline).await?;
             let object = self.present(&reference, deadline).await?;
@@ -69,7 +65,6 @@ impl KubernetesDeployer {
                 selector = now;
                 continue;
             }
-            self.selectors().insert(target.clone(), selector);
             let owner = format!("{}/{}", reference.kind, reference.name);
             pods.retain(|pod| pod.set.as_deref() == Some(&*owner));
             let corrupt = |reason| Unusable::Corrupt { object: reference.clone().into(), reason };

@@ -9,7 +9,7 @@ use hotfix_testkit::cluster::TestCluster;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
-use super::site::{Kind, Shop, deployment, release, slot};
+use super::site::{Kind, Shop, autoscaler, deployment, release, slot};
 
 /// What an owner wrote, without what the server and this crate note about it.
 fn written(object: &Value) -> (Value, Value) {
@@ -96,14 +96,7 @@ async fn what_is_not_understood_or_not_ours_is_refused_before_anything_is_made()
 async fn an_owner_that_appears_later_is_seen_when_the_target_is_observed() {
     let cluster = TestCluster::shared().await.expect("a cluster");
     let shop = Shop::open(cluster).await;
-    let scaler = json!({
-        "metadata": {"name": "shop-scaler"},
-        "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
-            "minReplicas": 1, "maxReplicas": 5,
-        },
-    });
-    shop.create(Kind::Autoscaler, &scaler).await;
+    shop.create(Kind::Autoscaler, &autoscaler("shop-scaler")).await;
     let error = shop.deployer.observe(&shop.target).await.expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     let text = error.to_string();

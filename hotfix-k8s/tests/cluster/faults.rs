@@ -60,7 +60,7 @@ fn fills(request: &Recorded) -> bool {
 
 /// The patch that claims the target.
 fn claims(request: &Recorded) -> bool {
-    is_patch(request, "/deployments/shop")
+    is_patch(request, "/services/shop")
 }
 
 fn busy(reason: &str, seconds: Option<u64>) -> Reply {

@@ -34,7 +34,7 @@ async fn a_patch_that_arrives_after_the_seal_is_refused() {
     let shop = Shop::open(cluster).await;
     let proxy = FaultProxy::start(&shop.user).await.expect("a proxy");
     let slow = deployer(&shop.namespace, &shop.target, proxy.through(&shop.user));
-    for (round, held) in [(1, "/deployments/shop"), (2, "/deployments/shop-hotfix")] {
+    for (round, held) in [(1, "/services/shop"), (2, "/deployments/shop-hotfix")] {
         let before = shop.read(Kind::Deployment, "shop-hotfix").await["spec"].clone();
         proxy.next(move |request| is_patch(request, held), Disturbance::Hold);
         let late = call("late", round * 10);

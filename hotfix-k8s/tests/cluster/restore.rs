@@ -11,20 +11,20 @@ use serde_json::json;
 use super::site::{Kind, Shop, call, deployment, pushed, release, slot, until};
 use super::traffic::Traffic;
 
-async fn apply(shop: &Shop, seq: u32, verb: &Verb) {
+pub(super) async fn apply(shop: &Shop, seq: u32, verb: &Verb) {
     let call = call(&format!("k{seq}"), seq);
     let reply = shop.deployer.apply(&call, &shop.target, verb, &Precondition::default()).await;
     assert!(matches!(reply, Reply::Applied(_)), "{verb}: {reply:?}");
 }
 
-async fn stage(shop: &Shop, seq: u32, patch: u8, replicas: u16) {
+pub(super) async fn stage(shop: &Shop, seq: u32, patch: u8, replicas: u16) {
     let replicas = NonZeroU16::new(replicas).expect("some");
     let release = release(shop.test_cluster, patch);
     apply(shop, seq, &Verb::Stage { slot: slot("hotfix"), release, replicas }).await;
     shop.until_ready("hotfix").await;
 }
 
-fn shift(to: &str) -> Verb {
+pub(super) fn shift(to: &str) -> Verb {
     Verb::Shift { weights: Weights::all(slot(to)) }
 }
 

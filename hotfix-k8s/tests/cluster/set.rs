@@ -13,7 +13,7 @@ use hotfix_core::port::{
     Clock, CounterSeries, Deployer, History, HistoryQuery, Latency, MetricsCapabilities, MetricsQuery,
     MetricsSource, Scrape,
 };
-use hotfix_core::request::{Revision, Strategy};
+use hotfix_core::request::{Fix, Goal, Revision, Staging, Strategy};
 use hotfix_engine::{Engine, RunHandle, SystemClock};
 use hotfix_k8s::rights;
 use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, TargetConfig, WorkloadKind};
@@ -149,8 +149,15 @@ impl SetShop {
         let base = source.resolve("v1.0.1").expect("the tag");
         let content = fix.version.to_string();
         let commit = source.commit(&[base], &[("app", Some(&content))], "fix: charge the right card");
-        let commit = Revision::new(commit.as_str()).expect("a revision");
-        let Planned::Plan(plan) = engine.plan(&request(&commit, fix, strategy)).await.expect("a plan") else {
+        let Artifact::Image(image) = &fix.artifact else { unreachable!("it was pushed") };
+        let goal = Goal::Deploy {
+            fix: Fix::Commits(vec![Revision::new(commit.as_str()).expect("a revision")]),
+            from: None,
+            image: Some(image.clone()),
+            strategy: Some(strategy),
+            staging: Staging::Skip,
+        };
+        let Planned::Plan(plan) = engine.plan(&request(goal)).await.expect("a plan") else {
             panic!("there is something to do")
         };
         engine.start(*plan).await.expect("a free target")

@@ -10,14 +10,14 @@ use hotfix_core::model::{
 use hotfix_core::port::{Call, Clock, Deployer};
 use hotfix_k8s::rights::{self, Feature};
 use hotfix_k8s::{Fingerprints, KubernetesConfig, KubernetesDeployer, TargetConfig, Traffic};
-use hotfix_testkit::cluster::{Behaviour, DemoPod, Readiness, TestCluster, TestNamespace};
+use hotfix_testkit::cluster::{AuditEvent, Behaviour, DemoPod, Readiness, TestCluster, TestNamespace};
 use hotfix_testkit::http::Recorded;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, ResourceQuota, Secret, Service};
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind, TypeMeta};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
@@ -68,12 +68,23 @@ impl Shop {
         deployment: &Value,
         routes: &[Value],
     ) -> Self {
+        Self::configured(cluster, |config| TargetConfig { traffic, ..config }, deployment, routes).await
+    }
+
+    /// The same with a configuration of one's own.
+    pub(crate) async fn configured(
+        cluster: &'static TestCluster,
+        change: impl FnOnce(TargetConfig) -> TargetConfig,
+        deployment: &Value,
+        routes: &[Value],
+    ) -> Self {
         let test_cluster = cluster;
         let namespace = cluster.namespace("shop").await.expect("a namespace");
         let client = cluster.client().expect("a client");
         let target: Target = "production/shop".parse().expect("a target");
-        let user = cluster.user(&namespace, "hotfix", &rules(&namespace, &traffic)).await.expect("a user");
-        let deployer = deployer_by(traffic, &namespace, &target, user.clone());
+        let config = change(config(&namespace));
+        let user = cluster.user(&namespace, "hotfix", &rules(&config)).await.expect("a user");
+        let deployer = deployer_with(config, &target, user.clone());
         let shop = Self { test_cluster, namespace, client, user, target, deployer };
         shop.create(Kind::Deployment, deployment).await;
         shop.create(Kind::Service, &service("shop")).await;
@@ -105,13 +116,22 @@ impl Shop {
         self.api(kind).create(&PostParams::default(), &object).await.expect("created");
     }
 
-    /// Creates an object of the kind that it says.
-    async fn create_any(&self, object: &Value) {
+    /// Creates an object of the kind that it says, in the namespace that it says.
+    pub(crate) async fn create_any(&self, object: &Value) {
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or(&self.namespace);
         let object: DynamicObject = serde_json::from_value(object.clone()).expect("an object");
-        let kind = GroupVersionKind::try_from(object.types.as_ref().expect("a kind")).expect("a kind");
-        let resource = ApiResource::from_gvk(&kind);
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
+        let api = self.api_in(namespace, object.types.as_ref().expect("a kind"));
         api.create(&PostParams::default(), &object).await.expect("created");
+    }
+
+    /// The same as [`api`](Self::api) for a kind that is named.
+    pub(crate) fn api_of(&self, types: &TypeMeta) -> Api<DynamicObject> {
+        self.api_in(&self.namespace, types)
+    }
+
+    fn api_in(&self, namespace: &str, types: &TypeMeta) -> Api<DynamicObject> {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::try_from(types).expect("a kind"));
+        Api::namespaced_with(self.client.clone(), namespace, &resource)
     }
 
     /// Reads an object as the server has it.
@@ -151,11 +171,29 @@ impl Shop {
 
     /// Returns every accepted patch of the deployer, in the order of the server's log.
     pub(crate) fn patches(&self) -> Vec<String> {
+        self.accepted(|_| true).iter().map(Value::to_string).collect()
+    }
+
+    /// Returns those of one kind of objects, such as `deployments`.
+    pub(crate) fn patches_of(&self, resource: &str) -> Vec<Value> {
+        self.accepted(|event| event.resource.as_deref() == Some(resource))
+    }
+
+    /// Returns those of one object of that kind.
+    pub(crate) fn patches_at(&self, resource: &str, name: &str) -> Vec<Value> {
+        let is_it = |event: &AuditEvent| {
+            event.resource.as_deref() == Some(resource) && event.name.as_deref() == Some(name)
+        };
+        self.accepted(is_it)
+    }
+
+    fn accepted(&self, is_meant: impl Fn(&AuditEvent) -> bool) -> Vec<Value> {
         let user = format!("system:serviceaccount:{}:hotfix", self.namespace);
         let log = self.test_cluster.audit_log().expect("a log");
-        let own =
-            log.iter().filter(|event| event.user == user && event.verb == "patch" && event.status == 200);
-        own.filter_map(|event| Some(event.request.as_ref()?.to_string())).collect()
+        let own = log.into_iter().filter(|event| {
+            event.user == user && event.verb == "patch" && event.status == 200 && is_meant(event)
+        });
+        own.filter_map(|event| event.request).collect()
     }
 
     pub(crate) async fn until_ready(&self, slot: &str) {
@@ -184,6 +222,13 @@ pub(crate) fn app(slot: &SlotName) -> &'static str {
     if slot.as_str() == "main" { "shop" } else { "shop-hotfix" }
 }
 
+/// What a JSON Patch writes at a path.
+pub(crate) fn written(patch: &Value, path: &str) -> Option<Value> {
+    let operations = patch.as_array().into_iter().flatten();
+    let mut written = operations.filter(|operation| operation["op"] != "test" && operation["path"] == path);
+    Some(written.next()?["value"].clone())
+}
+
 /// Whether a request changes an object at a path that ends so.
 pub(crate) fn is_patch(request: &Recorded, path: &str) -> bool {
     request.method == "PATCH" && request.path.ends_with(path)
@@ -191,21 +236,20 @@ pub(crate) fn is_patch(request: &Recorded, path: &str) -> bool {
 
 /// A deployer as another process would have it.
 pub(crate) fn deployer(namespace: &str, target: &Target, cluster: kube::Config) -> KubernetesDeployer {
-    deployer_by(Traffic::Service, namespace, target, cluster)
+    deployer_with(config(namespace), target, cluster)
 }
 
-fn deployer_by(
-    traffic: Traffic,
-    namespace: &str,
+/// The same with a configuration of one's own.
+pub(crate) fn deployer_with(
+    config: TargetConfig,
     target: &Target,
     cluster: kube::Config,
 ) -> KubernetesDeployer {
-    let config = TargetConfig { traffic, ..config(namespace) };
     let config = KubernetesConfig { targets: [(target.clone(), config)].into() };
     KubernetesDeployer::connect(config, cluster, Arc::new(WallClock)).expect("a sound configuration")
 }
 
-fn config(namespace: &str) -> TargetConfig {
+pub(crate) fn config(namespace: &str) -> TargetConfig {
     TargetConfig {
         namespace: namespace.to_owned(),
         deployment: "shop".to_owned(),
@@ -215,8 +259,8 @@ fn config(namespace: &str) -> TargetConfig {
 }
 
 /// The least rights for everything.
-fn rules(namespace: &str, traffic: &Traffic) -> Vec<PolicyRule> {
-    let mut features = TargetConfig { traffic: traffic.clone(), ..config(namespace) }.features();
+fn rules(config: &TargetConfig) -> Vec<PolicyRule> {
+    let mut features = config.features();
     features.insert(Feature::Adoption);
     let rules = serde_json::to_value(rights::rules(&features)).expect("JSON");
     serde_json::from_value(rules).expect("rules")
@@ -272,6 +316,17 @@ pub(crate) fn deployment(cluster: &TestCluster, replicas: u16) -> Value {
                     },
                 }]},
             },
+        },
+    })
+}
+
+/// An autoscaler of the Deployment, between one pod and five.
+pub(crate) fn autoscaler(name: &str) -> Value {
+    json!({
+        "metadata": {"name": name},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
+            "minReplicas": 1, "maxReplicas": 5,
         },
     })
 }

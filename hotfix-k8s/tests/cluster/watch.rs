@@ -7,9 +7,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use hotfix_core::model::{Fault, Period, Precondition, Verb};
 use hotfix_core::port::{Deployer, Reply, WorkloadChange, WorkloadWatch};
-use hotfix_testkit::cluster::{Behaviour, End, Pull, TestCluster};
+use hotfix_testkit::cluster::{Behaviour, End, Pull, Readiness, TestCluster};
 
-use super::site::{Kind, Shop, call, pushed, slot};
+use super::site::{Kind, Shop, call, deployment, pushed, slot};
 
 async fn stage(shop: &Shop, behaviour: &Behaviour) {
     let release = pushed(shop.test_cluster, 5, behaviour);
@@ -74,6 +74,19 @@ async fn pods_that_a_quota_forbids_are_told() {
         found.starts_with("shop-hotfix cannot be started: FailedCreate: ") && found.contains("few"),
         "{found}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_that_the_owner_set_is_told_when_it_has_passed() {
+    let cluster = TestCluster::shared().await.expect("a cluster");
+    let mut hasty = deployment(cluster, 1);
+    hasty["spec"]["progressDeadlineSeconds"] = serde_json::json!(2);
+    let shop = Shop::unadopted(cluster, &hasty).await;
+    shop.deployer.adopt(&shop.target).await.expect("adopted");
+    let mut watch = shop.deployer.watch(&shop.target).await.expect("a watch");
+    stage(&shop, &Behaviour { readiness: Readiness::Never, ..Behaviour::default() }).await;
+    let found = fault(&mut watch, |fault| matches!(fault, Fault::NeverReady { .. })).await.to_string();
+    assert_eq!(found, "shop-hotfix was not ready within 2s");
 }
 
 #[tokio::test(flavor = "multi_thread")]

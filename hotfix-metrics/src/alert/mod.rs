@@ -8,4 +8,4 @@ mod yaml;
 
 pub use config::AlertsConfig;
 pub use rules::{AlertRule, Alerting, ReleaseWatch, RuleGroup};
-pub use silence::{Alertmanager, AlertmanagerConfig, Matcher, Silence, SilenceId};
+pub use silence::{Alertmanager, AlertmanagerConfig};

@@ -1,29 +1,40 @@
 //! Silences in Alertmanager for what was planned: made once, found again after a crash, and lifted.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
-use hotfix_core::model::{RunId, Timestamp};
-use hotfix_core::port::Clock;
+use async_trait::async_trait;
+use hotfix_core::model::{RunId, Target};
+use hotfix_core::port::{Clock, Silence, Silencer};
 use hotfix_core::{Error, ErrorKind, Result};
 use hotfix_http::{
     Answer, Auth, ConfigError, Credentials, Http, HttpConfig, SecretSource, private_endpoint, public_endpoint,
 };
 use reqwest::{Method, RequestBuilder, Url};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::prometheus::Failure;
+use crate::traffic::{Label, Slot};
 
 const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
+const SILENCE: &str = "alertmanager.silence";
+const LIFT: &str = "alertmanager.lift";
 const USER_AGENT: &str = concat!("hotfix-metrics/", env!("CARGO_PKG_VERSION"));
 
-/// How to reach Alertmanager.
+/// How to reach Alertmanager, and what it silences.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlertmanagerConfig {
+    /// Its name in the outbox; one of its own for each Alertmanager.
+    pub name: String,
     /// What stands before `/api/v2`. Plain HTTP to another host only without secrets.
     pub url: String,
+    /// Which alerts are about a workload: the labels that they all have, with what these hold, taken literally. In a
+    /// value the words `${environment}` and `${service}` stand for those of the workload.
+    pub matchers: BTreeMap<String, String>,
+    /// Who is said to have made the silences.
+    pub author: String,
     /// How it knows who is asking.
     pub auth: Auth,
     /// Headers of your own, such as `X-Scope-OrgID` for the tenant. Secrets.
@@ -33,10 +44,14 @@ pub struct AlertmanagerConfig {
 }
 
 impl Default for AlertmanagerConfig {
-    /// One on this host.
+    /// One on this host, with alerts that are labelled as those of [`Alerting`](super::Alerting) are.
     fn default() -> Self {
+        let of_workload = |name: &str| (name.to_owned(), format!("${{{name}}}"));
         Self {
+            name: "alertmanager".to_owned(),
             url: "http://127.0.0.1:9093".to_owned(),
+            matchers: ["environment", "service"].map(of_workload).into(),
+            author: "hotfix".to_owned(),
             auth: Auth::None,
             headers: BTreeMap::new(),
             http: HttpConfig::default(),
@@ -44,64 +59,19 @@ impl Default for AlertmanagerConfig {
     }
 }
 
-/// Makes and lifts silences.
+/// Silences alerts about what a run changes as planned.
+///
+/// A silence is found by the run that its comment names, so that a process that knows nothing of the one before lifts
+/// what that made. Two processes that silence for one run at the same moment make two; lifting ends both.
 #[derive(Debug)]
 pub struct Alertmanager {
+    name: String,
+    matchers: Vec<Label>,
+    author: String,
     http: Http,
     base: Url,
     credentials: Credentials,
     clock: Arc<dyn Clock>,
-}
-
-/// A silence to make.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Silence {
-    /// The run that plans what would alert. One silence a run: asking again changes nothing.
-    pub run: RunId,
-    /// Which alerts: those that match all of these.
-    pub matchers: Vec<Matcher>,
-    /// When it ends at the latest, should nobody lift it.
-    pub until: Timestamp,
-    /// Who makes it.
-    pub author: String,
-    /// Why.
-    pub comment: String,
-}
-
-/// Alerts whose label has the value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Matcher {
-    /// The label.
-    pub name: String,
-    /// The value, which is taken literally.
-    pub value: String,
-    #[serde(rename = "isRegex")]
-    is_regex: bool,
-    #[serde(rename = "isEqual", default = "yes")]
-    is_equal: bool,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-impl Matcher {
-    /// Matches a label.
-    #[must_use]
-    pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { name: name.into(), value: value.into(), is_regex: false, is_equal: true }
-    }
-}
-
-/// The id that Alertmanager gave to a silence.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SilenceId(String);
-
-impl fmt::Display for SilenceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 impl Alertmanager {
@@ -110,59 +80,36 @@ impl Alertmanager {
     /// # Errors
     /// [`ConfigError`] naming the field that cannot work.
     pub fn new(config: &AlertmanagerConfig, clock: Arc<dyn Clock>) -> std::result::Result<Self, ConfigError> {
-        let AlertmanagerConfig { url, auth, headers, http } = config;
+        let AlertmanagerConfig { name, url, matchers, author, auth, headers, http } = config;
+        let invalid = |field, allowed: &str| ConfigError::Invalid { field, allowed: allowed.to_owned() };
+        if name.is_empty() || name.contains(char::is_control) {
+            return Err(invalid("alertmanager.name", "must be one line and not empty"));
+        }
+        if !matchers.values().any(|value| value.contains("${service}")) {
+            let allowed = "must name ${service}, or what others run is silenced too";
+            return Err(invalid("alertmanager.matchers", allowed));
+        }
+        let label =
+            |(name, value): (&String, &String)| Label::new("alertmanager.matchers", name, value, Slot::All);
+        let matchers = matchers.iter().map(label).collect::<std::result::Result<_, _>>()?;
         let credentials = Credentials::new("alertmanager.auth", auth.clone(), headers.clone())?;
         let endpoint = if credentials.is_empty() { public_endpoint } else { private_endpoint };
         let base = endpoint("alertmanager.url", &format!("{}/", url.trim_end_matches('/')))?;
-        Ok(Self { http: Http::new(http, USER_AGENT)?, base, credentials, clock })
+        let (name, author, http) = (name.clone(), author.clone(), Http::new(http, USER_AGENT)?);
+        Ok(Self { name, matchers, author, http, base, credentials, clock })
     }
 
-    /// Makes the silence of a run, which begins now.
-    ///
-    /// *Errors*: [`ErrorKind::Invalid`] for a silence without matchers or that ends before it begins: it would silence
-    /// everything or nothing.
-    /// *Idempotency*: a run that has an active silence gets its id, and nothing is changed.
-    /// *Cancellation*: it may have been made; ask again or [`lift_all`](Self::lift_all).
-    ///
-    /// # Errors
-    /// See above, and any failure to reach Alertmanager.
-    pub async fn silence(&self, silence: &Silence) -> Result<SilenceId> {
-        const OPERATION: &str = "alertmanager.silence";
-        let now = self.clock.now();
-        let invalid =
-            |message: &str| Error::new(ErrorKind::Invalid, OPERATION, message).with("run", &silence.run);
-        if silence.matchers.iter().all(|matcher| matcher.value.is_empty()) {
-            return Err(invalid("a silence needs a matcher with a value, or it silences everything"));
-        }
-        if silence.until <= now {
-            return Err(invalid("a silence must end in the future").with("until", silence.until));
-        }
-        if let Some(active) = self.active(OPERATION, &silence.run).await?.into_iter().next() {
-            return Ok(active.id);
-        }
-        let body = serde_json::json!({
-            "matchers": silence.matchers,
-            "startsAt": now.to_rfc3339(),
-            "endsAt": silence.until.to_rfc3339(),
-            "createdBy": silence.author,
-            "comment": format!("{} {}", silence.comment, mark(&silence.run)),
-        });
-        let request = self.http.post_json(self.url("api/v2/silences"), body.to_string().into_bytes());
-        let made: Made = parse(OPERATION, &self.send(OPERATION, request).await?)?;
-        Ok(made.id)
+    fn matchers(&self, target: &Target) -> Vec<Value> {
+        let literally = |label: &Label| json!({ "name": label.name, "value": label.of(target, None), "isRegex": false, "isEqual": true });
+        self.matchers.iter().map(literally).collect()
     }
 
-    /// Lifts a silence. One that has ended or was never there is lifted.
-    ///
-    /// # Errors
-    /// Any failure to reach Alertmanager.
-    pub async fn lift(&self, silence: &SilenceId) -> Result<()> {
-        const OPERATION: &str = "alertmanager.lift";
+    async fn end(&self, id: &str) -> Result<()> {
         let mut url = self.url("api/v2/silence");
         if let Ok(mut path) = url.path_segments_mut() {
-            path.push(&silence.0);
+            path.push(id);
         }
-        let answer = self.exchange(OPERATION, self.http.request(Method::DELETE, url)).await?;
+        let answer = self.exchange(LIFT, self.http.request(Method::DELETE, url)).await?;
         match answer.status {
             200 | 404 => Ok(()),
             // It answers 500 for what has expired already.
@@ -173,20 +120,8 @@ impl Alertmanager {
             {
                 Ok(())
             }
-            _ => Err(Failure::of_status(&answer).into_error(OPERATION).with("silence", silence)),
+            _ => Err(Failure::of_status(&answer).into_error(LIFT).with("silence", id)),
         }
-    }
-
-    /// Lifts every silence of a run, also one whose id was lost in a crash, and returns how many there were.
-    ///
-    /// # Errors
-    /// Any failure to reach Alertmanager; those that were found before are lifted.
-    pub async fn lift_all(&self, run: &RunId) -> Result<usize> {
-        let active = self.active("alertmanager.lift", run).await?;
-        for silence in &active {
-            self.lift(&silence.id).await?;
-        }
-        Ok(active.len())
     }
 
     async fn active(&self, operation: &'static str, run: &RunId) -> Result<Vec<Found>> {
@@ -220,6 +155,41 @@ impl Alertmanager {
     }
 }
 
+#[async_trait]
+impl Silencer for Alertmanager {
+    fn destination(&self) -> &str {
+        &self.name
+    }
+
+    async fn silence(&self, silence: &Silence) -> Result<()> {
+        let Silence { run, target, until } = silence;
+        let now = self.clock.now();
+        if *until <= now {
+            let error = Error::new(ErrorKind::Invalid, SILENCE, "a silence must end in the future");
+            return Err(error.with("run", run).with("until", until));
+        }
+        if !self.active(SILENCE, run).await?.is_empty() {
+            return Ok(());
+        }
+        let body = json!({
+            "matchers": self.matchers(target),
+            "startsAt": now.to_rfc3339(),
+            "endsAt": until.to_rfc3339(),
+            "createdBy": self.author,
+            "comment": format!("{target} is changed as planned {}", mark(run)),
+        });
+        let request = self.http.post_json(self.url("api/v2/silences"), body.to_string().into_bytes());
+        parse::<Made>(SILENCE, &self.send(SILENCE, request).await?).map(drop)
+    }
+
+    async fn lift(&self, silence: &Silence) -> Result<()> {
+        for active in self.active(LIFT, &silence.run).await? {
+            self.end(&active.id).await?;
+        }
+        Ok(())
+    }
+}
+
 /// What a silence of the run is found by: Alertmanager keeps nothing but a comment.
 fn mark(run: &RunId) -> String {
     format!("[hotfix run {run}]")
@@ -232,15 +202,16 @@ fn parse<T: for<'de> Deserialize<'de>>(operation: &'static str, body: &[u8]) -> 
     })
 }
 
+/// The answer to a silence that was made. Its id is not kept: the comment names the run.
 #[derive(Deserialize)]
 struct Made {
     #[serde(rename = "silenceID")]
-    id: SilenceId,
+    _id: String,
 }
 
 #[derive(Deserialize)]
 struct Found {
-    id: SilenceId,
+    id: String,
     #[serde(default)]
     comment: String,
     status: State,

@@ -61,16 +61,23 @@ fn judge(answer: &Answer) -> Result<(), Seen> {
     if answer.status != 200 {
         return Err(Seen::new(ProbeFailureKind::Status, format!("status {} instead of 200", answer.status)));
     }
-    // An answer without a message carries its status among the headers.
-    let text = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(code) = text("grpc-status").filter(|code| *code != "0") {
-        let what = match code {
-            "5" => " (the service is not known)",
-            "12" => " (the server has no health service)",
-            _ => "",
-        };
-        return Err(Seen::new(ProbeFailureKind::NotServing, format!("gRPC status {code}{what}")));
-    }
+    // It comes behind the message; an answer without a message has it among the headers.
+    let text = |name: &str| {
+        let value = answer.trailers.get(name).or_else(|| answer.headers.get(name));
+        value.and_then(|value| value.to_str().ok())
+    };
+    let what = match text("grpc-status") {
+        Some("0") => return serves(body),
+        None => return Err(Seen::new(ProbeFailureKind::NotServing, "the answer ends without a gRPC status")),
+        Some("5") => "5 (the service is not known)",
+        Some("12") => "12 (the server has no health service)",
+        Some(code) => code,
+    };
+    let why = percent_decoded(text("grpc-message").unwrap_or_default());
+    Err(Seen::new(ProbeFailureKind::NotServing, format!("gRPC status {what}")).with_body(&why))
+}
+
+fn serves(body: &[u8]) -> Result<(), Seen> {
     match serving_status(body) {
         Some(SERVING) => Ok(()),
         Some(0) => Err(Seen::new(ProbeFailureKind::NotServing, "it is not known whether the service serves")),
@@ -82,6 +89,26 @@ fn judge(answer: &Answer) -> Result<(), Seen> {
             Err(Seen::new(ProbeFailureKind::NotServing, "the answer is no message of the health protocol"))
         }
     }
+}
+
+/// Reads a `grpc-message`, in which everything but printable ASCII is written as `%` and two digits.
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, behind @ ..] = rest {
+        let digits = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) if *first == b'%' => {
+                decoded.push(byte);
+                rest = &behind[2..];
+            }
+            _ => {
+                decoded.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    decoded
 }
 
 /// Reads `HealthCheckResponse { status = 1 }`; a status of 0 is left out on the wire.
@@ -114,6 +141,21 @@ mod tests {
             (b"", None),
         ] {
             assert_eq!(serving_status(body), status, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn the_message_of_a_status_is_percent_encoded() {
+        for (text, decoded) in [
+            ("plain text", "plain text"),
+            ("caf%C3%A9 %25", "caf\u{e9} %"),
+            ("100% sure", "100% sure"),
+            ("%", "%"),
+            ("%4", "%4"),
+            ("%zz%41", "%zzA"),
+            ("", ""),
+        ] {
+            assert_eq!(String::from_utf8(percent_decoded(text)).unwrap(), decoded, "{text}");
         }
     }
 }

@@ -173,6 +173,7 @@ mod tests {
             wait: None,
             headers: reqwest::header::HeaderMap::new(),
             body: Ok(body.as_bytes().to_vec()),
+            trailers: reqwest::header::HeaderMap::new(),
         }
     }
 

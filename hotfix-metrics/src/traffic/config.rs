@@ -32,6 +32,10 @@ pub struct LabelsConfig {
     pub slot: Option<LabelConfig>,
     /// The label that holds how a request ended.
     pub status: Option<String>,
+    /// The label that tells kinds of requests apart, such as `route` or `handler`, each of which is compared with itself:
+    /// for rollouts in which a slot gets other requests than the other one. The 15 kinds with the most requests are told
+    /// apart, and written to the journal with every look.
+    pub kind: Option<String>,
     /// Labels that one request counter has and the latency histogram of the same instance has not: series that differ
     /// only in them are added up. Never name a label that tells instances apart.
     pub ignore: Option<Vec<String>>,

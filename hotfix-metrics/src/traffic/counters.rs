@@ -16,6 +16,7 @@ use crate::prometheus::{Answer, Series};
 pub(crate) struct Counters<'a> {
     reading: &'a Reading,
     groups: BTreeMap<(&'a SlotName, String), Group<'a>>,
+    kinds: BTreeMap<(&'a SlotName, String), String>,
 }
 
 impl<'a> Counters<'a> {
@@ -27,7 +28,7 @@ impl<'a> Counters<'a> {
         answers: &'a [(&Meaning, Arc<Answer>)],
     ) -> Self {
         let slots = reading.slots(target, slots);
-        let mut groups: BTreeMap<_, Group<'a>> = BTreeMap::new();
+        let (mut groups, mut kinds) = (BTreeMap::<_, Group<'a>>::new(), BTreeMap::new());
         for (meaning, answer) in answers {
             for series in answer.series() {
                 let label = series.label(reading.slot_label());
@@ -35,29 +36,39 @@ impl<'a> Counters<'a> {
                 if let Some((_, slot)) = slot
                     && let Some(counts) = counted(reading, meaning, series)
                 {
-                    groups.entry((*slot, name(reading, series))).or_default().add(counts, series);
+                    let key = (*slot, name(reading, series));
+                    if let Some(kind) = reading.kind_of(series) {
+                        kinds.insert(key.clone(), kind);
+                    }
+                    groups.entry(key).or_default().add(counts, series);
                 }
             }
         }
         groups.retain(|_, group| group.counts_requests());
-        Self { reading, groups }
+        Self { reading, groups, kinds }
     }
 
-    /// Returns what each instance has counted by its newest scrape. An instance that started anew in the meantime is told
+    /// Returns what each instance has counted by its newest scrape, and since when it was seen to run on. An instance that started anew in the meantime is told
     /// with what it had counted just before too, so that nothing is lost in between.
     pub(crate) fn newest(&self, bounds: &[LatencyBound]) -> Vec<CounterSeries> {
         let mut found = Vec::with_capacity(self.groups.len());
-        for ((slot, series), group) in &self.groups {
+        for (key @ (slot, series), group) in &self.groups {
             let mut walk = group.walk();
+            let mut running_since = None;
             while let Some(step) = walk.step() {
+                // One that was seen to start anew ran on from then; the first look knows nothing of the time before.
+                let at = DateTime::from_timestamp_millis(step.at);
+                running_since = if step.restarted { at } else { running_since.or(at) };
                 if walk.peek().is_some_and(|next| !next.restarted) {
                     continue;
                 }
                 let Totals { requests, errors, slow } = walk.totals(bounds, self.reading.unit);
-                found.extend(DateTime::from_timestamp_millis(step.at).map(|at| CounterSeries {
+                found.extend(at.map(|at| CounterSeries {
                     slot: (*slot).clone(),
                     series: series.clone(),
+                    kind: self.kinds.get(key).cloned(),
                     at,
+                    running_since,
                     requests,
                     errors,
                     slow,

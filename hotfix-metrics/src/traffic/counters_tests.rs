@@ -93,6 +93,47 @@ fn a_status_that_is_no_longer_told_takes_nothing_away() {
 }
 
 #[test]
+fn a_status_that_is_no_longer_told_looks_like_no_restart_when_it_is_forgotten() {
+    let looked = |ok: &[(i64, f64)], bad: &[(i64, f64)]| {
+        let series: Vec<Written<'_>> =
+            [(OK, ok), (BAD, bad)].into_iter().filter(|(_, v)| !v.is_empty()).collect();
+        let series = with(&TrafficConfig::default(), answer(&series), |counters| counters.newest(&[]));
+        hotfix_core::port::Scrape { series, warnings: vec![] }
+    };
+    let start = DateTime::from_timestamp(0, 0).unwrap();
+    let mut increments =
+        hotfix_core::judge::Increments::new("green".parse().unwrap(), Some("blue".parse().unwrap()), start);
+    increments.prime(&looked(&[(15, 5000.0), (30, 5100.0)], &[(15, 40.0), (30, 40.0)]));
+    let mut take = |ok: &[(i64, f64)], bad: &[(i64, f64)]| increments.take(start, &looked(ok, bad)).baseline;
+    let counts = |requests, errors| {
+        hotfix_core::model::Reading::Counts(hotfix_core::model::Counts::new(requests, errors).unwrap())
+    };
+    // Within the window its last value stands.
+    assert_eq!(take(&[(30, 5100.0), (45, 5190.0)], &[(30, 40.0)]), counts(90, 0));
+    // Behind it the sum drops by 40 and rises by 10: it is not counted from zero.
+    assert_eq!(take(&[(45, 5190.0), (60, 5200.0)], &[]), counts(0, 0));
+    assert_eq!(take(&[(60, 5200.0), (75, 5260.0)], &[]), counts(60, 0));
+    // A restart is one.
+    assert_eq!(take(&[(75, 5260.0), (90, 7.0)], &[(90, 2.0)]), counts(9, 2));
+}
+
+#[test]
+fn a_sample_that_comes_late_is_counted_with_the_next() {
+    let series = |ok: &[(i64, f64)], bad: &[(i64, f64)]| {
+        with(&TrafficConfig::default(), answer(&[(OK, ok), (BAD, bad)]), |counters| counters.newest(&[]))
+    };
+    let look = |ok: &[(i64, f64)], bad: &[(i64, f64)]| {
+        let [found] = &series(ok, bad)[..] else { panic!("one series") };
+        (found.requests, found.errors, found.running_since.map(|at| at.timestamp()))
+    };
+    assert_eq!(look(&[(15, 50.0), (30, 60.0)], &[(15, 3.0)]), (63.0, Some(3.0), Some(15)));
+    assert_eq!(
+        look(&[(15, 50.0), (30, 60.0), (45, 70.0)], &[(15, 3.0), (30, 5.0), (45, 5.0)]),
+        (75.0, Some(5.0), Some(15))
+    );
+}
+
+#[test]
 fn slower_requests_are_counted_where_there_is_a_bucket() {
     let bucket = |le: &str| format!("__name__=http_request_duration_seconds_bucket,le={le},pod=a,slot=blue");
     let (quarter, one, all) = (bucket("0.25"), bucket("1.0"), bucket("+Inf"));
@@ -155,6 +196,25 @@ fn labels_that_only_the_counter_has_are_added_up() {
     let (cart, pay) = (route("cart"), route("pay"));
     let found = with(&config, answer(&[(&cart, &[(30, 4.0)]), (&pay, &[(30, 5.0)])]), |c| c.newest(&[]));
     assert_eq!((found.len(), found[0].requests), (1, 9.0));
+}
+
+#[test]
+fn kinds_of_requests_are_told_where_they_are_asked_for() {
+    let route = |route: &str, code: &str| {
+        format!("__name__=http_requests_total,code={code},pod=a,route={route},slot=blue")
+    };
+    let told = |kind: Option<&str>| {
+        let labels = LabelsConfig { kind: kind.map(ToOwned::to_owned), ..LabelsConfig::default() };
+        let config = TrafficConfig { labels, ..TrafficConfig::default() };
+        let (cart, pay, failed) = (route("cart", "200"), route("pay", "200"), route("pay", "500"));
+        let series = answer(&[(&cart, &[(30, 4.0)]), (&pay, &[(30, 5.0)]), (&failed, &[(30, 1.0)])]);
+        let found = with(&config, series, |counters| counters.newest(&[]));
+        found.into_iter().map(|series| (series.kind, series.requests)).collect::<Vec<_>>()
+    };
+    let kind = |name: &str| Some(name.to_owned());
+    assert_eq!(told(Some("route")), [(kind("cart"), 4.0), (kind("pay"), 6.0)]);
+    assert_eq!(told(Some("nowhere")), [(kind(""), 4.0), (kind(""), 6.0)]);
+    assert_eq!(told(None), [(None, 4.0), (None, 6.0)]);
 }
 
 #[test]

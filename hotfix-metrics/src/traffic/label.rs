@@ -5,8 +5,8 @@ use hotfix_http::ConfigError;
 
 /// A label whose value names what is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Label {
-    pub(super) name: String,
+pub(crate) struct Label {
+    pub(crate) name: String,
     value: Vec<Piece>,
 }
 
@@ -20,7 +20,7 @@ enum Piece {
 
 impl Label {
     /// Takes a value apart. `slot` is allowed only where one slot is meant.
-    pub(super) fn new(field: &'static str, name: &str, value: &str, slot: Slot) -> Result<Self, ConfigError> {
+    pub(crate) fn new(field: &'static str, name: &str, value: &str, slot: Slot) -> Result<Self, ConfigError> {
         let invalid = |allowed: String| ConfigError::Invalid { field, allowed };
         if !is_label_name(name) {
             return Err(invalid(format!("{name:?} is no name of a label")));
@@ -53,7 +53,7 @@ impl Label {
     }
 
     /// Returns the value for a target, and for a slot where one is meant.
-    pub(super) fn of(&self, target: &Target, slot: Option<&SlotName>) -> String {
+    pub(crate) fn of(&self, target: &Target, slot: Option<&SlotName>) -> String {
         let pieces = self.value.iter().map(|piece| match piece {
             Piece::Text(text) => text.as_str(),
             Piece::Environment => target.environment.as_str(),
@@ -66,7 +66,7 @@ impl Label {
 
 /// Whether a label is about one slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Slot {
+pub(crate) enum Slot {
     One,
     All,
 }

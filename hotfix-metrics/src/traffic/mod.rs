@@ -10,4 +10,5 @@ mod plan;
 pub use config::{LabelConfig, LabelsConfig, QueriesConfig, TrafficConfig, Unit};
 pub use convention::Convention;
 pub(crate) use counters::Counters;
+pub(crate) use label::{Label, Slot};
 pub(crate) use plan::{Meaning, Part, Reading};

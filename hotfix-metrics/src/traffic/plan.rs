@@ -6,6 +6,7 @@ use hotfix_http::ConfigError;
 use super::convention::{Bad, Names};
 use super::label::{Label, Slot, is_label_name};
 use super::{LabelConfig, LabelsConfig, QueriesConfig, TrafficConfig, Unit};
+use crate::prometheus::Series;
 use crate::promql::{Template, Values, quoted};
 
 /// What to ask and how to read the answers.
@@ -20,6 +21,7 @@ pub(crate) struct Reading {
     service: Option<Label>,
     slot: Label,
     status: String,
+    kind: Option<String>,
     bad: Bad,
     ignore: Vec<String>,
 }
@@ -82,12 +84,17 @@ impl Reading {
     }
 
     fn of_labels(names: &Names, labels: &LabelsConfig) -> Result<Self, ConfigError> {
-        let LabelsConfig { environment, service, slot, status, ignore } = labels;
+        let LabelsConfig { environment, service, slot, status, kind, ignore } = labels;
         let slot = chosen(slot.as_ref(), names.slot);
         let status = status.as_deref().unwrap_or(names.status).to_owned();
-        if !is_label_name(&status) {
-            let allowed = format!("{status:?} is no name of a label");
-            return Err(ConfigError::Invalid { field: "traffic.labels.status", allowed });
+        let named = [("traffic.labels.status", Some(&status)), ("traffic.labels.kind", kind.as_ref())];
+        for (field, name) in named.into_iter().filter_map(|(field, name)| Some((field, name?))) {
+            if !is_label_name(name) {
+                return Err(ConfigError::Invalid {
+                    field,
+                    allowed: format!("{name:?} is no name of a label"),
+                });
+            }
         }
         let by_default = || names.ignore.iter().map(|name| (*name).to_owned()).collect();
         Ok(Self {
@@ -98,6 +105,7 @@ impl Reading {
             service: selector("traffic.labels.service", service.as_ref(), names.service)?,
             slot: Label::new("traffic.labels.slot", slot.0, slot.1, Slot::One)?,
             status,
+            kind: kind.clone(),
             bad: names.bad,
             ignore: ignore.clone().unwrap_or_else(by_default),
         })
@@ -193,6 +201,11 @@ impl Reading {
 
     pub(crate) fn status_label(&self) -> &str {
         &self.status
+    }
+
+    /// Returns the kind of requests that a series counts, where kinds are told apart.
+    pub(crate) fn kind_of(&self, series: Series<'_>) -> Option<String> {
+        self.kind.as_ref().map(|label| series.label(label).to_owned())
     }
 
     pub(crate) const fn bad(&self) -> Bad {

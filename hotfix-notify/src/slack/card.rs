@@ -166,7 +166,7 @@ mod tests {
     fn posting(kind: PostingKind, message: Message) -> Posting {
         let thread =
             ThreadKey { incident: IncidentId::new("inc-7").unwrap(), run: RunId::new("run-1").unwrap() };
-        Posting { dedup: "run-1/1".into(), thread, kind, message, root: None }
+        Posting { dedup: "run-1/1".into(), thread, kind, message, silencing: None, root: None }
     }
 
     fn message(title: &str, body: &str, facts: Vec<Fact>) -> Message {

@@ -45,6 +45,7 @@ pub(super) fn take_over(
     run: &RunId,
     worker: &WorkerName,
     ttl: Period,
+    above: u64,
 ) -> Result<TakenOver, Failure> {
     let head = journal::head(tx, run)?;
     if head.state == RunState::Ended {
@@ -57,7 +58,7 @@ pub(super) fn take_over(
     }
     let lease = Lease {
         run: run.clone(),
-        epoch: highest_epoch(tx, &run::claims_of(tx.db, head.number)?)?.max(head.epoch) + 1,
+        epoch: highest_epoch(tx, &run::claims_of(tx.db, head.number)?)?.max(head.epoch).max(above) + 1,
         expires_at: now + ttl.to_delta(),
     };
     tx.atomically(|tx| {
@@ -77,7 +78,7 @@ fn open_free(tx: &mut Tx<'_>, new: &NewRun) -> Result<Opened, Failure> {
     let incident = incident::join(tx, &new.incident, now)?;
     let lease = Lease {
         run: new.run.clone(),
-        epoch: highest_epoch(tx, &new.claims)? + 1,
+        epoch: highest_epoch(tx, &new.claims)?.max(new.epoch_above) + 1,
         expires_at: now + new.ttl.to_delta(),
     };
     let number = insert_run(tx, new, &lease, &incident, now)?;

@@ -72,8 +72,9 @@ pub(super) fn lease(
     Ok(items)
 }
 
-/// Records what became of a posting. What was delivered or replaced stays so, whatever a late worker says.
-pub(super) fn settle(tx: &Tx<'_>, id: u64, settlement: &Settlement) -> Result<(), Failure> {
+/// Records what became of a posting that was handed out so many times before. What was delivered or replaced stays so,
+/// and what somebody else has by now is left to him, whatever a late worker says.
+pub(super) fn settle(tx: &Tx<'_>, id: u64, attempts: u32, settlement: &Settlement) -> Result<(), Failure> {
     let known = tx.sql("SELECT 1 FROM outbox WHERE id = ?1")?.exists([id.cast_signed()])?;
     if !known {
         let message = "no posting of this number is in the outbox";
@@ -81,12 +82,13 @@ pub(super) fn settle(tx: &Tx<'_>, id: u64, settlement: &Settlement) -> Result<()
     }
     match settlement {
         Settlement::Delivered(receipt) => delivered(tx, id, receipt),
-        Settlement::Retry { after, cause } => wait(tx, id, "waiting", *after, cause),
-        Settlement::Uncertain { after, cause } => wait(tx, id, "uncertain", *after, cause),
+        Settlement::Retry { after, cause } => wait(tx, id, attempts, "waiting", *after, cause),
+        Settlement::Uncertain { after, cause } => wait(tx, id, attempts, "uncertain", *after, cause),
         Settlement::Dead { cause } => {
             tx.execute(
-                "UPDATE outbox SET state = 'dead', due = NULL, cause = ?2 WHERE id = ?1 AND due IS NOT NULL",
-                params![id.cast_signed(), cause],
+                "UPDATE outbox SET state = 'dead', due = NULL, cause = ?3
+                 WHERE id = ?1 AND attempts = ?2 + 1 AND due IS NOT NULL",
+                params![id.cast_signed(), attempts, cause],
             )?;
             Ok(())
         }
@@ -138,10 +140,11 @@ fn delivered(tx: &Tx<'_>, id: u64, receipt: &Delivered) -> Result<(), Failure> {
     Ok(())
 }
 
-fn wait(tx: &Tx<'_>, id: u64, state: &str, after: Period, cause: &str) -> Result<(), Failure> {
+fn wait(tx: &Tx<'_>, id: u64, attempts: u32, state: &str, after: Period, cause: &str) -> Result<(), Failure> {
     tx.execute(
-        "UPDATE outbox SET state = ?2, leased = 0, due = ?3, cause = ?4 WHERE id = ?1 AND due IS NOT NULL",
-        params![id.cast_signed(), state, Micros(tx.now() + after.to_delta()), cause],
+        "UPDATE outbox SET state = ?3, leased = 0, due = ?4, cause = ?5
+         WHERE id = ?1 AND attempts = ?2 + 1 AND due IS NOT NULL",
+        params![id.cast_signed(), attempts, state, Micros(tx.now() + after.to_delta()), cause],
     )?;
     Ok(())
 }

@@ -134,9 +134,15 @@ impl IncidentStore for SqliteStore {
         self.write("store.renew", move |tx| claim::renew(tx, &run, epoch, ttl)).await
     }
 
-    async fn take_over(&self, run: &RunId, worker: &WorkerName, ttl: Period) -> Result<TakenOver> {
+    async fn take_over(
+        &self,
+        run: &RunId,
+        worker: &WorkerName,
+        ttl: Period,
+        above: u64,
+    ) -> Result<TakenOver> {
         let (run, worker) = (run.clone(), worker.clone());
-        self.write("store.take_over", move |tx| claim::take_over(tx, &run, &worker, ttl)).await
+        self.write("store.take_over", move |tx| claim::take_over(tx, &run, &worker, ttl, above)).await
     }
 
     async fn journal(&self, run: &RunId, from: u64) -> Result<Vec<JournalEntry>> {
@@ -163,8 +169,9 @@ impl IncidentStore for SqliteStore {
         self.write("store.lease_outbox", move |tx| outbox::lease(tx, &destination, ttl, limit)).await
     }
 
-    async fn settle_outbox(&self, id: u64, settlement: Settlement) -> Result<()> {
-        self.write("store.settle_outbox", move |tx| outbox::settle(tx, id, &settlement)).await
+    async fn settle_outbox(&self, item: &OutboxItem, settlement: Settlement) -> Result<()> {
+        let (id, attempts) = (item.id, item.attempts);
+        self.write("store.settle_outbox", move |tx| outbox::settle(tx, id, attempts, &settlement)).await
     }
 
     async fn undelivered(&self) -> Result<Vec<OutboxItem>> {

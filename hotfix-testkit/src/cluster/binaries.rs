@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::build::MODULES;
+use super::build::{MODULES, Module};
 use crate::environment;
 
 /// Names a folder with the programs; the convention of `setup-envtest`.
@@ -84,7 +84,7 @@ impl From<MissingTools> for io::Error {
 /// # Errors
 /// [`MissingTools`] when it is neither in the folder that `KUBEBUILDER_ASSETS` names nor in the cache.
 pub fn locate(tool: Tool) -> Result<PathBuf, MissingTools> {
-    let built = cache().map(|cache| cache.join(key()));
+    let built = cache().map(|cache| cache.join(key(&MODULES)));
     let folders: Vec<PathBuf> = environment::place(ASSETS).into_iter().chain(built).collect();
     let found = folders.iter().map(|folder| folder.join(tool.name())).find(|file| file.is_file());
     found.ok_or(MissingTools { tools: vec![tool], looked_in: folders })
@@ -109,9 +109,9 @@ pub(super) fn cache() -> Option<PathBuf> {
 }
 
 /// Returns the folder in the cache for what the pinned modules give: another pin is another folder.
-pub(super) fn key() -> String {
+pub(super) fn key(modules: &[Module]) -> String {
     let mut hash = Sha256::new();
-    for module in MODULES {
+    for module in modules {
         hash.update(module.sums);
     }
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()

@@ -115,8 +115,7 @@ impl ControlPlane {
 
 /// Waits until the server is ready, and returns a client of it.
 async fn ready_client(server: &Program) -> io::Result<Client> {
-    let kubeconfig = Administrator::Tester.kubeconfig(server.folder());
-    let client = Client::try_from(load(&kubeconfig).await?).map_err(io::Error::other)?;
+    let client = frank_client(load(&Administrator::Tester.kubeconfig(server.folder())).await?)?;
     eventually("the API server says that it is ready", || async {
         let is_ready = client.request_text(request("/readyz")).await.is_ok();
         if is_ready { Some(Ok(())) } else { given_up(&server.log()).map(Err) }
@@ -124,6 +123,13 @@ async fn ready_client(server: &Program) -> io::Result<Client> {
     .await
     .map_err(|error| io::Error::new(error.kind(), format!("{error}; its log: {}", server.log())))??;
     Ok(client)
+}
+
+/// Makes a client that passes every answer on. By itself it would repeat what a server that is not ready yet answers with
+/// 429 or 503, and pause twice as long each time: a server that is slow to start is then asked too seldom to be noticed.
+fn frank_client(mut config: Config) -> io::Result<Client> {
+    config.default_retry = false;
+    Client::try_from(config).map_err(io::Error::other)
 }
 
 /// Reads in the log of a server that it will not be ready, and why.
@@ -250,4 +256,20 @@ fn start_controllers(kubeconfig: &Path) -> io::Result<Program> {
             ]
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::{Answer, ScriptedServer};
+
+    #[tokio::test]
+    async fn a_server_that_is_not_ready_is_asked_once_at_a_time() {
+        let server = ScriptedServer::start().await;
+        server.otherwise(Answer::json(503, &json!({"kind": "Status", "code": 503})));
+        let client = frank_client(Config::new(server.url("").parse().unwrap())).unwrap();
+        let refused = client.request_text(request("/readyz")).await.unwrap_err();
+        assert!(matches!(&refused, kube::Error::Api(status) if status.code == 503), "{refused}");
+        assert_eq!(server.requests().len(), 1);
+    }
 }

@@ -1,4 +1,4 @@
-//! Kinds of objects that others define: those of Istio and of the Gateway API, installed as data.
+//! Kinds of objects that others define: those of Istio, of the Gateway API and of GitOps controllers, installed as data.
 
 use std::io;
 
@@ -6,11 +6,11 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client};
 
-/// A definition as its project publishes it.
+/// A definition, mostly as its project publishes it.
 #[derive(Debug)]
-pub(super) struct Definition {
-    name: &'static str,
-    yaml: &'static str,
+pub(super) struct Definition<'a> {
+    pub(super) name: &'a str,
+    pub(super) yaml: &'a str,
 }
 
 macro_rules! definition {
@@ -19,22 +19,29 @@ macro_rules! definition {
     };
 }
 
-pub(super) const ISTIO: &[Definition] = &[
+pub(super) const ISTIO: &[Definition<'_>] = &[
     definition!("destinationrules.networking.istio.io", "istio/destinationrules.yaml"),
     definition!("virtualservices.networking.istio.io", "istio/virtualservices.yaml"),
 ];
 
-pub(super) const GATEWAY_API: &[Definition] = &[
+pub(super) const GATEWAY_API: &[Definition<'_>] = &[
     definition!("gatewayclasses.gateway.networking.k8s.io", "gateway-api/gatewayclasses.yaml"),
     definition!("gateways.gateway.networking.k8s.io", "gateway-api/gateways.yaml"),
     definition!("httproutes.gateway.networking.k8s.io", "gateway-api/httproutes.yaml"),
     definition!("referencegrants.gateway.networking.k8s.io", "gateway-api/referencegrants.yaml"),
 ];
 
+/// Without schemas: enough for what a GitOps controller is told, without the controller.
+pub(super) const GITOPS: &[Definition<'_>] = &[
+    definition!("applications.argoproj.io", "gitops/applications.yaml"),
+    definition!("helmreleases.helm.toolkit.fluxcd.io", "gitops/helmreleases.yaml"),
+    definition!("kustomizations.kustomize.toolkit.fluxcd.io", "gitops/kustomizations.yaml"),
+];
+
 const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 /// Installs definitions and waits until objects of their kinds can be made. Again is harmless.
-pub(super) async fn install(client: &Client, definitions: &[Definition]) -> io::Result<()> {
+pub(super) async fn install(client: &Client, definitions: &[Definition<'_>]) -> io::Result<()> {
     for Definition { name, yaml } in definitions {
         let request =
             http::Request::patch(format!("{DEFINITIONS}/{name}?fieldManager=hotfix-testkit&force=true"))

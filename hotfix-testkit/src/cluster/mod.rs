@@ -25,6 +25,7 @@
 //! and uses that cluster, whose user must be an administrator.
 
 mod access;
+mod argo_rollouts;
 mod audit;
 mod behaviour;
 mod binaries;
@@ -47,6 +48,8 @@ mod scrape;
 mod test_cluster;
 mod worker;
 
+pub use crate::proxy::{Disturbance, FaultProxy, Happened};
+pub use argo_rollouts::ArgoRollouts;
 pub use audit::AuditEvent;
 pub use behaviour::{Behaviour, End, Pull, Readiness};
 pub use binaries::{MissingTools, Tool, check, locate};
@@ -57,7 +60,6 @@ pub use namespace::TestNamespace;
 pub use network::reach;
 pub use node::NodeOptions;
 pub use pod::{DemoPod, Identity, run as run_pod};
-pub use proxy::{Disturbance, FaultProxy, Happened};
 #[cfg(feature = "monitoring")]
 pub use scrape::PodScrape;
 pub use test_cluster::TestCluster;

@@ -10,6 +10,7 @@ use kube::{Client, Config};
 use tokio::sync::OnceCell;
 
 use super::access;
+use super::argo_rollouts::ArgoRollouts;
 use super::audit::{self, AuditEvent};
 use super::behaviour::Behaviour;
 use super::control_plane::{self, ControlPlane};
@@ -18,13 +19,13 @@ use super::image::Registry;
 use super::kubeconfig;
 use super::namespace::TestNamespace;
 use super::node::{Agent, NodeOptions};
-use super::proxy::FaultProxy;
 #[cfg(feature = "monitoring")]
 use super::scrape::PodScrape;
 use super::worker::Worker;
 use crate::environment;
 #[cfg(feature = "monitoring")]
 use crate::monitoring::RealPrometheus;
+use crate::proxy::FaultProxy;
 
 /// Names a kubeconfig file that leads to a cluster to use instead of starting one.
 const EXISTING: &str = "HOTFIX_TEST_KUBECONFIG";
@@ -204,6 +205,24 @@ impl TestCluster {
     /// When the server refuses.
     pub async fn install_gateway_api(&self) -> io::Result<()> {
         definitions::install(&self.client()?, definitions::GATEWAY_API).await
+    }
+
+    /// Starts the controller of Argo Rollouts, to measure beside it. The first time builds it, which takes Go and some
+    /// minutes.
+    ///
+    /// # Errors
+    /// When it cannot be built, or the server refuses its kinds.
+    pub async fn argo_rollouts(&self) -> io::Result<ArgoRollouts> {
+        ArgoRollouts::start(&self.client()?, &self.kubeconfig).await
+    }
+
+    /// Installs the kinds that GitOps controllers apply from: Application of Argo CD, Kustomization and HelmRelease of Flux.
+    /// They have no schema, and nobody acts on them. Again is harmless.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn install_gitops(&self) -> io::Result<()> {
+        definitions::install(&self.client()?, definitions::GITOPS).await
     }
 
     /// Returns every request that the API server answered so far, in the order of the answers. What was sent is there for

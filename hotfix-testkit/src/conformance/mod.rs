@@ -2,8 +2,9 @@
 //!
 //! Each port has a module with a fixture trait, which the author of a backend implements, one function per sentence
 //! of the contract, and an entry that runs them all: [`deployer::all`], [`version_control::all`],
-//! [`incident_store::all`], [`notifier::all`], [`metrics_source::all`], [`check::all`]. Cases that a backend's capabilities rule out
-//! are skipped with the reason; every other one is run, and the panic at the end names each that is broken.
+//! [`incident_store::all`], [`notifier::all`], [`metrics_source::all`], [`check::all`],
+//! [`silencer::all`]. Cases that a backend's capabilities rule out are skipped with the reason; every other one is run,
+//! and the panic at the end names each that is broken.
 //!
 //! The set of cases grows with the contracts: a new version of this crate can find a defect that an old one did not.
 #![expect(
@@ -20,6 +21,7 @@ pub mod incident_store;
 pub mod metrics_source;
 pub mod notifier;
 mod report;
+pub mod silencer;
 pub mod version_control;
 
 pub use report::{CaseReport, CaseResult, Outcome, Report, Unmet};

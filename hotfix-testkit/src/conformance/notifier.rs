@@ -228,6 +228,7 @@ fn posting(words: &str, kind: PostingKind, root: Option<&Delivered>) -> Posting 
             body: Vec::new(),
             facts: Vec::new(),
         },
+        silencing: None,
         root: root.cloned(),
     }
 }

@@ -30,13 +30,20 @@ pub(super) enum Action {
     /// Time passes for a worker.
     Tick { worker: u8 },
     /// Somebody leaves a signal, and a worker is handed it. Until then it makes no difference.
-    Cancel { worker: u8 },
+    Say { worker: u8, word: Word },
     /// A worker is handed a signal that another one knows.
     Tell { worker: u8, signal: u8 },
     /// A worker dies.
     Crash { worker: u8 },
     /// Somebody else changes a target.
     Edit { target: u8 },
+}
+
+/// What somebody says to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Word {
+    Stop,
+    Hasten,
 }
 
 /// What becomes of an answer.

@@ -1,6 +1,6 @@
 //! Which actions are possible in a world.
 
-use super::action::{Action, Answer, Fate, Finding, Refusal};
+use super::action::{Action, Answer, Fate, Finding, Refusal, Word};
 use super::input::{Input, When};
 use super::machines::{Asked, Pending};
 use super::model::Model;
@@ -97,7 +97,7 @@ impl Model {
                 let shown = world.targets[usize::from(line.target)].value;
                 let mut judge = |finding| choices.push(Action::Judge { worker, finding });
                 judge(Finding::Fail);
-                if line.deed == (Deed::Gate { value: shown }) {
+                if matches!(line.deed, Deed::Gate { value, .. } if value == shown) {
                     judge(Finding::Pass);
                 }
                 if left.looks > 0 {
@@ -122,18 +122,22 @@ impl Model {
         }
         let run = self.machines.brief(node).run;
         let signals = world.runs[usize::from(run)].signals;
-        for signal in (0..signals).filter(|signal| self.is_time_to_tell(node, *signal)).collect::<Vec<_>>() {
-            choices.push(Action::Tell { worker, signal });
+        for signal in 0..signals {
+            if self.is_time_to_tell(node, signal, world.runs[usize::from(run)].word(signal)) {
+                choices.push(Action::Tell { worker, signal });
+            }
         }
-        if world.left.cancels > 0 && self.is_time_to_tell(node, signals) {
-            choices.push(Action::Cancel { worker });
+        for (left, word) in [(world.left.cancels, Word::Stop), (world.left.hastes, Word::Hasten)] {
+            if left > 0 && self.is_time_to_tell(node, signals, word) {
+                choices.push(Action::Say { worker, word });
+            }
         }
     }
 
     /// A signal that is only remembered is handed over as late as that can make a difference: before a record is
     /// committed, because what the machine does next depends on it.
-    fn is_time_to_tell(&mut self, node: u32, signal: u8) -> bool {
-        let reaction = self.machines.react(node, Input::Signal(signal));
+    fn is_time_to_tell(&mut self, node: u32, signal: u8, word: Word) -> bool {
+        let reaction = self.machines.react(node, Input::Signal(signal, word));
         let commits = matches!(self.machines.brief(node).pending, Pending::Append);
         reaction.node != node && (commits || reaction.asked == Asked::Something)
     }

@@ -24,6 +24,7 @@ const TROUBLE: Budget = Budget {
     outages: 0,
     edits: 0,
     cancels: 1,
+    hastes: 0,
     stalls: 0,
     looks: 0,
 };
@@ -36,6 +37,13 @@ impl Configuration {
         Self::new("one run, one worker, one crash", &[deploy(2)], 1, budget)
     }
 
+    /// A world of one worker in which somebody asks for all of the traffic at once.
+    #[must_use]
+    pub fn hastened() -> Self {
+        let budget = Budget { usurpations: 0, losses: 0, hastes: 1, ..TROUBLE };
+        Self::new("shares that are left out, one worker, one crash", &[shares()], 1, budget)
+    }
+
     /// All worlds of the long proof.
     #[must_use]
     pub fn all() -> Vec<Self> {
@@ -45,6 +53,7 @@ impl Configuration {
         let watched = Budget { stalls: 1, looks: 1, losses: 0, duplicates: 0, refusals: 0, ..TROUBLE };
         let shared = Budget { refusals: 0, cancels: 0, ..TROUBLE };
         let staged = Budget { refusals: 0, ..TROUBLE };
+        let hastened = Budget { hastes: 1, duplicates: 0, losses: 0, ..TROUBLE };
         let mut mindful =
             Self::new("a target that remembers keys", &[deploy(2)], 2, Budget { cancels: 0, ..TROUBLE });
         mindful.rules.keys = KeyRule::AppliedOnce;
@@ -58,6 +67,7 @@ impl Configuration {
             Self::new("a gate that is watched", &[deploy(2)], 2, watched),
             Self::new("two runs on one target", &[deploy(1), other(deploy(1))], 2, shared),
             Self::new("branch, deploy, publish", &[release()], 2, staged),
+            Self::new("shares that somebody leaves out", &[shares()], 2, hastened),
         ]
     }
 
@@ -87,6 +97,16 @@ pub(super) fn release() -> Sketch {
     Sketch {
         places: vec![Place::Workload, Place::Source],
         parts: vec![Part::Change(1), Part::Change(0), Part::Gate(0), Part::Publish(1)],
+        attempts: 1,
+        first: 2,
+    }
+}
+
+/// Deploys in two batches, each judged: the first at a share of the traffic.
+pub(super) fn shares() -> Sketch {
+    Sketch {
+        places: vec![Place::Workload],
+        parts: vec![Part::Batch(0), Part::Share(0), Part::Batch(0), Part::Gate(0)],
         attempts: 1,
         first: 2,
     }

@@ -3,6 +3,7 @@
 use hotfix_core::execute::{Failure, Known, Outcome, Record, StepResult};
 use hotfix_core::model::VerdictOutcome;
 use hotfix_core::plan::StepId;
+use hotfix_core::port::Signal;
 
 use super::scenario::Scenario;
 use super::world::{Ending, Mark, TARGETS};
@@ -35,6 +36,7 @@ pub(super) enum Entry {
     Refused {
         gate: u8,
     },
+    Hastened,
     Terminal(End),
     /// Something no invariant speaks of.
     Other,
@@ -82,6 +84,7 @@ impl Entry {
             }
             Record::Verdict { step, .. } => Self::Refused { gate: number(*step) },
             Record::Terminal(outcome) => Self::Terminal(End::of(scenario, outcome)),
+            Record::Signal { entry, .. } if matches!(entry.signal, Signal::Hasten { .. }) => Self::Hastened,
             _ => Self::Other,
         }
     }

@@ -5,6 +5,7 @@ use hotfix_core::model::{Counts, Sample, Timestamp, Verdict, VerdictOutcome};
 use hotfix_core::plan::StepId;
 use hotfix_core::port::{Conflict, Probe, Receipt, Rejection, Reply, Seal, Sealed, Signal, SignalEntry};
 
+use super::action::Word;
 use super::machines::Pending;
 use super::world::Mark;
 
@@ -62,7 +63,7 @@ pub(super) enum Input {
     Look,
     Tick,
     /// The number of the signal.
-    Signal(u8),
+    Signal(u8, Word),
 }
 
 impl Input {
@@ -110,7 +111,9 @@ impl Input {
             Self::Foreign => probed(Probe::Drifted { found: text("something else") }),
             Self::Unreadable(_) => probed(Probe::Unreadable { cause: text("no answer") }),
             Self::Tick => Some(Event::Tick),
-            Self::Signal(index) => Some(Event::Signalled { index: index.into(), entry: signal(index) }),
+            Self::Signal(index, word) => {
+                Some(Event::Signalled { index: index.into(), entry: signal(index, word) })
+            }
             Self::Pass | Self::Fail | Self::Stuck | Self::Look => self.finding(pending),
         }
     }
@@ -139,11 +142,14 @@ pub(super) fn verdict(outcome: VerdictOutcome) -> Verdict {
     verdict
 }
 
-/// A signal to stop.
-pub(super) fn signal(index: u8) -> SignalEntry {
+/// A signal.
+pub(super) fn signal(index: u8, word: Word) -> SignalEntry {
     SignalEntry {
         id: format!("signal-{index}"),
-        signal: Signal::Cancel { reason: text("stop") },
+        signal: match word {
+            Word::Stop => Signal::Cancel { reason: text("stop") },
+            Word::Hasten => Signal::Hasten { reason: text("hurry") },
+        },
         by: text("operator"),
         at: Timestamp::UNIX_EPOCH,
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hotfix_core::execute::{Record, Stop};
 
-use super::action::{Action, Finding};
+use super::action::{Action, Finding, Word};
 use super::entry::{Entry, number};
 use super::input::Input;
 use super::invariant::{Breaches, Invariant};
@@ -67,14 +67,24 @@ impl Model {
             }
             Action::Judge { worker, finding } => self.judge(moved, worker, finding),
             Action::Tick { worker } => self.tell(moved, worker, Input::Tick),
-            Action::Tell { worker, signal } => self.tell(moved, worker, Input::Signal(signal)),
-            Action::Cancel { worker } => {
+            Action::Tell { worker, signal } => {
                 let run = self.machines.brief(moved.world.workers[usize::from(worker)]).run;
-                let signals = &mut moved.world.runs[usize::from(run)].signals;
-                *signals += 1;
-                let signal = *signals - 1;
-                moved.world.left.cancels -= 1;
-                self.tell(moved, worker, Input::Signal(signal));
+                let word = moved.world.runs[usize::from(run)].word(signal);
+                self.tell(moved, worker, Input::Signal(signal, word));
+            }
+            Action::Say { worker, word } => {
+                let run = self.machines.brief(moved.world.workers[usize::from(worker)]).run;
+                let ledger = &mut moved.world.runs[usize::from(run)];
+                let signal = ledger.signals;
+                ledger.signals += 1;
+                match word {
+                    Word::Stop => moved.world.left.cancels -= 1,
+                    Word::Hasten => {
+                        ledger.hastes |= 1 << signal;
+                        moved.world.left.hastes -= 1;
+                    }
+                }
+                self.tell(moved, worker, Input::Signal(signal, word));
             }
             Action::Crash { worker } => {
                 moved.world.left.crashes -= 1;

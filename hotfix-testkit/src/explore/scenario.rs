@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hotfix_core::execute::Planned;
 use hotfix_core::model::{ArtifactId, Effect, Fenced, ObjectId, RunId, Timestamp, Verb};
-use hotfix_core::plan::{Action, OnFailure, Plan, StepId};
+use hotfix_core::plan::{Action, Gate, OnFailure, Plan, StepId};
 
 use super::sketch::{self, Place, Sketch, parsed};
 use super::world::{BASELINE, TARGETS, Value};
@@ -49,7 +49,14 @@ pub(super) enum Deed {
         on_failure: OnFailure,
     },
     /// Passes only if the target holds this value.
-    Gate { value: Value },
+    Gate { value: Value, of: Part },
+}
+
+/// Of how much of the traffic a gate judges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Share,
+    All,
 }
 
 impl Scenario {
@@ -107,7 +114,14 @@ impl Line {
             return Self {
                 target: number_of(targets, &Fenced::Workload(gate.target().clone())),
                 place: Place::Workload,
-                deed: Deed::Gate { value: value_of(gate.artifact()) },
+                deed: Deed::Gate {
+                    value: value_of(gate.artifact()),
+                    of: if matches!(gate, Gate::Verify { weight: 100, .. }) {
+                        Part::All
+                    } else {
+                        Part::Share
+                    },
+                },
             };
         }
         let effect = plan.effect(id).expect("a step that is no gate has an effect");

@@ -32,6 +32,10 @@ pub(super) enum Part {
     Change(usize),
     /// Waits until the target is proven to be well with the value it has by now.
     Gate(usize),
+    /// Gives the target a new value on the way to the next gate, whatever part of that way it has come.
+    Batch(usize),
+    /// The same as a gate at a share of the traffic.
+    Share(usize),
     /// Gives the target a new value. A failure is for a human.
     Publish(usize),
 }
@@ -97,11 +101,17 @@ impl Draft<'_> {
     fn add(&mut self, part: Part, value: Value) {
         let id = step_id(self.steps.len());
         let (action, on_failure) = match part {
-            Part::Gate(place) => (Action::Gate(gate(place, self.values[place])), OnFailure::RollBack),
-            Part::Change(place) => {
+            Part::Gate(place) => (Action::Gate(gate(place, self.values[place], 100)), OnFailure::RollBack),
+            Part::Share(place) => (Action::Gate(gate(place, self.values[place], 50)), OnFailure::RollBack),
+            Part::Change(place) | Part::Batch(place) => {
                 let before = std::mem::replace(&mut self.values[place], value);
+                let earlier = self.changes.iter().filter(|change| change.0 == place);
+                let expected = match part {
+                    Part::Batch(_) => earlier.map(|change| change.3).chain([BASELINE]).collect(),
+                    _ => vec![before],
+                };
                 self.changes.push((place, id, before, value));
-                let effect = self.sketch.change(place, &[before], value);
+                let effect = self.sketch.change(place, &expected, value);
                 (Action::Effect(effect), OnFailure::RollBack)
             }
             Part::Publish(place) => {
@@ -173,13 +183,13 @@ fn live(values: impl Iterator<Item = Value>) -> Precondition {
     Precondition { live: values.map(artifact).collect(), holds: None }
 }
 
-fn gate(place: usize, value: Value) -> Gate {
+fn gate(place: usize, value: Value, weight: u8) -> Gate {
     Gate::Verify {
         target: target(place),
         canary: slot(),
         artifact: artifact(value),
         baseline: None,
-        weight: 100,
+        weight,
         later: 0,
     }
 }

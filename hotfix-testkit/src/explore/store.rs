@@ -132,6 +132,7 @@ impl Model {
             }
             Entry::Passed { gate } => ledger.passed |= 1 << gate,
             Entry::Refused { .. } => ledger.failed = true,
+            Entry::Hastened => ledger.hastened = true,
             Entry::Terminal(_) | Entry::Other => {}
         }
     }

@@ -42,7 +42,7 @@ fn describe(model: &Model, world: &World, action: Action) -> String {
         | Action::Judge { worker, .. }
         | Action::Tick { worker }
         | Action::Tell { worker, .. }
-        | Action::Cancel { worker }
+        | Action::Say { worker, .. }
         | Action::Crash { worker } => format!("{action:?} {}", who(worker)),
         Action::Deliver { request, .. } | Action::Refuse { request, .. } | Action::Duplicate { request } => {
             format!("{action:?} ({})", which(request))

@@ -45,10 +45,11 @@ fn sketch(dice: &mut Dice, places: &[Place], first: u8) -> Sketch {
         if *kind == Place::Source || places.len() > 2 && dice.once_in(4) {
             continue;
         }
-        for _ in 0..=dice.below(3) {
-            parts.push(Part::Change(place));
+        let last = dice.below(3);
+        for batch in 0..=last {
+            parts.push(Part::Batch(place));
             if !dice.once_in(3) {
-                parts.push(Part::Gate(place));
+                parts.push(if batch == last { Part::Gate(place) } else { Part::Share(place) });
             }
         }
         if dice.once_in(4) {
@@ -74,6 +75,7 @@ fn budget(dice: &mut Dice) -> Budget {
         cancels: if dice.once_in(3) { 1 } else { 0 },
         stalls: dice.up_to(1),
         looks: dice.up_to(4),
+        hastes: if dice.once_in(2) { 1 } else { 0 },
     }
 }
 

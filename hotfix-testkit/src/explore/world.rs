@@ -6,6 +6,8 @@ use std::hash::{Hash, Hasher};
 
 use hotfix_core::model::Stamp;
 
+use super::action::Word;
+
 /// The most runs of a world.
 pub(super) const RUNS: usize = 2;
 /// The most targets of a world.
@@ -95,6 +97,10 @@ pub(super) struct Ledger {
     pub(super) phase: Phase,
     /// Signals that were left.
     pub(super) signals: u8,
+    /// Which of them ask to hasten, by bit.
+    pub(super) hastes: u8,
+    /// A signal to hasten is journaled.
+    pub(super) hastened: bool,
     /// A gate did not pass.
     pub(super) failed: bool,
     /// A workload was found to hold something foreign.
@@ -102,7 +108,12 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    fn words(&self) -> [u64; 2] {
+    /// Returns what a signal says.
+    pub(super) const fn word(&self, signal: u8) -> Word {
+        if self.hastes >> signal & 1 == 1 { Word::Hasten } else { Word::Stop }
+    }
+
+    fn words(&self) -> [u64; 3] {
         let phase = match self.phase {
             Phase::Unopened => 0,
             Phase::Active => 1,
@@ -117,9 +128,11 @@ impl Ledger {
             u64::from(self.failed) << 1,
             u64::from(self.drifted),
         ];
+        let said = u64::from(self.hastes) << 1 | u64::from(self.hastened);
         [
             u64::from(self.fold) << 32 | small.into_iter().fold(0, |all, bits| all | bits),
             u64::from(self.applied) << 32 | u64::from(self.passed),
+            said,
         ]
     }
 }
@@ -201,6 +214,8 @@ pub(super) struct Budget {
     pub(super) edits: u8,
     /// Signals to stop.
     pub(super) cancels: u8,
+    /// Signals to go to all of the traffic at once.
+    pub(super) hastes: u8,
     /// Gates that ask for a human.
     pub(super) stalls: u8,
     /// Samples that are journaled.
@@ -218,12 +233,13 @@ impl Budget {
             outages,
             edits,
             cancels,
+            hastes,
             stalls,
             looks,
         } = *self;
-        [crashes, usurpations, losses, duplicates, refusals, outages, edits, cancels, stalls, looks]
+        [crashes, usurpations, losses, duplicates, refusals, outages, edits, cancels, hastes, stalls, looks]
             .into_iter()
-            .fold(0, |word, count| word << 6 | u64::from(count))
+            .fold(0, |word, count| word << 5 | u64::from(count))
     }
 }
 

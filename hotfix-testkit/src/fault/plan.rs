@@ -39,6 +39,8 @@ pub enum Operation {
     Look,
     Deliver,
     Find,
+    Silence,
+    Lift,
     OpenRun,
     Append,
     Renew,

@@ -46,9 +46,20 @@ impl IncidentStore for FaultyStore {
         through!(self, Renew, |inner, run, epoch, ttl| inner.renew(&run, epoch, ttl), failure("store.renew"))
     }
 
-    async fn take_over(&self, run: &RunId, worker: &WorkerName, ttl: Period) -> Result<TakenOver> {
+    async fn take_over(
+        &self,
+        run: &RunId,
+        worker: &WorkerName,
+        ttl: Period,
+        above: u64,
+    ) -> Result<TakenOver> {
         let failed = failure("store.take_over");
-        through!(self, TakeOver, |inner, run, worker, ttl| inner.take_over(&run, &worker, ttl), failed)
+        through!(
+            self,
+            TakeOver,
+            |inner, run, worker, ttl, above| inner.take_over(&run, &worker, ttl, above),
+            failed
+        )
     }
 
     async fn journal(&self, run: &RunId, from: u64) -> Result<Vec<JournalEntry>> {
@@ -77,9 +88,9 @@ impl IncidentStore for FaultyStore {
         )
     }
 
-    async fn settle_outbox(&self, id: u64, settlement: Settlement) -> Result<()> {
+    async fn settle_outbox(&self, item: &OutboxItem, settlement: Settlement) -> Result<()> {
         let failed = failure("store.settle_outbox");
-        through!(self, SettleOutbox, |inner, id, settlement| inner.settle_outbox(id, settlement), failed)
+        through!(self, SettleOutbox, |inner, item, settlement| inner.settle_outbox(&item, settlement), failed)
     }
 
     async fn undelivered(&self) -> Result<Vec<OutboxItem>> {

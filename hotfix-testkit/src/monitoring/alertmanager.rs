@@ -3,7 +3,11 @@
 use std::io;
 use std::net::SocketAddr;
 
+use bytes::Bytes;
+use hyper::Method;
+
 use super::installed::{address, find};
+use crate::exchange::exchange;
 use crate::program::Program;
 
 /// A running Alertmanager that notifies nobody. Dropping it ends it and removes everything it stored.
@@ -41,6 +45,15 @@ impl RealAlertmanager {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Returns what it tells of its silences, as its API does: those that last, and those that have ended.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn silences(&self) -> io::Result<Vec<serde_json::Value>> {
+        let asked = exchange(self.address, Method::GET, "/api/v2/silences", Bytes::new()).await?;
+        Ok(serde_json::from_slice(&asked.1)?)
     }
 
     /// Returns its log.

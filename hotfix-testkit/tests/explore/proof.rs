@@ -11,6 +11,16 @@ fn the_machine_keeps_every_invariant_in_a_small_world() {
 }
 
 #[test]
+fn a_run_that_is_hastened_keeps_every_invariant() {
+    let exploration = explore(&Configuration::hastened());
+    let traces: Vec<_> = exploration.breaches.iter().map(|breach| breach.trace.as_str()).collect();
+    assert!(exploration.holds(), "{exploration}\n{}", traces.concat());
+    for ending in [Ending::Succeeded, Ending::RolledBack] {
+        assert!(exploration.ended(ending) > 0, "no run ended {ending:?}: {exploration}");
+    }
+}
+
+#[test]
 fn each_seeded_fault_breaks_the_invariant_that_guards_against_it() {
     for fault in SeededFault::ALL {
         let hunt = fault.hunt();

@@ -29,7 +29,7 @@ enum Aim {
 fn said() -> impl Strategy<Value = Said> {
     let strange = (0..20_u16, 0..4_u64, 0..9_u32).prop_map(|(step, epoch, seq)| Aim::At { step, epoch, seq });
     let aim = prop_oneof![6 => Just(Aim::Fitting), 1 => strange];
-    let what = prop_oneof![3 => Just(0_u8), 4 => 1..22_u8];
+    let what = prop_oneof![3 => Just(0_u8), 4 => 1..23_u8];
     (what, aim, prop_oneof![4 => Just(0), 1 => 0..48_i64]).prop_map(|(what, aim, hours)| Said {
         what,
         aim,
@@ -85,6 +85,11 @@ fn event(said: &Said, asked: Asked, signals: u64) -> Event {
         }
         18 => {
             let signal = Signal::Cancel { reason: text() };
+            let entry = SignalEntry { id: text(), signal, by: text(), at: Timestamp::UNIX_EPOCH };
+            Event::Signalled { index: signals, entry }
+        }
+        21 => {
+            let signal = Signal::Hasten { reason: text() };
             let entry = SignalEntry { id: text(), signal, by: text(), at: Timestamp::UNIX_EPOCH };
             Event::Signalled { index: signals, entry }
         }

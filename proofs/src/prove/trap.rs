@@ -96,9 +96,15 @@ impl<P: IncidentStore> IncidentStore for Trapped<P> {
         self.inner.renew(run, epoch, ttl).await
     }
 
-    async fn take_over(&self, run: &RunId, worker: &WorkerName, ttl: Period) -> Result<TakenOver> {
+    async fn take_over(
+        &self,
+        run: &RunId,
+        worker: &WorkerName,
+        ttl: Period,
+        above: u64,
+    ) -> Result<TakenOver> {
         let _writing = self.trap.writing.read().await;
-        self.inner.take_over(run, worker, ttl).await
+        self.inner.take_over(run, worker, ttl, above).await
     }
 
     async fn journal(&self, run: &RunId, from: u64) -> Result<Vec<JournalEntry>> {
@@ -123,9 +129,9 @@ impl<P: IncidentStore> IncidentStore for Trapped<P> {
         self.inner.lease_outbox(destination, ttl, limit).await
     }
 
-    async fn settle_outbox(&self, id: u64, settlement: Settlement) -> Result<()> {
+    async fn settle_outbox(&self, item: &OutboxItem, settlement: Settlement) -> Result<()> {
         let _writing = self.trap.writing.read().await;
-        self.inner.settle_outbox(id, settlement).await
+        self.inner.settle_outbox(item, settlement).await
     }
 
     async fn undelivered(&self) -> Result<Vec<OutboxItem>> {

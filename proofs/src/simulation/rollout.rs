@@ -23,6 +23,12 @@ impl<'a> Cell<'a> {
         Ok(Self { rules, traffic: Traffic::new(truth, &RAMP)? })
     }
 
+    /// A cell whose rollouts climb the ramp and get all the traffic in the end.
+    pub(crate) fn whole(rules: &'a VerificationRules, truth: Truth) -> Result<Self, InvalidValue> {
+        let percents = [&RAMP[..], &[100]].concat();
+        Ok(Self { rules, traffic: Traffic::new(truth, &percents)? })
+    }
+
     /// A cell whose rollouts stay at the first weight of a ramp, which is this.
     pub(crate) fn constant(
         rules: &'a VerificationRules,

@@ -105,6 +105,14 @@ impl MemoryDeployer {
         self.with(target, |site| site.set_home(slot));
     }
 
+    /// Says what people should know of a target before they change it.
+    ///
+    /// # Panics
+    /// If the target was not added.
+    pub fn notice(&self, target: &Target, notice: &str) {
+        self.with(target, |site| site.notice(notice));
+    }
+
     /// Says how instances of an artifact behave from now on, on every target.
     pub fn behave(&self, artifact: ArtifactId, behaviour: Behaviour) {
         lock(&self.world).behaviours.set(artifact, behaviour);

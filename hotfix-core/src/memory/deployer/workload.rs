@@ -68,6 +68,7 @@ type Outline = (Option<SlotName>, Option<Weights>, BTreeMap<SlotName, ArtifactId
 pub(super) struct Site {
     layout: Layout,
     home: Option<SlotName>,
+    notices: Vec<String>,
     fence: FenceBook,
     /// The outline after the last accepted mutation.
     known: Outline,
@@ -144,6 +145,7 @@ impl Site {
             known: layout.outline(),
             layout,
             home: None,
+            notices: Vec::new(),
             fence: FenceBook::default(),
             accepted: Vec::new(),
             behaviours,
@@ -155,9 +157,14 @@ impl Site {
         self.home = Some(slot.clone());
     }
 
+    pub(super) fn notice(&mut self, notice: &str) {
+        self.notices.push(notice.to_owned());
+    }
+
     pub(super) fn observe(&self) -> Workload {
         let Layout { slots, live, weights, rollout } = self.layout.clone();
-        Workload { slots, live, weights, rollout, stamp: self.fence.current(), home: self.home.clone() }
+        let (stamp, home, notices) = (self.fence.current(), self.home.clone(), self.notices.clone());
+        Workload { slots, live, weights, rollout, stamp, home, notices }
     }
 
     pub(super) fn snapshot(&self) -> Option<WorkloadSnapshot> {

@@ -98,7 +98,7 @@ impl Books {
             return Ok(Opened::Busy(claim));
         }
         let incident = self.join(OPERATION, new.incident, now)?;
-        let epoch = self.next_epoch(&new.claims);
+        let epoch = self.next_epoch(&new.claims, new.epoch_above);
         let mut run = Run {
             id: new.run,
             state: RunState::Active,
@@ -145,10 +145,10 @@ impl Books {
         Ok(new.id)
     }
 
-    /// Raises the epoch of all targets above every epoch that one of them ever had.
-    fn next_epoch(&mut self, claims: &[Fenced]) -> u64 {
+    /// Raises the epoch of all targets above every epoch that one of them ever had, and above that one.
+    fn next_epoch(&mut self, claims: &[Fenced], above: u64) -> u64 {
         let highest = claims.iter().filter_map(|target| self.epochs.get(target)).max();
-        let epoch = highest.copied().unwrap_or(0) + 1;
+        let epoch = highest.copied().unwrap_or(0).max(above) + 1;
         self.epochs.extend(claims.iter().map(|target| (target.clone(), epoch)));
         epoch
     }
@@ -208,6 +208,7 @@ impl Books {
         run: &RunId,
         worker: &WorkerName,
         ttl: Period,
+        above: u64,
         now: Timestamp,
     ) -> Result<TakenOver> {
         let held = self.run_mut("store.take_over", run)?;
@@ -219,7 +220,7 @@ impl Books {
             let target = claims.first().expect("a run claims at least one target");
             return Ok(TakenOver::Busy(held.claim(target)));
         }
-        let epoch = self.next_epoch(&claims);
+        let epoch = self.next_epoch(&claims, above);
         let held = self.run_mut("store.take_over", run)?;
         held.epoch = epoch;
         held.holder = worker.clone();

@@ -58,8 +58,14 @@ impl IncidentStore for MemoryStore {
         lock(&self.books).renew(run, epoch, self.clock.now() + ttl.to_delta())
     }
 
-    async fn take_over(&self, run: &RunId, worker: &WorkerName, ttl: Period) -> Result<TakenOver> {
-        lock(&self.books).take_over(run, worker, ttl, self.clock.now())
+    async fn take_over(
+        &self,
+        run: &RunId,
+        worker: &WorkerName,
+        ttl: Period,
+        above: u64,
+    ) -> Result<TakenOver> {
+        lock(&self.books).take_over(run, worker, ttl, above, self.clock.now())
     }
 
     async fn journal(&self, run: &RunId, from: u64) -> Result<Vec<JournalEntry>> {
@@ -87,8 +93,8 @@ impl IncidentStore for MemoryStore {
         Ok(lock(&self.books).outbox.lease(destination, self.clock.now(), ttl, limit))
     }
 
-    async fn settle_outbox(&self, id: u64, settlement: Settlement) -> Result<()> {
-        lock(&self.books).outbox.settle(id, settlement, self.clock.now())
+    async fn settle_outbox(&self, item: &OutboxItem, settlement: Settlement) -> Result<()> {
+        lock(&self.books).outbox.settle(item, settlement, self.clock.now())
     }
 
     async fn undelivered(&self) -> Result<Vec<OutboxItem>> {

@@ -125,16 +125,16 @@ impl Outbox {
         self.rows[..index].iter().rev().find_map(receipt)
     }
 
-    pub(super) fn settle(&mut self, id: u64, settlement: Settlement, now: Timestamp) -> Result<()> {
-        let row = usize::try_from(id).ok().and_then(|index| self.rows.get_mut(index));
+    pub(super) fn settle(&mut self, item: &OutboxItem, settlement: Settlement, now: Timestamp) -> Result<()> {
+        let row = usize::try_from(item.id).ok().and_then(|index| self.rows.get_mut(index));
         let Some(row) = row else {
             let error = Error::new(ErrorKind::NotFound, "store.settle_outbox", "no posting has this number");
-            return Err(error.with("posting", id));
+            return Err(error.with("posting", item.id));
         };
         match settlement {
             Settlement::Delivered(receipt) => row.stage = Stage::Delivered(receipt),
-            // A late word about a posting that somebody else already brought to its end changes nothing.
-            _ if !row.is_open() => {}
+            // A late word about a posting that somebody else brought to its end, or has now, changes nothing.
+            _ if !row.is_open() || row.attempts != item.attempts + 1 => {}
             Settlement::Retry { after, .. } => {
                 (row.stage, row.due) = (Stage::Waiting, now + after.to_delta());
             }

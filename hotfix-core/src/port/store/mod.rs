@@ -53,10 +53,11 @@ pub trait IncidentStore: Debug + Send + Sync {
     async fn renew(&self, run: &RunId, epoch: u64, ttl: Period) -> Result<Renewed>;
 
     /// Takes over a run that has no terminal entry, if its lease expired or is already held by `worker`.
-    /// Raises the epoch.
+    /// Raises the epoch, above `above` as well: 0, unless epochs of its targets are given out elsewhere too.
     ///
     /// *Errors*: `NotFound` for an unknown run; `Unavailable`.
-    async fn take_over(&self, run: &RunId, worker: &WorkerName, ttl: Period) -> Result<TakenOver>;
+    async fn take_over(&self, run: &RunId, worker: &WorkerName, ttl: Period, above: u64)
+    -> Result<TakenOver>;
 
     /// Reads a journal, in order.
     ///
@@ -80,10 +81,11 @@ pub trait IncidentStore: Debug + Send + Sync {
     /// up does not hold up the rest of its thread.
     async fn lease_outbox(&self, destination: &str, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>>;
 
-    /// Records what became of a leased posting.
+    /// Records what became of a posting, as it was leased. That it arrived is a fact, whoever says so; everything else
+    /// counts only from whoever leased it last. A late word changes nothing, and is no error.
     ///
     /// *Errors*: `NotFound`.
-    async fn settle_outbox(&self, id: u64, settlement: Settlement) -> Result<()>;
+    async fn settle_outbox(&self, item: &OutboxItem, settlement: Settlement) -> Result<()>;
 
     /// Lists postings that were not delivered: waiting, ambiguous or given up.
     async fn undelivered(&self) -> Result<Vec<OutboxItem>>;

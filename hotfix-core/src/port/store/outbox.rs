@@ -14,7 +14,7 @@ pub struct OutboxItem {
     pub destination: String,
     /// The posting, with the root's receipt once there is one.
     pub posting: Posting,
-    /// How often it was handed out before.
+    /// How often it was handed out before. It differs from one lease to the next, so it tells who settles it late.
     pub attempts: u32,
     /// Where it stands.
     pub state: OutboxState,

@@ -21,6 +21,8 @@ pub struct NewRun {
     pub claims: Vec<Fenced>,
     /// How long the lease lasts without renewal.
     pub ttl: Period,
+    /// The epoch of the run is above this one: 0, unless epochs of its targets are given out elsewhere too.
+    pub epoch_above: u64,
     /// The incident to join, or to open when none is open for the issue.
     pub incident: NewIncident,
     /// The first journal entry.
@@ -258,6 +260,11 @@ pub enum Signal {
     },
     /// Go on: whoever says so agrees to what the run asks for.
     Approve,
+    /// Go to all of the traffic at once: the shares that were to come before are left out, the look at all of it stays.
+    Hasten {
+        /// Why.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Signal {
@@ -265,6 +272,7 @@ impl fmt::Display for Signal {
         match self {
             Self::Cancel { reason } => write!(f, "cancel: {reason}"),
             Self::Approve => f.write_str("go on"),
+            Self::Hasten { reason } => write!(f, "go to 100 % at once: {reason}"),
         }
     }
 }

@@ -4,14 +4,12 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::{Method, Request};
-use hyper_util::rt::TokioIo;
+use hyper::Method;
 use k8s_openapi::api::core::v1::Pod;
-use tokio::net::TcpStream;
 
 use super::super::network::{ports, reach};
 use super::{Behaviour, Identity};
+use crate::exchange::exchange;
 
 /// The service of one pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,16 +79,6 @@ impl DemoPod {
     }
 
     async fn send(&self, method: Method, path: &str, body: Bytes) -> io::Result<(u16, Bytes)> {
-        let socket = TcpStream::connect(self.address).await?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(socket)).await.map_err(io::Error::other)?;
-        // It ends when the sender is dropped.
-        tokio::spawn(connection);
-        let request = Request::builder().method(method).uri(path).header("host", self.address.to_string());
-        let request = request.body(Full::<Bytes>::from(body)).map_err(io::Error::other)?;
-        let response = sender.send_request(request).await.map_err(io::Error::other)?;
-        let status = response.status().as_u16();
-        let body = response.into_body().collect().await.map_err(io::Error::other)?;
-        Ok((status, body.to_bytes()))
+        exchange(self.address, method, path, body).await
     }
 }

@@ -153,6 +153,23 @@ pub async fn epochs_rise_on_a_target_for_ever(fixture: &dyn IncidentStoreFixture
     holds(rising, &format!("the epochs {epochs:?} of a target rise"))
 }
 
+/// Where others give out epochs of a target too, a run and a takeover begin above what they say.
+pub async fn an_epoch_that_was_given_out_elsewhere_is_exceeded(
+    fixture: &dyn IncidentStoreFixture,
+) -> Outcome {
+    let ledger = Ledger::begin(fixture).await;
+    let (first, _) = ledger.open(NewRun { epoch_above: 41, ..new_run("r1") }).await?;
+    holds(first.epoch > 41, "the epoch of a run is above 41")?;
+    ledger.write(entry(&first, 1, "the owner writes")).await?;
+    let (run, by) = (run_id("r1"), worker("w1"));
+    let taken = succeeds("take_over", ledger.site.second.take_over(&run, &by, TTL, 99).await)?;
+    let second = owned(taken)?;
+    holds(second.epoch > 99, "the epoch of a takeover is above 99")?;
+    ledger.write(end(&second, 2)).await?;
+    let (third, _) = ledger.open(NewRun { epoch_above: 7, ..new_run("r2") }).await?;
+    holds(third.epoch > second.epoch, "the next epoch is above all of them")
+}
+
 /// A renewed lease lasts from the time of the renewal.
 pub async fn a_renewed_lease_lasts_longer(fixture: &dyn IncidentStoreFixture) -> Outcome {
     let ledger = Ledger::begin(fixture).await;
@@ -218,7 +235,7 @@ pub async fn an_ended_run_is_not_taken_over(fixture: &dyn IncidentStoreFixture) 
     let (lease, _) = ledger.open(new_run("r1")).await?;
     ledger.write(end(&lease, 1)).await?;
     equal("an ended run", &take_over(&ledger, "r1", "w1").await?, &TakenOver::Ended)?;
-    let unknown = ledger.site.store.take_over(&run_id("r9"), &worker("w1"), TTL).await;
+    let unknown = ledger.site.store.take_over(&run_id("r9"), &worker("w1"), TTL, 0).await;
     fails("an unknown run", unknown, ErrorKind::NotFound)
 }
 
@@ -242,8 +259,8 @@ pub async fn of_two_workers_one_takes_over(fixture: &dyn IncidentStoreFixture) -
     ledger.pass(Period::from_secs(16)).await;
     let (run, one, two) = (run_id("r1"), worker("w2"), worker("w3"));
     let (first, second) = tokio::join!(
-        ledger.site.store.take_over(&run, &one, TTL),
-        ledger.site.second.take_over(&run, &two, TTL)
+        ledger.site.store.take_over(&run, &one, TTL, 0),
+        ledger.site.second.take_over(&run, &two, TTL, 0)
     );
     match (succeeds("take_over", first)?, succeeds("take_over", second)?) {
         (TakenOver::Owned(_), TakenOver::Busy(claim)) => equal("who won", &claim.holder, &one),
@@ -253,7 +270,7 @@ pub async fn of_two_workers_one_takes_over(fixture: &dyn IncidentStoreFixture) -
 }
 
 async fn take_over(ledger: &Ledger<'_>, run: &str, by: &str) -> Result<TakenOver, Unmet> {
-    succeeds("take_over", ledger.site.second.take_over(&run_id(run), &worker(by), TTL).await)
+    succeeds("take_over", ledger.site.second.take_over(&run_id(run), &worker(by), TTL, 0).await)
 }
 
 fn owned(taken: TakenOver) -> Result<Lease, Unmet> {

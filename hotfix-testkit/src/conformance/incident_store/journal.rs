@@ -44,7 +44,7 @@ pub async fn only_the_next_number_is_written(fixture: &dyn IncidentStoreFixture)
 pub async fn only_the_current_epoch_writes(fixture: &dyn IncidentStoreFixture) -> Outcome {
     let ledger = Ledger::begin(fixture).await;
     let (old, _) = ledger.open(new_run("r1")).await?;
-    let taken = ledger.site.store.take_over(&run_id("r1"), &worker("w1"), TTL).await;
+    let taken = ledger.site.store.take_over(&run_id("r1"), &worker("w1"), TTL, 0).await;
     let TakenOver::Owned(new) = succeeds("take_over", taken)? else {
         return Err(broken("a worker cannot take its own run over"));
     };

@@ -52,6 +52,7 @@ pub(super) fn new_run(run: &str) -> NewRun {
         worker: worker("w1"),
         claims: vec![target("production/shop")],
         ttl: TTL,
+        epoch_above: 0,
         incident: NewIncident {
             id: incident_id(&format!("inc-{run}")),
             issue: issue("ENG-1"),
@@ -106,6 +107,7 @@ pub(super) fn posting(run: &str, kind: PostingKind, text: &str) -> Posting {
             body: Vec::new(),
             facts: Vec::new(),
         },
+        silencing: None,
         root: None,
     }
 }
@@ -168,7 +170,7 @@ impl<'a> Ledger<'a> {
     }
 
     pub(super) async fn settle(&self, item: &OutboxItem, settlement: Settlement) -> Outcome {
-        succeeds("settle_outbox", self.site.store.settle_outbox(item.id, settlement).await)
+        succeeds("settle_outbox", self.site.store.settle_outbox(item, settlement).await)
     }
 
     /// Takes what is due, which must be exactly this, in this order.

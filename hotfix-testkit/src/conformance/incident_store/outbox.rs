@@ -1,8 +1,8 @@
 //! The outbox: one posting at a time per thread and destination, handed out until its end is known.
 
 use hotfix_core::ErrorKind;
-use hotfix_core::model::Period;
-use hotfix_core::port::{OutboxState, PostingKind, Settlement};
+use hotfix_core::model::{Period, RunId};
+use hotfix_core::port::{OutboxItem, OutboxState, Posting, PostingKind, Settlement, Silence, Silencing};
 
 use super::super::expect::{equal, fails, succeeds};
 use super::super::report::{Outcome, Unmet};
@@ -88,6 +88,38 @@ pub async fn a_lease_that_ran_out_is_uncertain(fixture: &dyn IncidentStoreFixtur
     ledger.take_exactly(&[(SLACK, "reply")]).await.map(drop)
 }
 
+/// Whoever lost a posting to another worker, because its lease ran out, has nothing more to say about it.
+pub async fn who_lost_a_posting_does_not_settle_it(fixture: &dyn IncidentStoreFixture) -> Outcome {
+    let ledger = told(fixture, &THREAD).await?;
+    let lost = ledger.take_exactly(&[(SLACK, "root")]).await?.remove(0);
+    ledger.pass(Period::from_secs(16)).await;
+    let item = ledger.take_exactly(&[(SLACK, "root")]).await?.remove(0);
+    let (after, cause) = (Period::from_secs(0), "late".to_owned());
+    for late in [
+        Settlement::Retry { after, cause: cause.clone() },
+        Settlement::Uncertain { after, cause: cause.clone() },
+        Settlement::Dead { cause },
+    ] {
+        ledger.settle(&lost, late).await?;
+        ledger.take_exactly(&[]).await?;
+    }
+    ledger.settle(&item, Settlement::Delivered(receipt("1"))).await?;
+    ledger.take_exactly(&[(SLACK, "reply")]).await.map(drop)
+}
+
+/// That a posting arrived is a fact, also from a worker that lost it meanwhile: nobody has to send it again.
+pub async fn a_late_delivery_counts(fixture: &dyn IncidentStoreFixture) -> Outcome {
+    let ledger = told(fixture, &THREAD).await?;
+    let lost = ledger.take_exactly(&[(SLACK, "root")]).await?.remove(0);
+    ledger.pass(Period::from_secs(16)).await;
+    let item = ledger.take_exactly(&[(SLACK, "root")]).await?.remove(0);
+    ledger.settle(&lost, Settlement::Delivered(receipt("1"))).await?;
+    let (after, cause) = (Period::from_secs(0), "status 503".to_owned());
+    ledger.settle(&item, Settlement::Retry { after, cause }).await?;
+    let next = ledger.take_exactly(&[(SLACK, "reply")]).await?.remove(0);
+    equal("the root of what follows", &next.posting.root, &Some(receipt("1")))
+}
+
 /// A posting to be tried again waits its time, is counted, and still blocks its thread.
 pub async fn a_retry_waits_and_is_counted(fixture: &dyn IncidentStoreFixture) -> Outcome {
     let ledger = told(fixture, &THREAD).await?;
@@ -163,9 +195,31 @@ pub async fn the_limit_is_kept(fixture: &dyn IncidentStoreFixture) -> Outcome {
     ledger.take_exactly(&[(SLACK, "c")]).await.map(drop)
 }
 
+/// What a posting asks of those who silence alerts comes back as it was written.
+pub async fn what_is_asked_about_alerts_is_kept(fixture: &dyn IncidentStoreFixture) -> Outcome {
+    let ledger = Ledger::begin(fixture).await;
+    let mut run = new_run("r1");
+    let silencing = Some(Silencing::Begin(silence(&run.run)));
+    let asking = Posting { silencing, ..posting("r1", PostingKind::Reply, "silence") };
+    run.postings = vec![(MAIL.to_owned(), asking.clone())];
+    ledger.open(run).await?;
+    let item = ledger.take_exactly(&[(MAIL, "silence")]).await?.remove(0);
+    equal("the posting", &item.posting, &asking)
+}
+
+fn silence(run: &RunId) -> Silence {
+    Silence {
+        run: run.clone(),
+        target: "production/shop".parse().expect("a target"),
+        until: "2026-11-21T10:00:00.125Z".parse().expect("a time"),
+    }
+}
+
 /// Settling a posting that does not exist is an error.
 pub async fn an_unknown_posting_is_not_found(fixture: &dyn IncidentStoreFixture) -> Outcome {
-    let ledger = Ledger::begin(fixture).await;
-    let settled = ledger.site.store.settle_outbox(999_999, Settlement::Delivered(receipt("1"))).await;
+    let ledger = told(fixture, &THREAD).await?;
+    let item = ledger.take_exactly(&[(SLACK, "root")]).await?.remove(0);
+    let unknown = OutboxItem { id: 999_999, ..item };
+    let settled = ledger.site.store.settle_outbox(&unknown, Settlement::Delivered(receipt("1"))).await;
     fails("settle_outbox", settled, ErrorKind::NotFound)
 }

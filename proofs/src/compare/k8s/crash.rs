@@ -1,119 +1,123 @@
 //! A fix that crashes some time after it was ready: from the first status of a pod that shows it to the first write of
 //! the undo, both by the server's own log.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use hotfix_benches::Failure;
-use hotfix_benches::world::{Shop, policy, request};
 use hotfix_core::execute::Outcome;
 use hotfix_core::model::Period;
-use hotfix_core::plan::Planned;
-use hotfix_core::port::{
-    History, HistoryQuery, Latency, MetricsCapabilities, MetricsQuery, MetricsSource, Scrape,
-};
-use hotfix_core::request::{Goal, Staging, Strategy};
-use hotfix_engine::{Engine, SystemClock};
-use hotfix_store::SqliteStore;
+use hotfix_core::request::Strategy;
 use hotfix_testkit::cluster::{AuditEvent, Behaviour, End, TestCluster};
 use serde_json::Value;
 
-use super::site::{Site, image, release};
-use crate::compare::case::{Case, Figure};
+use super::argo::{Argo, PATIENCE};
+use super::deploy::deploy;
+use super::site::{Site, release};
+use crate::compare::case::{Better, Case, Figure, Goal};
 use crate::compare::clock::median_millis;
 
-const TRIALS: usize = 20;
+const TRIALS: usize = 100;
+
+/// How many trials there are at a time, each in a shop of its own.
+const AT_A_TIME: usize = 4;
+
+/// How often the peer is tried.
+const PEER_TRIALS: usize = 5;
 
 /// How long each start of the bad release lasts: time enough to become ready and be switched to.
 const UP: Period = Period::from_millis(2_500);
 
-const LOOK: Period = Period::from_millis(250);
-
 pub(super) async fn measure(cluster: &TestCluster) -> Result<Vec<Case>, Failure> {
-    let mut times = Vec::with_capacity(TRIALS);
-    for _ in 0..TRIALS {
-        times.push(trial(cluster).await?);
-    }
+    let trials = stream::iter((0..TRIALS).map(|_| trial(cluster))).buffer_unordered(AT_A_TIME);
+    let crashed: Vec<Crashed> = trials.try_collect().await?;
+    // Once for all: reading it takes its time, in which nothing is to be measured.
+    let log = cluster.audit_log()?;
+    let times = crashed.iter().map(|crashed| crashed.reaction(&log)).collect::<Result<Vec<_>, _>>();
+    let mut times = times?;
     times.sort();
-    let slowest = Figure { value: times.last().map_or(0.0, |time| time.as_secs_f64() * 1e3), unit: "ms" };
+    let millis = |time: &Duration| Figure { value: time.as_secs_f64() * 1e3, unit: "ms" };
+    let of_one = peer(cluster, 1, PEER_TRIALS).await?;
+    let of_four = peer(cluster, 4, 1).await?;
+    let case = |name: &str, ours, peer, most| Case {
+        name: name.to_owned(),
+        ours,
+        peer: Some(peer),
+        better: Better::Less,
+        goal: Goal::AtMost(Figure { value: most, unit: "ms" }),
+    };
     Ok(vec![
-        Case::alone("crash-to-undo-accepted/p50", median_millis(&times), 50.0),
-        Case::alone("crash-to-undo-accepted/slowest-of-20", slowest, 250.0),
+        case("crash-to-undo-accepted/p50/argo-rollouts-one-pod-of-one", median_millis(&times), of_one, 50.0),
+        case(
+            "crash-to-undo-accepted/p99/argo-rollouts-one-pod-of-one",
+            millis(&times[TRIALS - 2]),
+            of_one,
+            250.0,
+        ),
+        case(
+            "crash-to-undo-accepted/p50/argo-rollouts-one-pod-of-four",
+            median_millis(&times),
+            of_four,
+            50.0,
+        ),
     ])
 }
 
-/// Deploys a release that crashes, and returns how long the undo took to begin.
-async fn trial(cluster: &TestCluster) -> Result<Duration, Failure> {
-    let (site, folder) = (Site::open(cluster).await?, tempfile::tempdir()?);
-    let bad = release(cluster, 9, &Behaviour { end: End::Crash(UP), ..Behaviour::default() })?;
-    let store = SqliteStore::open(folder.path().join("hotfix.db"), Arc::new(SystemClock)).await?;
-    let policy = policy(|settings| {
-        settings.environments.staging = None;
-        settings.rollout.preview_soak = Period::from_millis(10);
-        settings.rollout.rollback_soak = Period::from_millis(10);
-        settings.execution.look = LOOK;
-    })?;
-    let engine = Engine::builder()
-        .version_control(Shop::open()?.source)
-        .deployer(site.deployer.clone())
-        .metrics(Silence)
-        .store(store)
-        .policy(policy)
-        .build()?;
-    let mut request = request()?;
-    if let Goal::Deploy { image: wanted, strategy, staging, .. } = &mut request.goal {
-        *wanted = Some(image(&bad)?.clone());
-        *strategy = Some(Strategy::Direct);
-        *staging = Staging::Skip;
+/// From the status of the peer's pod that ended to weight 0; [`PATIENCE`] when nothing happens for so long.
+async fn peer(cluster: &TestCluster, canaries: u16, trials: usize) -> Result<Figure, Failure> {
+    let mut argo = Argo::open(cluster, canaries).await?;
+    let mut times = Vec::with_capacity(trials);
+    for _ in 0..trials {
+        argo.shift().await?;
+        times.push(argo.crash().await?.unwrap_or(PATIENCE));
+        argo.back().await?;
     }
-    let plan = match engine.plan(&request).await? {
-        Planned::Plan(plan) => *plan,
-        Planned::NothingToDo(nothing) => return Err(Failure::new(nothing.to_string())),
-    };
-    match engine.start(plan).await?.outcome().await? {
-        Outcome::RolledBack { .. } => reaction(&site.log(cluster)?, &site.user_name()),
+    Ok(median_millis(&times))
+}
+
+/// Where a release crashed, and who undid it.
+struct Crashed {
+    namespace: String,
+    user: String,
+}
+
+/// Deploys a release that crashes, until it is taken back.
+async fn trial(cluster: &TestCluster) -> Result<Crashed, Failure> {
+    let site = Site::open(cluster).await?;
+    let bad = release(cluster, 9, &Behaviour { end: End::Crash(UP), ..Behaviour::default() })?;
+    let deploying = deploy(&site, &bad, Strategy::Direct, |_| {}).await?;
+    match deploying.run.outcome().await? {
+        Outcome::RolledBack { .. } => {
+            Ok(Crashed { namespace: site.namespace.name().to_owned(), user: site.user_name() })
+        }
         other => Err(Failure::new(format!("the release that crashes ended as {other}"))),
     }
 }
 
-/// From the first status of a pod with a container that ended to the first write of the deployer after it.
-fn reaction(log: &[AuditEvent], user: &str) -> Result<Duration, Failure> {
-    let accepted = |event: &&AuditEvent| (200..300).contains(&event.status);
-    let is_crash = |event: &&AuditEvent| {
-        let text = event.request.as_ref().map(Value::to_string).unwrap_or_default();
-        event.resource.as_deref() == Some("pods") && text.contains("\"exitCode\":1")
-    };
-    let crashed = log.iter().filter(accepted).filter(is_crash).filter_map(|event| answered(event).ok()).min();
-    let crashed = crashed.ok_or_else(|| Failure::new("no crash in the server's log"))?;
-    let writes = log.iter().filter(accepted).filter(|event| event.user == user && event.verb == "patch");
-    let after = writes.filter_map(|event| answered(event).ok()).filter(|at| *at >= crashed).min();
-    let after = after.ok_or_else(|| Failure::new("no write after the crash in the server's log"))?;
-    Ok((after - crashed).to_std()?)
+impl Crashed {
+    /// From the first status of a pod with a container that ended to the first write of the deployer after it.
+    fn reaction(&self, log: &[AuditEvent]) -> Result<Duration, Failure> {
+        let accepted = |event: &&AuditEvent| {
+            event.namespace.as_ref() == Some(&self.namespace) && (200..300).contains(&event.status)
+        };
+        let is_crash = |event: &&AuditEvent| {
+            let text = event.request.as_ref().map(Value::to_string).unwrap_or_default();
+            event.resource.as_deref() == Some("pods") && text.contains("\"exitCode\":1")
+        };
+        let crashes = log.iter().filter(accepted).filter(is_crash);
+        let crashed = crashes.filter_map(|event| answered(event).ok()).min();
+        let crashed = crashed.ok_or_else(|| Failure::new("no crash in the server's log"))?;
+        let is_write = |event: &&AuditEvent| event.user == self.user && event.verb == "patch";
+        let writes = log.iter().filter(accepted).filter(is_write);
+        let after = writes.filter_map(|event| answered(event).ok()).filter(|at| *at >= crashed).min();
+        let after = after.ok_or_else(|| Failure::new("no write after the crash in the server's log"))?;
+        Ok((after - crashed).to_std()?)
+    }
 }
 
 /// When the server had answered.
 fn answered(event: &AuditEvent) -> Result<DateTime<Utc>, Failure> {
     let text = event.raw["stageTimestamp"].as_str().unwrap_or_default();
     Ok(DateTime::parse_from_rfc3339(text)?.to_utc())
-}
-
-/// Metrics without traffic.
-#[derive(Debug)]
-struct Silence;
-
-#[async_trait]
-impl MetricsSource for Silence {
-    fn capabilities(&self) -> MetricsCapabilities {
-        MetricsCapabilities { interval: LOOK, latency: Latency::Unknown }
-    }
-
-    async fn scrape(&self, _: &MetricsQuery) -> hotfix_core::Result<Scrape> {
-        Ok(Scrape::default())
-    }
-
-    async fn history(&self, _: &HistoryQuery) -> hotfix_core::Result<History> {
-        Ok(History::default())
-    }
 }

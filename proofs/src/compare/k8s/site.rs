@@ -12,12 +12,12 @@ use hotfix_core::model::{
 use hotfix_core::port::{Call, Clock as _, Deployer as _, Reply};
 use hotfix_engine::SystemClock;
 use hotfix_k8s::rights::{self, Feature};
-use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, TargetConfig};
+use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, TargetConfig, Traffic, VirtualServiceTraffic};
 use hotfix_testkit::cluster::{AuditEvent, Behaviour, TestCluster, TestNamespace};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Service;
-use kube::api::PostParams;
-use kube::core::{ApiResource, DynamicObject};
+use k8s_openapi::api::core::v1::{Pod, Service};
+use kube::api::{ListParams, PostParams};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -44,21 +44,62 @@ pub(super) struct Site {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     Deployment,
+    Pod,
+    Rollout,
     Service,
+    VirtualService,
+}
+
+impl Kind {
+    /// What an administrator does with objects of the kind.
+    pub(super) fn api(self, client: &Client, namespace: &str) -> Api<DynamicObject> {
+        let foreign =
+            |group, version, kind| ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        let resource = match self {
+            Self::Deployment => ApiResource::erase::<Deployment>(&()),
+            Self::Pod => ApiResource::erase::<Pod>(&()),
+            Self::Rollout => foreign("argoproj.io", "v1alpha1", "Rollout"),
+            Self::Service => ApiResource::erase::<Service>(&()),
+            Self::VirtualService => foreign("networking.istio.io", "v1", "VirtualService"),
+        };
+        Api::namespaced_with(client.clone(), namespace, &resource)
+    }
+
+    /// Creates an object of the kind.
+    pub(super) async fn create(self, client: &Client, namespace: &str, object: Value) -> Result<(), Failure> {
+        let object = serde_json::from_value(object)?;
+        self.api(client, namespace).create(&PostParams::default(), &object).await?;
+        Ok(())
+    }
 }
 
 impl Site {
+    /// The shop with traffic by the selector of its Service.
     pub(super) async fn open(cluster: &TestCluster) -> Result<Self, Failure> {
+        Self::open_by(cluster, Traffic::Service).await
+    }
+
+    /// The shop behind a VirtualService.
+    pub(super) async fn meshed(cluster: &TestCluster) -> Result<Self, Failure> {
+        Self::open_by(cluster, Traffic::VirtualService(VirtualServiceTraffic::default())).await
+    }
+
+    async fn open_by(cluster: &TestCluster, traffic: Traffic) -> Result<Self, Failure> {
         let (namespace, client) = (cluster.namespace("compare").await?, cluster.client()?);
         let target: Target = "production/shop".parse()?;
-        let config = target_config(&namespace);
+        let config = target_config(&namespace, traffic.clone());
         let mut features = config.features();
         features.insert(Feature::Adoption);
         let rules = serde_json::from_value::<Vec<_>>(serde_json::to_value(rights::rules(&features))?)?;
         let user = cluster.user(&namespace, USER, &rules).await?;
-        let deployer = deployer(&namespace, &target, user.clone())?;
+        let deployer = deployer(&namespace, &target, user.clone(), traffic.clone())?;
         let site = Self { namespace, target, deployer, user, client };
         site.create("shop", &release(cluster, 0, &Behaviour::default())?).await?;
+        if traffic != Traffic::Service {
+            Kind::Service.create(&site.client, &site.namespace, service("shop-hotfix")).await?;
+            let split = split("shop", ["shop", "shop-hotfix"]);
+            Kind::VirtualService.create(&site.client, &site.namespace, split).await?;
+        }
         site.until(Workload::is_healthy).await?;
         site.deployer.adopt(&site.target).await?;
         Ok(site)
@@ -66,30 +107,22 @@ impl Site {
 
     /// Creates a Deployment and a Service in front of it.
     pub(super) async fn create(&self, name: &str, release: &Release) -> Result<(), Failure> {
-        let objects = [
-            (Kind::Deployment, deployment(name, image(release)?)),
-            (
-                Kind::Service,
-                json!({
-                    "metadata": {"name": name},
-                    "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8080}]},
-                }),
-            ),
-        ];
+        let objects = [(Kind::Deployment, deployment(name, image(release)?)), (Kind::Service, service(name))];
         for (kind, object) in objects {
-            let object = serde_json::from_value(object)?;
-            self.api(kind).create(&PostParams::default(), &object).await?;
+            kind.create(&self.client, &self.namespace, object).await?;
         }
         Ok(())
     }
 
-    /// What an administrator does with objects of the kind.
+    /// What an administrator does with objects of the kind here.
     pub(super) fn api(&self, kind: Kind) -> Api<DynamicObject> {
-        let resource = match kind {
-            Kind::Deployment => ApiResource::erase::<Deployment>(&()),
-            Kind::Service => ApiResource::erase::<Service>(&()),
-        };
-        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+        kind.api(&self.client, &self.namespace)
+    }
+
+    /// The pods with a label.
+    pub(super) async fn pods(&self, label: &str) -> Result<Vec<Pod>, Failure> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        Ok(api.list(&ListParams::default().labels(label)).await?.items)
     }
 
     /// Applies a verb with a stamp of that number.
@@ -133,13 +166,15 @@ pub(super) fn deployer(
     namespace: &str,
     target: &Target,
     user: kube::Config,
+    traffic: Traffic,
 ) -> Result<KubernetesDeployer, Failure> {
-    let config = KubernetesConfig { targets: [(target.clone(), target_config(namespace))].into() };
+    let config = KubernetesConfig { targets: [(target.clone(), target_config(namespace, traffic))].into() };
     Ok(KubernetesDeployer::connect(config, user, Arc::new(SystemClock))?)
 }
 
-fn target_config(namespace: &str) -> TargetConfig {
-    TargetConfig { namespace: namespace.to_owned(), deployment: "shop".to_owned(), ..TargetConfig::default() }
+fn target_config(namespace: &str, traffic: Traffic) -> TargetConfig {
+    let deployment = "shop".to_owned();
+    TargetConfig { namespace: namespace.to_owned(), deployment, traffic, ..TargetConfig::default() }
 }
 
 /// Pushes the image of a release by the patch number of its version.
@@ -164,23 +199,52 @@ pub(super) fn slot(name: &str) -> Result<SlotName, Failure> {
     Ok(SlotName::new(name)?)
 }
 
+/// A Service of that name, whose pods have the name as their label `app`.
+pub(super) fn service(name: &str) -> Value {
+    json!({
+        "metadata": {"name": name},
+        "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8080}]},
+    })
+}
+
+/// A VirtualService of that name that sends everything to the first of two Services.
+pub(super) fn split(name: &str, services: [&str; 2]) -> Value {
+    json!({
+        "metadata": {"name": name},
+        "spec": {"hosts": [name], "http": [{"name": "all", "route": [
+            {"destination": {"host": services[0]}, "weight": 100},
+            {"destination": {"host": services[1]}, "weight": 0},
+        ]}]},
+    })
+}
+
+/// Which percentage a VirtualService sends to the second of its Services.
+pub(super) fn second_weight(split: &Value) -> Option<u64> {
+    split["spec"]["http"][0]["route"][1]["weight"].as_u64()
+}
+
+/// What the pods of a workload are.
+pub(super) fn template(name: &str, image: &ImageReference) -> Value {
+    json!({
+        "metadata": {"labels": {"app": name}},
+        "spec": {"terminationGracePeriodSeconds": 5, "containers": [{
+            "name": "web",
+            "image": image.as_str(),
+            "ports": [{"name": "http", "containerPort": 8080}],
+            "readinessProbe": {
+                "httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1, "failureThreshold": 1,
+            },
+        }]},
+    })
+}
+
 fn deployment(name: &str, image: &ImageReference) -> Value {
     json!({
         "metadata": {"name": name},
         "spec": {
             "replicas": REPLICAS,
             "selector": {"matchLabels": {"app": name}},
-            "template": {
-                "metadata": {"labels": {"app": name}},
-                "spec": {"terminationGracePeriodSeconds": 5, "containers": [{
-                    "name": "web",
-                    "image": image.as_str(),
-                    "ports": [{"name": "http", "containerPort": 8080}],
-                    "readinessProbe": {
-                        "httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1, "failureThreshold": 1,
-                    },
-                }]},
-            },
+            "template": template(name, image),
         },
     })
 }

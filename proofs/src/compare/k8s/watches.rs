@@ -8,6 +8,7 @@ use futures_util::StreamExt as _;
 use hotfix_benches::Failure;
 use hotfix_benches::program::{program, run};
 use hotfix_core::port::Deployer as _;
+use hotfix_k8s::Traffic;
 use hotfix_testkit::cluster::TestCluster;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
@@ -53,7 +54,7 @@ pub(in crate::compare) fn hold(namespace: &str, count: usize, kubeconfig: &Path)
         let file = Kubeconfig::read_from(kubeconfig)?;
         let user = kube::Config::from_custom_kubeconfig(file, &options).await?;
         let target = "production/shop".parse()?;
-        let deployer = deployer(namespace, &target, user)?;
+        let deployer = deployer(namespace, &target, user, Traffic::Service)?;
         deployer.observe(&target).await?;
         let before = resident()?;
         let mut watches = Vec::with_capacity(count);

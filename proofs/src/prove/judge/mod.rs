@@ -65,8 +65,8 @@ type Part = fn(&Study) -> Result<Vec<Check>, InvalidValue>;
 
 pub(super) fn main() -> ExitCode {
     let study = Study { rules: VerificationRules::default(), runs: RUNS, claim: Claim::Shown };
-    let parts: [Part; 4] =
-        [Study::detection, Study::healthy_ladder, Study::wrong_proofs, Study::false_rollbacks];
+    let parts: [Part; 5] =
+        [Study::detection, Study::alone, Study::healthy_ladder, Study::wrong_proofs, Study::false_rollbacks];
     let (mut checks, mut failed) = (0, 0);
     for part in parts {
         match part(&study) {
@@ -100,14 +100,23 @@ impl Study {
                 checks.push(self.chance(name, hits, MOST_FALSE_ROLLBACKS));
             }
         }
-        for pauses in [0.0, 0.05] {
-            let truth = Truth::errors(0.001, 0.001).slower(1.0).with_pauses(pauses);
-            let cell = Cell::ramp(&self.rules, truth)?;
-            let name = format!("false rollback, as slow as the baseline, pauses in {}", percent(pauses));
-            let hits = self.count(&name, |random| cell.rolls_back(random))?;
-            checks.push(self.chance(name, hits, MOST_FALSE_ROLLBACKS));
-        }
+        checks.extend(self.as_slow("as slow as the baseline", |truth| Cell::ramp(&self.rules, truth))?);
         Ok(checks)
+    }
+
+    /// How often a fix that is as slow as what it replaces is rolled back, with and without pauses of a whole side.
+    fn as_slow<'a>(
+        &self,
+        what: &str,
+        cell: impl Fn(Truth) -> Result<Cell<'a>, InvalidValue>,
+    ) -> Result<Vec<Check>, InvalidValue> {
+        let check = |pauses: f64| {
+            let cell = cell(Truth::errors(0.001, 0.001).slower(1.0).with_pauses(pauses))?;
+            let name = format!("false rollback, {what}, pauses in {}", percent(pauses));
+            let hits = self.count(&name, |random| cell.rolls_back(random))?;
+            Ok(self.chance(name, hits, MOST_FALSE_ROLLBACKS))
+        };
+        [0.0, 0.05].into_iter().map(check).collect()
     }
 
     /// How many scrapes a harmful fix stays, at one weight from the start.
@@ -140,6 +149,21 @@ impl Study {
                 figures: format!("from {least} to {most} (always 2)"),
                 held: (least, most) == (2, 2),
             });
+        }
+        Ok(checks)
+    }
+
+    /// What latency is held against where there is no baseline: how often a harmless rollout is rolled back that ends with
+    /// all the traffic, and how long a slow one stays that has it from the start.
+    ///
+    /// # Errors
+    /// As [`Study::false_rollbacks`].
+    pub fn alone(&self) -> Result<Vec<Check>, InvalidValue> {
+        let mut checks =
+            self.as_slow("to 100 %, as slow as before", |truth| Cell::whole(&self.rules, truth))?;
+        for (slower, most) in [(1.5, 6.0), (2.0, 4.0)] {
+            let delays = self.delays(Truth::errors(0.001, 0.001).slower(slower), 100)?;
+            checks.push(delays.check("mean after the first", delays.mean() - 1.0, most));
         }
         Ok(checks)
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use hotfix_core::model::Period;
 
+use super::Damage;
 use crate::http::{Answer, Recorded};
 
 /// What is done to one request.
@@ -17,6 +18,10 @@ pub enum Disturbance {
     LoseAnswer,
     /// It arrives; its caller gets this instead of the answer.
     ReplaceAnswer(Answer),
+    /// It arrives and is answered; of the answer its caller gets what is left.
+    DamageAnswer(Damage),
+    /// It does not arrive. The connection is reset, as by a process that was killed or a firewall.
+    Reset,
     /// It arrives later.
     Delay(Period),
     /// It waits, and its caller with it, until the test releases it. It arrives then even if its caller gave up.

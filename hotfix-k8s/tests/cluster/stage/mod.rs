@@ -1,12 +1,12 @@
 //! A shop with customers and an engine: git and journal in memory, real pods, real requests.
 
-use std::collections::BTreeMap;
+mod metrics;
+
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use hotfix_core::Result;
+use hotfix_core::communicate::Progress;
 use hotfix_core::execute::Outcome;
 use hotfix_core::memory::{MemoryStore, MemoryVersionControl};
 use hotfix_core::model::{
@@ -15,20 +15,17 @@ use hotfix_core::model::{
 };
 use hotfix_core::plan::{Plan, Planned};
 use hotfix_core::policy::{Policy, Settings};
-use hotfix_core::port::{
-    Clock, CounterSeries, Deployer, History, HistoryQuery, Latency, MetricsCapabilities, MetricsQuery,
-    MetricsSource, Scrape,
-};
-use hotfix_core::request::{Fix, Goal, Request, Revision, Staging, Strategy};
-use hotfix_engine::{Engine, EngineError, RunHandle, SystemClock};
+use hotfix_core::port::{Deployer, IncidentStore};
+use hotfix_core::request::{Fix, Goal, Request, Revision, RollbackTo, Staging, Strategy};
+use hotfix_engine::{Engine, EngineBuilder, EngineError, RunHandle, SystemClock};
 use hotfix_k8s::{Traffic, VirtualServiceTraffic};
 use hotfix_testkit::cluster::{DemoPod, Gateway, Load, LoadPlan, TestCluster};
-use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use kube::api::ListParams;
 use serde_json::{Value, json};
 
-use super::site::{Shop, app, deployment, service, slot, until};
+pub(crate) use metrics::{PodMetrics, Telling, counters};
+
+use super::site::{Kind, Shop, app, deployment, service, slot, until, written};
 
 /// How often metrics are looked at. Minutes pass in seconds here: in production it is 15 s.
 pub(crate) const LOOK: Period = Period::from_millis(250);
@@ -44,6 +41,7 @@ pub(crate) struct Stage {
     _gateway: Gateway,
     pub(crate) engine: Engine,
     pub(crate) load: Load,
+    pub(crate) metrics: PodMetrics,
     source: MemoryVersionControl,
     store: MemoryStore,
 }
@@ -61,24 +59,63 @@ impl Stage {
         cluster.install_istio().await.expect("kinds of Istio");
         let routes = if traffic == Traffic::Service { Vec::new() } else { routes() };
         let shop = Shop::closed(cluster, traffic, deployment, &routes).await;
+        Self::around(shop, settings).await
+    }
+
+    /// The same with a shop of one's own.
+    pub(crate) async fn around(shop: Shop, settings: Settings) -> Self {
         shop.deployer.adopt(&shop.target).await.expect("adopted");
         let gateway = Gateway::start(shop.client.clone(), &shop.namespace).await.expect("a gateway");
         let load = Load::start(LoadPlan::to(gateway.address(), "shop"));
         let source = repository();
         let store = MemoryStore::new(Arc::new(SystemClock));
-        let engine = engine("first", &source, &store, &shop, settings);
-        Self { shop, _gateway: gateway, engine, load, source, store }
+        let metrics = PodMetrics::of(Api::namespaced(shop.client.clone(), &shop.namespace));
+        let engine = engine("first", &source, &store, &metrics, settings).deployer(shop.deployer.clone());
+        let engine = engine.build().expect("a complete engine");
+        Self { shop, _gateway: gateway, engine, load, metrics, source, store }
     }
 
-    /// An engine as another process of the same team would have it.
+    /// An engine as another process of the same team would have it, without its deployer.
+    pub(crate) fn builder(&self, worker: &str, settings: Settings) -> EngineBuilder {
+        engine(worker, &self.source, &self.store, &self.metrics, settings)
+    }
+
+    /// The same with the deployer of the shop.
     pub(crate) fn other_engine(&self, worker: &str, settings: Settings) -> Engine {
-        engine(worker, &self.source, &self.store, &self.shop, settings)
+        let builder = self.builder(worker, settings).deployer(self.shop.deployer.clone());
+        builder.build().expect("a complete engine")
     }
 
-    /// Begins to deploy a release that fixes 1.0.1.
+    /// An engine as a replica would have it whose store is its own.
+    pub(crate) fn engine_on(
+        &self,
+        worker: &str,
+        store: impl IncidentStore + 'static,
+        settings: Settings,
+    ) -> Engine {
+        let builder = self.builder(worker, settings).store(store).deployer(self.shop.deployer.clone());
+        builder.build().expect("a complete engine")
+    }
+
+    /// The repository.
+    pub(crate) fn source(&self) -> &MemoryVersionControl {
+        &self.source
+    }
+
+    /// Begins to deploy a release that fixes the one before.
     pub(crate) async fn deploy(&self, fix: &Release, strategy: Strategy) -> RunHandle {
-        let plan = self.plan(&self.engine, fix, strategy).await.expect("a plan");
-        self.engine.start(plan).await.expect("a free target")
+        self.deploy_by(&self.engine, fix, strategy).await
+    }
+
+    /// The same by another engine.
+    pub(crate) async fn deploy_by(&self, engine: &Engine, fix: &Release, strategy: Strategy) -> RunHandle {
+        let plan = self.plan(engine, fix, strategy).await.expect("a plan");
+        engine.start(plan).await.expect("a free target")
+    }
+
+    /// Plans to go back.
+    pub(crate) async fn plan_back(&self, to: RollbackTo) -> Result<Plan, EngineError> {
+        planned(&self.engine, &request(Goal::rollback(self.shop.target.clone(), to))).await
     }
 
     /// Plans how an engine would deploy it.
@@ -87,14 +124,46 @@ impl Stage {
         engine: &Engine,
         fix: &Release,
         strategy: Strategy,
-    ) -> std::result::Result<Plan, EngineError> {
-        let base = self.source.resolve("v1.0.1").expect("the tag");
+    ) -> Result<Plan, EngineError> {
+        let earlier = (1..fix.version.patch).rev().map(|patch| format!("v1.0.{patch}"));
+        let base = earlier.filter_map(|tag| self.source.resolve(&tag)).next().expect("a release before");
         let content = fix.version.to_string();
         let commit = self.source.commit(&[base], &[("app", Some(&content))], "fix: charge the right card");
-        match engine.plan(&request(&Revision::new(commit.as_str())?, fix, strategy)).await? {
-            Planned::Plan(plan) => Ok(*plan),
-            other @ Planned::NothingToDo(_) => panic!("no plan: {other:?}"),
-        }
+        let Artifact::Image(image) = &fix.artifact else { unreachable!("it was pushed") };
+        let goal = Goal::Deploy {
+            fix: Fix::Commits(vec![Revision::new(commit.as_str())?]),
+            from: None,
+            image: Some(image.clone()),
+            strategy: Some(strategy),
+            staging: Staging::Skip,
+        };
+        planned(engine, &request(goal)).await
+    }
+
+    /// Somebody else scales the main Deployment.
+    pub(crate) async fn scale(&self, replicas: u16) {
+        self.shop.edit(Kind::Deployment, "shop", &json!({"spec": {"replicas": replicas}})).await;
+    }
+
+    /// Somebody else pushes to the production branch.
+    pub(crate) fn push_to_production(&self) {
+        let head = self.source.resolve("main").expect("the branch");
+        let theirs = self.source.commit(&[head], &[("readme", Some("theirs"))], "docs: say hello");
+        self.source.set_branch(&branch("main"), Some(&theirs));
+    }
+
+    /// Every share of the traffic that the copy was given in turn, in percent, by the server's log.
+    pub(crate) fn shares(&self) -> Vec<u64> {
+        self.weights().into_iter().map(|[_, copy]| copy).collect()
+    }
+
+    /// The same with what the main Deployment was given.
+    pub(crate) fn weights(&self) -> Vec<[u64; 2]> {
+        let weight = |patch: &Value, place: u8| {
+            written(patch, &format!("/spec/http/0/route/{place}/weight"))?.as_u64()
+        };
+        let patches = self.shop.patches_of("virtualservices");
+        patches.iter().filter_map(|patch| Some([weight(patch, 0)?, weight(patch, 1)?])).collect()
     }
 
     /// Which part of the traffic the copy gets, in percent.
@@ -132,12 +201,20 @@ pub(crate) fn say(what: &dyn Display) {
 }
 
 /// Reads a run to its end.
-pub(crate) async fn end(mut run: RunHandle) -> Outcome {
+pub(crate) async fn end(run: RunHandle) -> Outcome {
+    follow(run).await.1
+}
+
+/// The same with all that happened.
+pub(crate) async fn follow(mut run: RunHandle) -> (Vec<Progress>, Outcome) {
     let reading = async {
+        let mut all = Vec::new();
         while let Some(progress) = run.next().await {
-            say(&progress.expect("a readable journal"));
+            let progress = progress.expect("a readable journal");
+            say(&progress);
+            all.push(progress);
         }
-        run.outcome().await.expect("an end")
+        (all, run.outcome().await.expect("an end"))
     };
     tokio::time::timeout(WHOLE_RUN, reading).await.expect("the run ends in time")
 }
@@ -172,23 +249,26 @@ pub(crate) fn patient() -> Settings {
     settings
 }
 
+async fn planned(engine: &Engine, request: &Request) -> Result<Plan, EngineError> {
+    match engine.plan(request).await? {
+        Planned::Plan(plan) => Ok(*plan),
+        other @ Planned::NothingToDo(_) => panic!("no plan: {other:?}"),
+    }
+}
+
 fn engine(
     worker: &str,
     source: &MemoryVersionControl,
     store: &MemoryStore,
-    shop: &Shop,
+    metrics: &PodMetrics,
     settings: Settings,
-) -> Engine {
-    let pods = Api::namespaced(shop.client.clone(), &shop.namespace);
+) -> EngineBuilder {
     Engine::builder()
         .version_control(source.clone())
-        .deployer(shop.deployer.clone())
-        .metrics(PodMetrics { pods })
+        .metrics(metrics.clone())
         .store(store.clone())
         .policy(Policy::new(settings).expect("a policy that makes sense"))
         .worker(WorkerName::new(worker).expect("a worker"))
-        .build()
-        .expect("a complete engine")
 }
 
 pub(crate) fn repository() -> MemoryVersionControl {
@@ -201,15 +281,7 @@ pub(crate) fn repository() -> MemoryVersionControl {
     source
 }
 
-pub(crate) fn request(commit: &Revision, fix: &Release, strategy: Strategy) -> Request {
-    let Artifact::Image(image) = &fix.artifact else { unreachable!("it was pushed") };
-    let goal = Goal::Deploy {
-        fix: Fix::Commits(vec![commit.clone()]),
-        from: None,
-        image: Some(image.clone()),
-        strategy: Some(strategy),
-        staging: Staging::Skip,
-    };
+pub(crate) fn request(goal: Goal) -> Request {
     let (issue, service) = (IssueKey::new("PROD-2847"), ServiceName::new("shop"));
     let (issue, service) = (issue.expect("an issue"), service.expect("a service"));
     Request {
@@ -233,53 +305,4 @@ fn routes() -> Vec<Value> {
 
 fn branch(name: &str) -> BranchName {
     BranchName::new(name).expect("a branch")
-}
-
-/// What the pods count themselves, read from each.
-#[derive(Debug)]
-struct PodMetrics {
-    pods: Api<Pod>,
-}
-
-#[async_trait]
-impl MetricsSource for PodMetrics {
-    fn capabilities(&self) -> MetricsCapabilities {
-        MetricsCapabilities { interval: LOOK, latency: Latency::Unknown }
-    }
-
-    async fn scrape(&self, query: &MetricsQuery) -> Result<Scrape> {
-        let mut scrape = Scrape::default();
-        for slot in &query.slots {
-            let params = ListParams::default().labels(&format!("app={}", app(slot)));
-            for pod in self.pods.list(&params).await.expect("a list").items {
-                let Some(demo) = DemoPod::of(&pod) else { continue };
-                // What is down has no series, as in any system that scrapes.
-                let Ok((200, page)) = demo.get("/metrics").await else { continue };
-                let (requests, errors) = counters(&String::from_utf8_lossy(&page));
-                scrape.series.push(CounterSeries {
-                    slot: slot.clone(),
-                    series: pod.metadata.name.unwrap_or_default(),
-                    at: SystemClock.now(),
-                    requests,
-                    errors: Some(errors),
-                    slow: BTreeMap::new(),
-                });
-            }
-        }
-        Ok(scrape)
-    }
-
-    async fn history(&self, _query: &HistoryQuery) -> Result<History> {
-        Ok(History::default())
-    }
-}
-
-/// Returns the requests and the errors of a page of metrics.
-pub(crate) fn counters(page: &str) -> (f64, f64) {
-    let series = page.lines().filter_map(|line| line.strip_prefix("http_requests_total{code=\""));
-    series.fold((0.0, 0.0), |(requests, errors), series| {
-        let (code, count) = series.split_once("\"} ").expect("a series");
-        let count: f64 = count.parse().expect("a count");
-        (requests + count, if code.starts_with('5') { errors + count } else { errors })
-    })
 }

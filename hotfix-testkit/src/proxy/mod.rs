@@ -1,12 +1,14 @@
-//! A proxy in front of the API server that loses, delays, holds, repeats and replaces requests and answers, as a test
-//! scripts it.
+//! A proxy in front of a real server that loses, delays, holds, repeats, replaces and damages requests and answers, as a
+//! test scripts it.
 //!
-//! Towards the caller it speaks plain HTTP on loopback, so that nobody's certificate is in the way; towards the server
-//! it is a client as any other, and the caller's token passes through. Watches stream.
+//! Towards the caller it speaks plain HTTP on loopback, so that nobody's certificate is in the way. What it does not
+//! disturb streams.
 
+mod damage;
 mod disturbance;
 mod forward;
 mod hold;
+mod upstream;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,19 +17,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use kube::config::AuthInfo;
-use kube::{Client, Config};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
+pub use damage::Damage;
 pub use disturbance::{Disturbance, Happened};
 use disturbance::{Rule, Script};
 use hold::Holds;
+use upstream::Plain;
+pub(crate) use upstream::{Answered, Upstream};
 
 use crate::http::Recorded;
 
-/// A proxy in front of an API server. Dropping it closes every connection through it.
+/// A proxy in front of a server. Dropping it closes every connection through it.
 #[derive(Debug)]
 pub struct FaultProxy {
     address: SocketAddr,
@@ -37,7 +40,7 @@ pub struct FaultProxy {
 }
 
 pub(super) struct Shared {
-    server: Client,
+    server: Arc<dyn Upstream>,
     script: Mutex<Script>,
     holds: Holds,
 }
@@ -55,17 +58,15 @@ impl Shared {
 }
 
 impl FaultProxy {
-    /// Starts a proxy in front of the server that the configuration leads to. It lives in the runtime that this is
-    /// called in.
+    /// Starts a proxy in front of a server that speaks plain HTTP. It lives in the runtime that this is called in.
     ///
     /// # Errors
-    /// When the configuration cannot be used, or there is no port.
-    pub async fn start(server: &Config) -> io::Result<Self> {
-        let mut server = server.clone();
-        // Whoever asks says who they are, and decides what is tried again.
-        server.auth_info = AuthInfo::default();
-        server.default_retry = false;
-        let server = Client::try_from(server).map_err(io::Error::other)?;
+    /// When there is no port.
+    pub async fn to(server: SocketAddr) -> io::Result<Self> {
+        Self::before(Arc::new(Plain(server))).await
+    }
+
+    pub(crate) async fn before(server: Arc<dyn Upstream>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared { server, script: Mutex::default(), holds: Holds::default() });
@@ -80,16 +81,10 @@ impl FaultProxy {
         self.address
     }
 
-    /// Returns the configuration with the way led through the proxy. The user stays the same, if it is one by token.
-    ///
-    /// # Panics
-    /// Never: an address with a port is a URL.
+    /// Returns its URL, without a path.
     #[must_use]
-    pub fn through(&self, config: &Config) -> Config {
-        let mut config = config.clone();
-        config.cluster_url =
-            format!("http://{}", self.address).parse().expect("an address with a port is a URL");
-        config
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// Disturbs the next request that is like this, and no other. Of several that fit, the first that was scripted
@@ -145,7 +140,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, cuts: watch::Receive
         let (shared, mut cuts) = (Arc::clone(&shared), cuts.clone());
         cuts.mark_unchanged();
         connections.spawn(async move {
-            let service = service_fn(|request| forward::serve(request, Arc::clone(&shared)));
+            let Ok((socket, control)) = twice(socket) else { return };
+            let service = service_fn(|request| forward::serve(request, Arc::clone(&shared), &control));
             let connection = http1::Builder::new().serve_connection(TokioIo::new(socket), service);
             // However it ends, the script or the caller wanted it so.
             tokio::select! {
@@ -154,4 +150,11 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, cuts: watch::Receive
             }
         });
     }
+}
+
+/// Returns the socket and a second handle to it, which lives as long: a reset is decided by whoever serves it.
+fn twice(socket: TcpStream) -> io::Result<(TcpStream, TcpStream)> {
+    let socket = socket.into_std()?;
+    let control = TcpStream::from_std(socket.try_clone()?)?;
+    Ok((TcpStream::from_std(socket)?, control))
 }

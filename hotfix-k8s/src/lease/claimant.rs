@@ -1,4 +1,4 @@
-//! Claims of a leader or of a target on a Lease of `coordination.k8s.io`, for embedders without a shared database.
+//! Claiming, renewing and giving back a Lease, as patches: the part that neither sends anything nor reads a clock.
 //!
 //! Every claim has an epoch, kept in an annotation beside a beat that rises with each renewal. Every write is one JSON
 //! Patch that tests the whole annotation first, so that of two who saw the same lease one succeeds. The epoch rises
@@ -13,76 +13,91 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::SecondsFormat;
-use hotfix_core::model::Timestamp;
+use hotfix_core::model::{Period, RunId, Timestamp};
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, PatchOperation, RemoveOperation, ReplaceOperation, TestOperation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::note::{CLAIM, Note};
+use crate::names;
+
 /// The annotation with the epoch and the beat.
 const ANNOTATION: &str = "hotfix.dev/lease";
 
-/// Who claims a lease, and for how long at a time.
+/// Who claims a lease, for how long at a time, and what for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Claimant {
-    /// A name that no other process has, not even this program started again.
-    pub(crate) holder: String,
-    pub(crate) lasts: LeaseTerm,
+pub(super) struct Claimant {
+    /// Who holds it. Claims of one holder differ in their epoch.
+    pub(super) holder: String,
+    pub(super) lasts: LeaseTerm,
+    /// The claim of a run on a target; nothing more is said of a leader.
+    pub(super) note: Option<Note>,
 }
 
 /// How long a claim lasts unless it is renewed: whole seconds, at least one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LeaseTerm(u32);
+pub(super) struct LeaseTerm(u32);
 
 impl LeaseTerm {
-    /// Returns the term, or nothing for 0.
-    pub(crate) fn seconds(seconds: u32) -> Option<Self> {
-        (seconds > 0 && i32::try_from(seconds).is_ok()).then_some(Self(seconds))
+    /// Rounds a period up, to one second at least.
+    pub(super) fn of(period: Period) -> Self {
+        let seconds = period.as_millis().div_ceil(1000).max(1);
+        // A period is at most a year.
+        Self(u32::try_from(seconds).unwrap_or(u32::MAX))
     }
 
-    const fn duration(self) -> Duration {
+    pub(super) const fn duration(self) -> Duration {
         Duration::from_secs(self.0 as u64)
     }
 }
 
 /// A claim that this process holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Tenure {
+pub(super) struct Tenure {
     /// The epoch of the claim: what its stamps begin with.
-    pub(crate) epoch: u64,
+    pub(super) epoch: u64,
     /// Not to be relied on from then on, unless renewed.
-    pub(crate) until: Instant,
+    pub(super) until: Instant,
     mark: Mark,
 }
 
 /// How a lease stands for whoever wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// Nobody holds it, or nobody renewed it for as long as it lasts.
-    Open,
+pub(super) enum Standing {
+    /// Nobody holds it.
+    Free,
     /// Somebody does.
-    Held {
-        holder: String,
-        epoch: u64,
-        /// When it is open unless it is seen to change before.
-        expires: Instant,
-    },
+    Held(Hold),
+    /// Somebody does, and did not renew it for as long as it lasts.
+    Expired(Hold),
+}
+
+/// Who holds a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Hold {
+    pub(super) holder: String,
+    pub(super) epoch: u64,
+    /// When it expires, or did, unless it is seen to change before.
+    pub(super) expires: Instant,
 }
 
 /// What one process saw of a lease. It has to see the lease again and again to know that it has expired.
 #[derive(Debug, Default)]
-pub(crate) struct Watcher {
+pub(super) struct Watcher {
     last: Option<(Sighting, Instant)>,
 }
 
 /// A lease that is not one of ours, so nothing of it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NotOurs {
+pub(super) enum NotOurs {
     /// Another program elects its leader by it.
     Foreign { holder: String },
-    /// The annotation is none that this program writes.
-    Annotation(String),
+    /// It is claimed for something else: a target by a leader, or the other way round.
+    Otherwise { holder: String },
+    /// An annotation is none that this program writes.
+    Annotation { name: &'static str, text: String },
 }
 
 impl fmt::Display for NotOurs {
@@ -94,8 +109,11 @@ impl fmt::Display for NotOurs {
                     "the lease is held by {holder} without the annotation {ANNOTATION}; name another lease"
                 )
             }
-            Self::Annotation(text) => {
-                write!(f, "the annotation {ANNOTATION} is {text:?}; remove the lease when nobody uses it")
+            Self::Otherwise { holder } => {
+                write!(f, "the lease is held by {holder} for something else; name another lease")
+            }
+            Self::Annotation { name, text } => {
+                write!(f, "the annotation {name} is {text:?}; remove the lease when nobody uses it")
             }
         }
     }
@@ -127,7 +145,8 @@ impl Sighting {
         let text = lease["metadata"]["annotations"][ANNOTATION].as_str();
         let mark = text.map(|text| {
             let mark: Option<Mark> = serde_json::from_str(text).ok();
-            mark.filter(|mark| mark.text() == text).ok_or_else(|| NotOurs::Annotation(text.to_owned()))
+            mark.filter(|mark| mark.text() == text)
+                .ok_or_else(|| NotOurs::Annotation { name: ANNOTATION, text: text.to_owned() })
         });
         let mark = mark.transpose()?;
         let spec = &lease["spec"];
@@ -142,7 +161,7 @@ impl Sighting {
 
 impl Watcher {
     /// Takes a sighting of the lease, read at `now` or before, and says how it stands.
-    pub(crate) fn see(&mut self, lease: &Value, now: Instant) -> Result<Standing, NotOurs> {
+    pub(super) fn see(&mut self, lease: &Value, now: Instant) -> Result<Standing, NotOurs> {
         let sighting = Sighting::of(lease)?;
         let since = match &self.last {
             Some((last, since)) if *last == sighting => *since,
@@ -151,28 +170,31 @@ impl Watcher {
         let (holder, lasts) = (sighting.holder.clone(), sighting.lasts);
         let epoch = sighting.mark.map_or(0, |mark| mark.epoch);
         self.last = Some((sighting, since));
-        Ok(match holder {
-            Some(holder) if now < since + lasts => Standing::Held { holder, epoch, expires: since + lasts },
-            _ => Standing::Open,
-        })
+        let Some(holder) = holder else { return Ok(Standing::Free) };
+        let hold = Hold { holder, epoch, expires: since + lasts };
+        Ok(if now < hold.expires { Standing::Held(hold) } else { Standing::Expired(hold) })
     }
 }
 
 impl Claimant {
-    /// Returns a new lease that is claimed, to be created where there is none, and what it is worth when it was.
-    /// `sent` is an instant before the request is sent.
-    pub(crate) fn create(
+    /// Returns a new lease that is claimed under that epoch, to be created where there is none, and what it is worth when
+    /// it was. `sent` is an instant before the request is sent.
+    pub(super) fn create(
         &self,
-        namespace: &str,
-        name: &str,
+        (namespace, name): (&str, &str),
+        epoch: u64,
         now: Timestamp,
         sent: Instant,
     ) -> (Value, Tenure) {
-        let mark = Mark { epoch: 1, beat: 0 };
+        let mark = Mark { epoch, beat: 0 };
+        let mut annotations = json!({ANNOTATION: mark.text()});
+        if let Some(note) = &self.note {
+            annotations[CLAIM] = note.text().into();
+        }
         let lease = json!({
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": {"namespace": namespace, "name": name, "annotations": {ANNOTATION: mark.text()}},
+            "metadata": {"namespace": namespace, "name": name, "annotations": annotations},
             "spec": {
                 "holderIdentity": self.holder,
                 "leaseDurationSeconds": self.lasts.0,
@@ -184,21 +206,24 @@ impl Claimant {
         (lease, self.tenure(mark, sent))
     }
 
-    /// Returns what claims a lease that is open, and what that is worth when it was applied. The patch is refused by
-    /// the server when anybody else was faster.
-    pub(crate) fn acquire(
+    /// Returns what claims a lease under an epoch above `above`, and what that is worth when it was applied. The patch
+    /// is refused by the server when anybody else was faster.
+    pub(super) fn acquire(
         &self,
         lease: &Value,
+        above: u64,
         now: Timestamp,
         sent: Instant,
     ) -> Result<(Vec<PatchOperation>, Tenure), NotOurs> {
         let sighting = Sighting::of(lease)?;
-        let mark = Mark { epoch: sighting.mark.map_or(1, |mark| mark.epoch + 1), beat: 0 };
+        let epoch = sighting.mark.map_or(0, |mark| mark.epoch).max(above) + 1;
+        let mark = Mark { epoch, beat: 0 };
         let transitions = lease["spec"]["leaseTransitions"].as_u64().unwrap_or(0) + 1;
         let mut patch = match sighting.mark {
             Some(old) => vec![test(annotation(), old.text()), replace(annotation(), mark.text())],
             None => adopt(lease, mark),
         };
+        patch.extend(self.noted());
         if lease["spec"].is_null() {
             patch.push(add(spec(""), json!({})));
         }
@@ -214,37 +239,67 @@ impl Claimant {
 
     /// Returns what renews a claim, and what it is worth when that was applied. A refusal means that the claim is
     /// lost, unless an earlier renewal whose answer was lost has changed the lease: see [`Claimant::still_holds`].
-    pub(crate) fn renew(
+    pub(super) fn renew(
         &self,
         tenure: &Tenure,
         now: Timestamp,
         sent: Instant,
     ) -> (Vec<PatchOperation>, Tenure) {
-        let mark = Mark { beat: tenure.mark.beat + 1, ..tenure.mark };
-        let patch = vec![
-            test(annotation(), tenure.mark.text()),
-            replace(annotation(), mark.text()),
-            add(spec("renewTime"), micro(now)),
-        ];
+        self.renew_under(tenure.epoch, tenure, now, sent)
+    }
+
+    /// The same, and raises the epoch of the claim, which nobody was told yet.
+    pub(super) fn renew_under(
+        &self,
+        epoch: u64,
+        tenure: &Tenure,
+        now: Timestamp,
+        sent: Instant,
+    ) -> (Vec<PatchOperation>, Tenure) {
+        let mark = Mark { epoch, beat: tenure.mark.beat + 1 };
+        let mut patch = vec![test(annotation(), tenure.mark.text()), replace(annotation(), mark.text())];
+        patch.extend(self.noted());
+        patch.push(add(spec("renewTime"), micro(now)));
         (patch, self.tenure(mark, sent))
     }
 
     /// Returns the claim as the lease has it, if it is still the one of that epoch. It is worth no more than before.
-    pub(crate) fn still_holds(&self, lease: &Value, tenure: &Tenure) -> Option<Tenure> {
+    pub(super) fn still_holds(&self, lease: &Value, tenure: &Tenure) -> Option<Tenure> {
         let sighting = Sighting::of(lease).ok()?;
         let mark = sighting.mark.filter(|mark| mark.epoch == tenure.epoch)?;
         (sighting.holder.as_deref() == Some(self.holder.as_str()))
             .then_some(Tenure { mark, ..tenure.clone() })
     }
 
+    /// Returns the claim of a run as it stands on a lease, with whoever holds it; `None` when the run has not got it.
+    pub(super) fn of_run(
+        lease: &Value,
+        run: &RunId,
+        seen: Instant,
+    ) -> Result<Option<(Self, Tenure)>, NotOurs> {
+        let (sighting, note) = (Sighting::of(lease)?, Note::read(lease)?);
+        let (Some(holder), Some(mark), Some(note)) = (sighting.holder, sighting.mark, note) else {
+            return Ok(None);
+        };
+        if note.run != *run {
+            return Ok(None);
+        }
+        let lasts = LeaseTerm::of(Period::from_millis(sighting.lasts.as_millis().try_into().unwrap_or(0)));
+        let tenure = Tenure { epoch: mark.epoch, until: seen, mark };
+        Ok(Some((Self { holder, lasts, note: Some(note) }, tenure)))
+    }
+
     /// Returns what gives the lease back, so that nobody has to wait for its end. The epoch stays.
-    pub(crate) fn release(&self, tenure: &Tenure) -> Vec<PatchOperation> {
+    pub(super) fn release(&self, tenure: &Tenure) -> Vec<PatchOperation> {
         let mark = Mark { beat: tenure.mark.beat + 1, ..tenure.mark };
-        vec![
-            test(annotation(), tenure.mark.text()),
-            replace(annotation(), mark.text()),
-            PatchOperation::Remove(RemoveOperation { path: spec("holderIdentity") }),
-        ]
+        let mut patch = vec![test(annotation(), tenure.mark.text()), replace(annotation(), mark.text())];
+        patch.extend(self.noted());
+        patch.push(PatchOperation::Remove(RemoveOperation { path: spec("holderIdentity") }));
+        patch
+    }
+
+    fn noted(&self) -> Option<PatchOperation> {
+        Some(add(Note::path(), self.note.as_ref()?.text()))
     }
 
     fn tenure(&self, mark: Mark, sent: Instant) -> Tenure {
@@ -252,12 +307,19 @@ impl Claimant {
     }
 }
 
+/// Returns the highest epoch that a lease ever had.
+pub(super) fn epoch_of(lease: &Value) -> u64 {
+    let text = lease["metadata"]["annotations"][ANNOTATION].as_str();
+    let mark: Option<Mark> = text.and_then(|text| serde_json::from_str(text).ok());
+    mark.map_or(0, |mark| mark.epoch)
+}
+
 /// Puts the annotation on a lease that has none, which nobody may have changed since it was read.
 fn adopt(lease: &Value, mark: Mark) -> Vec<PatchOperation> {
     let version = lease["metadata"]["resourceVersion"].clone();
-    let mut patch = vec![test(pointer(&["metadata", "resourceVersion"]), version)];
+    let mut patch = vec![test(names::pointer(["metadata", "resourceVersion"]), version)];
     if lease["metadata"]["annotations"].is_null() {
-        patch.push(add(pointer(&["metadata", "annotations"]), json!({})));
+        patch.push(add(names::pointer(["metadata", "annotations"]), json!({})));
     }
     patch.push(add(annotation(), mark.text()));
     patch
@@ -269,15 +331,11 @@ fn micro(time: Timestamp) -> String {
 }
 
 fn annotation() -> PointerBuf {
-    pointer(&["metadata", "annotations", ANNOTATION])
+    names::annotation(ANNOTATION)
 }
 
 fn spec(field: &str) -> PointerBuf {
-    if field.is_empty() { pointer(&["spec"]) } else { pointer(&["spec", field]) }
-}
-
-fn pointer(tokens: &[&str]) -> PointerBuf {
-    PointerBuf::from_tokens(tokens.iter().copied())
+    if field.is_empty() { names::pointer(["spec"]) } else { names::pointer(["spec", field]) }
 }
 
 fn test(path: PointerBuf, value: impl Into<Value>) -> PatchOperation {
@@ -294,5 +352,5 @@ fn add(path: PointerBuf, value: impl Into<Value>) -> PatchOperation {
 }
 
 #[cfg(test)]
-#[path = "lease_tests.rs"]
+#[path = "claimant_tests.rs"]
 mod tests;

@@ -6,23 +6,25 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body, Frame, Incoming};
 use hyper::header::{CONNECTION, HeaderName, TRANSFER_ENCODING};
 use hyper::{Request, Response};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::{Disturbance, Shared};
+use super::{Answered, Disturbance, Shared};
 use crate::http::{Answer, Cut, Recorded};
 
 /// Headers about one connection, which say nothing about the next.
 const OF_THE_CONNECTION: [HeaderName; 2] = [CONNECTION, TRANSFER_ENCODING];
 
-type Answered = Response<UnsyncBoxBody<Bytes, Cut>>;
-
 /// Serves one request as the script has it.
-pub(super) async fn serve(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Answered, Cut> {
+pub(super) async fn serve(
+    request: Request<Incoming>,
+    shared: Arc<Shared>,
+    connection: &TcpStream,
+) -> Result<Answered, Cut> {
     let (recorded, request) = receive(request).await.ok_or(Cut)?;
     let disturbance = shared.script().decide(recorded);
     match disturbance {
@@ -35,6 +37,12 @@ pub(super) async fn serve(request: Request<Incoming>, shared: Arc<Shared>) -> Re
         Some(Disturbance::ReplaceAnswer(answer)) => {
             finish(send(&shared, request).await).await;
             play(answer).await
+        }
+        Some(Disturbance::DamageAnswer(damage)) => damage.apply(send(&shared, request).await?).await,
+        Some(Disturbance::Reset) => {
+            // Where it cannot be asked for, closing is what is left.
+            let _refused = connection.set_zero_linger();
+            Err(Cut)
         }
         Some(Disturbance::Delay(time)) => {
             sleep(time.to_duration()).await;
@@ -64,12 +72,11 @@ async fn receive(request: Request<Incoming>) -> Option<(Recorded, Request<Bytes>
 }
 
 async fn send(shared: &Shared, request: Request<Bytes>) -> Result<Answered, Cut> {
-    let request = request.map(|body| kube::client::Body::from(body.to_vec()));
-    let mut response = shared.server.send(request).await.map_err(|_| Cut)?;
+    let mut response = shared.server.send(request).await?;
     for name in OF_THE_CONNECTION {
         response.headers_mut().remove(name);
     }
-    Ok(response.map(|body| body.map_err(|_| Cut).boxed_unsync()))
+    Ok(response)
 }
 
 /// Lets the server say everything that it has to say, and tells nobody.

@@ -1,0 +1,102 @@
+//! One change of an owner: its note and its sync in one step, which holds for exactly what was read.
+
+use hotfix_core::model::{Stamp, Target};
+use json_patch::PatchOperation;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::named::SyncOwner;
+use super::note::{Entry, Note};
+use crate::api::Failure;
+use crate::deployer::{KubernetesDeployer, request};
+use crate::error::Unusable;
+use crate::fence;
+use crate::names;
+
+/// How often a change is decided anew. The controllers of owners write their status all the time.
+const TRIES: usize = 16;
+
+/// What is decided of an owner that was read.
+pub(super) struct Decision<T> {
+    pub(super) answer: T,
+    /// The note to leave and the change of the sync that goes with it.
+    pub(super) write: Option<(Note, Vec<PatchOperation>)>,
+}
+
+impl<T> Decision<T> {
+    pub(super) const fn leave(answer: T) -> Self {
+        Self { answer, write: None }
+    }
+
+    pub(super) const fn write(answer: T, note: Note, patch: Vec<PatchOperation>) -> Self {
+        Self { answer, write: Some((note, patch)) }
+    }
+}
+
+impl KubernetesDeployer {
+    /// Reads an owner, decides and writes; all again when somebody wrote in between.
+    pub(super) async fn change_owner<T, E: From<Unusable>>(
+        &self,
+        owner: &SyncOwner,
+        deadline: Instant,
+        decide: impl Fn(&Value, &Note) -> Result<Decision<T>, E>,
+    ) -> Result<T, E> {
+        let object = owner.object();
+        let mut last = Failure::Timeout;
+        for _ in 0..TRIES {
+            let value = self.owner(owner, deadline).await?;
+            let note = self.note(owner, &value)?;
+            let Decision { answer, write } = decide(&value, &note)?;
+            let Some((note, change)) = write else { return Ok(answer) };
+            let patch = [fence::annotated(&value, names::SYNC, note.text()), change].concat();
+            match self.api.patch(&object, &patch, deadline).await {
+                Ok(_) => return Ok(answer),
+                Err(Failure::Status(refusal)) if matches!(refusal.code, 409 | 422) => {
+                    last = Failure::Status(refusal);
+                }
+                Err(failure) => return Err(request(object.to_string(), failure).into()),
+            }
+        }
+        Err(request(object.to_string(), last).into())
+    }
+
+    pub(super) async fn owner(&self, owner: &SyncOwner, deadline: Instant) -> Result<Value, Unusable> {
+        let object = owner.object();
+        match self.api.get(&object, deadline).await {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Err(Unusable::Missing(object.into())),
+            Err(failure) => Err(request(object.to_string(), failure)),
+        }
+    }
+
+    pub(super) fn note(&self, owner: &SyncOwner, value: &Value) -> Result<Note, Unusable> {
+        let corrupt = |reason| Unusable::Corrupt { object: owner.object().into(), reason };
+        Note::read(value).map_err(corrupt)
+    }
+
+    /// Raises the fence of the owners of a target. `Some` is a higher stamp that one of them holds. An owner that was
+    /// deleted takes no patches and needs no fence.
+    pub(crate) async fn seal_owners(
+        &self,
+        target: &Target,
+        stamp: Stamp,
+        deadline: Instant,
+    ) -> Result<Option<Stamp>, Unusable> {
+        for owner in self.target(target)?.on_gitops.named() {
+            let raised = self.change_owner(owner, deadline, |_, note| {
+                let current = note.stamp(target);
+                if current >= stamp {
+                    return Ok::<_, Unusable>(Decision::leave(current));
+                }
+                let next = note.with(target, Entry { stamp, off: note.off(target) });
+                Ok(Decision::write(stamp, next, Vec::new()))
+            });
+            match raised.await {
+                Ok(current) if current > stamp => return Ok(Some(current)),
+                Ok(_) | Err(Unusable::Missing(_)) => {}
+                Err(unusable) => return Err(unusable),
+            }
+        }
+        Ok(None)
+    }
+}

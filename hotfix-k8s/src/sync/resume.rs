@@ -1,0 +1,44 @@
+//! Giving the sync back when git has what runs, as a pipeline does.
+
+use hotfix_core::model::Target;
+use tokio::time::Instant;
+
+use super::give_back::Given;
+use crate::api::READ_LIMIT;
+use crate::deployer::KubernetesDeployer;
+use crate::error::{KubernetesError, Unusable};
+use crate::slot::Side;
+
+impl KubernetesDeployer {
+    /// Gives the sync of a target's owners back as it was before a run switched it off. Call it when git names what runs:
+    /// from then on the owners make everything as git says. What is on already stays as it is. Flux goes by what its
+    /// source fetched last, so have that fetched before.
+    ///
+    /// # Errors
+    /// [`KubernetesError::Sync`] when a run is under way at the target, or the server was not reached.
+    /// # Cancellation
+    /// What was given back stays so, and calling again does the rest.
+    pub async fn resume_sync(&self, target: &Target) -> Result<(), KubernetesError> {
+        self.try_resume_sync(target).await.map_err(|unusable| KubernetesError::resuming(target, &unusable))
+    }
+
+    async fn try_resume_sync(&self, target: &Target) -> Result<(), Unusable> {
+        let deadline = Instant::now() + READ_LIMIT;
+        let mut owners = Vec::new();
+        for owner in self.target(target)?.on_gitops.named() {
+            let value = self.owner(owner, deadline).await?;
+            owners.push((owner, self.note(owner, &value)?.stamp(target)));
+        }
+        // Read after the owners: a run that begins from here on raises their stamps.
+        let sight = self.sight(target, deadline).await?;
+        if !sight.is_home()? || sight.held(Side::Hotfix).is_ok_and(|held| held.is_some()) {
+            return Err(Unusable::UnderWay(target.clone()));
+        }
+        for (owner, stamp) in owners {
+            if self.give_back(owner, target, stamp, deadline).await? == Given::Fenced {
+                return Err(Unusable::UnderWay(target.clone()));
+            }
+        }
+        Ok(())
+    }
+}

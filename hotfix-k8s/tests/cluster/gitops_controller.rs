@@ -1,0 +1,229 @@
+//! A stand-in for Argo CD and Flux that is stricter than they are: it takes back at once whatever differs from git, as
+//! long as its sync is on.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hotfix_k8s::SyncOwner;
+use hotfix_testkit::cluster::TestNamespace;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Service;
+use kube::Api;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+use tokio::task::AbortHandle;
+
+use super::site::{Kind, Shop, until};
+
+/// What the marks of each kind of owner look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tool {
+    ArgoCd,
+    Kustomize,
+    Helm,
+}
+
+impl Tool {
+    pub(crate) const ALL: [Self; 3] = [Self::ArgoCd, Self::Kustomize, Self::Helm];
+
+    pub(crate) fn owner(self, namespace: &str) -> SyncOwner {
+        let (namespace, name) = (namespace.to_owned(), "store".to_owned());
+        match self {
+            Self::ArgoCd => SyncOwner::ArgoCd { namespace, name },
+            Self::Kustomize => SyncOwner::FluxKustomization { namespace, name },
+            Self::Helm => SyncOwner::FluxHelmRelease { namespace, name },
+        }
+    }
+
+    const fn kind(self) -> [&'static str; 3] {
+        match self {
+            Self::ArgoCd => ["argoproj.io", "v1alpha1", "Application"],
+            Self::Kustomize => ["kustomize.toolkit.fluxcd.io", "v1", "Kustomization"],
+            Self::Helm => ["helm.toolkit.fluxcd.io", "v2", "HelmRelease"],
+        }
+    }
+
+    /// The labels that it leaves on what it applies.
+    pub(crate) fn labels(self, namespace: &str) -> Value {
+        match self {
+            Self::ArgoCd => json!({"argocd.argoproj.io/instance": "store"}),
+            Self::Kustomize => json!({
+                "kustomize.toolkit.fluxcd.io/name": "store", "kustomize.toolkit.fluxcd.io/namespace": namespace,
+            }),
+            Self::Helm => json!({
+                "helm.toolkit.fluxcd.io/name": "store", "helm.toolkit.fluxcd.io/namespace": namespace,
+            }),
+        }
+    }
+
+    /// The owner with its sync on.
+    fn object(self) -> Value {
+        let [group, version, kind] = self.kind();
+        let spec = match self {
+            Self::ArgoCd => json!({"project": "default", "syncPolicy": {
+                "automated": {"prune": true, "selfHeal": true}, "retry": {"limit": 2}}}),
+            Self::Kustomize => json!({"interval": "1m"}),
+            Self::Helm => json!({"interval": "1m", "suspend": false}),
+        };
+        json!({
+            "apiVersion": format!("{group}/{version}"), "kind": kind, "metadata": {"name": "store"}, "spec": spec,
+        })
+    }
+
+    fn is_on(self, owner: &Value) -> bool {
+        match self {
+            Self::ArgoCd => owner["spec"]["syncPolicy"]["automated"].is_object(),
+            Self::Kustomize | Self::Helm => owner["spec"]["suspend"] != true,
+        }
+    }
+}
+
+/// What git says of the shop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Git {
+    image: Value,
+    replicas: Value,
+    selected: Value,
+}
+
+impl Git {
+    fn read(deployment: &Value, service: &Value) -> Self {
+        Self {
+            image: deployment["spec"]["template"]["spec"]["containers"][0]["image"].clone(),
+            replicas: deployment["spec"]["replicas"].clone(),
+            selected: service["spec"]["selector"]["app"].clone(),
+        }
+    }
+}
+
+pub(crate) struct Controller {
+    pub(crate) tool: Tool,
+    pub(crate) owners: Api<DynamicObject>,
+    git: Arc<Mutex<Git>>,
+    reverts: Arc<AtomicUsize>,
+    work: AbortHandle,
+}
+
+impl Controller {
+    /// Takes the shop under control as it is.
+    pub(crate) async fn start(tool: Tool, shop: &Shop, place: &TestNamespace) -> Self {
+        let [group, version, kind] = tool.kind();
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        let owners: Api<DynamicObject> = Api::namespaced_with(shop.client.clone(), place, &resource);
+        let object = serde_json::from_value(tool.object()).expect("an object");
+        owners.create(&PostParams::default(), &object).await.expect("created");
+        let (deployment, service) =
+            (shop.read(Kind::Deployment, "shop").await, shop.read(Kind::Service, "shop").await);
+        let git = Arc::new(Mutex::new(Git::read(&deployment, &service)));
+        let reverts = Arc::new(AtomicUsize::new(0));
+        let namespace = shop.namespace.name().to_owned();
+        let work = Work {
+            tool,
+            owners: owners.clone(),
+            deployments: Api::namespaced(shop.client.clone(), &namespace),
+            services: Api::namespaced(shop.client.clone(), &namespace),
+            git: Arc::clone(&git),
+            reverts: Arc::clone(&reverts),
+        };
+        let work = tokio::spawn(work.go_on()).abort_handle();
+        Self { tool, owners, git, reverts, work }
+    }
+
+    /// Commits an image to git.
+    pub(crate) fn commit(&self, image: &str) {
+        self.git.lock().expect("nobody panicked").image = image.into();
+    }
+
+    /// How often something was taken back.
+    pub(crate) fn reverts(&self) -> usize {
+        self.reverts.load(Ordering::SeqCst)
+    }
+
+    pub(crate) async fn owner(&self) -> Value {
+        serde_json::to_value(self.owners.get("store").await.expect("it exists")).expect("JSON")
+    }
+
+    pub(crate) async fn is_on(&self) -> bool {
+        self.tool.is_on(&self.owner().await)
+    }
+
+    /// The part that git says, as it was made.
+    pub(crate) async fn is_as_made(&self) -> bool {
+        self.owner().await["spec"] == self.tool.object()["spec"]
+    }
+
+    pub(crate) async fn edit(&self, merge: &Value) {
+        let params = PatchParams { field_manager: Some("somebody".to_owned()), ..PatchParams::default() };
+        self.owners.patch("store", &params, &Patch::Merge(merge)).await.expect("edited");
+    }
+
+    /// Waits until something was taken back, which shows that it is at work.
+    pub(crate) async fn until_reverted(&self) {
+        until("it takes something back", || async { self.reverts() > 0 }).await;
+    }
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        self.work.abort();
+    }
+}
+
+struct Work {
+    tool: Tool,
+    owners: Api<DynamicObject>,
+    deployments: Api<Deployment>,
+    services: Api<Service>,
+    git: Arc<Mutex<Git>>,
+    reverts: Arc<AtomicUsize>,
+}
+
+impl Work {
+    async fn go_on(self) {
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            ticks.tick().await;
+            // The namespace goes at the end of the test.
+            let Some(()) = self.once().await else { return };
+        }
+    }
+
+    async fn once(&self) -> Option<()> {
+        let owner = serde_json::to_value(self.owners.get("store").await.ok()?).ok()?;
+        let live = Git::read(
+            &serde_json::to_value(self.deployments.get("shop").await.ok()?).ok()?,
+            &serde_json::to_value(self.services.get("shop").await.ok()?).ok()?,
+        );
+        let git = self.git.lock().expect("nobody panicked").clone();
+        if owner["metadata"]["annotations"]["argocd.argoproj.io/refresh"].is_string() {
+            self.compare(live == git).await;
+        }
+        if live != git && self.tool.is_on(&owner) {
+            self.reverts.fetch_add(1, Ordering::SeqCst);
+            let manager =
+                PatchParams { field_manager: Some("controller".to_owned()), ..PatchParams::default() };
+            let deployment = json!({"spec": {"replicas": git.replicas, "template": {"spec": {
+                "containers": [{"name": "web", "image": git.image}]}}}});
+            let service = json!({"spec": {"selector": {"app": git.selected}}});
+            self.deployments.patch("shop", &manager, &Patch::Strategic(deployment)).await.ok()?;
+            self.services.patch("shop", &manager, &Patch::Strategic(service)).await.ok()?;
+        }
+        Some(())
+    }
+
+    /// What Argo CD does when it is asked to compare.
+    async fn compare(&self, is_same: bool) {
+        let status = if is_same { "Synced" } else { "OutOfSync" };
+        let namespace = self.deployments.namespace();
+        let merge = json!({
+            "metadata": {"annotations": {"argocd.argoproj.io/refresh": null}},
+            "status": {"resources": [{
+                "group": "apps", "version": "v1", "kind": "Deployment", "namespace": namespace, "name": "shop",
+                "status": status,
+            }]},
+        });
+        let _again_next_time =
+            self.owners.patch("store", &PatchParams::default(), &Patch::Merge(&merge)).await;
+    }
+}

@@ -1,0 +1,170 @@
+//! The peer: a Rollout of Argo Rollouts behind a VirtualService, with a canary at 25 %.
+
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use hotfix_benches::Failure;
+use hotfix_testkit::cluster::{Behaviour, DemoPod, Readiness, TestCluster, TestNamespace};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{ListParams, Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+use super::seen::Seen;
+use super::site::{Kind, image, release, second_weight, service, split, template};
+use crate::compare::clock::Stopwatch;
+
+/// How long the peer is watched that may do nothing at all.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+const NAME: &str = "shop";
+const CANARY: &str = "shop-canary";
+
+/// The share of the canary, in percent.
+pub(super) const SHARE: u64 = 25;
+
+pub(super) struct Argo {
+    namespace: TestNamespace,
+    client: Client,
+    rollout: Seen,
+    split: Seen,
+    old: Value,
+    new: Value,
+}
+
+impl Argo {
+    /// A rollout of four pods that is healthy, whose canary will have so many pods.
+    pub(super) async fn open(cluster: &TestCluster, canaries: u16) -> Result<Self, Failure> {
+        let (namespace, client) = (cluster.namespace("argo").await?, cluster.client()?);
+        let [old, new] = [0, 1].map(|patch| release(cluster, patch, &Behaviour::default()));
+        let (old, new) = (template(NAME, image(&old?)?), template(NAME, image(&new?)?));
+        for name in [NAME, CANARY] {
+            let mut service = service(NAME);
+            service["metadata"]["name"] = name.into();
+            Kind::Service.create(&client, &namespace, service).await?;
+        }
+        Kind::VirtualService.create(&client, &namespace, split(NAME, [NAME, CANARY])).await?;
+        let rollout = json!({
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Rollout",
+            "metadata": {"name": NAME},
+            "spec": {
+                "replicas": 4,
+                "selector": {"matchLabels": {"app": NAME}},
+                "template": old,
+                "strategy": {"canary": {
+                    "stableService": NAME,
+                    "canaryService": CANARY,
+                    "trafficRouting": {"istio": {"virtualService": {"name": NAME, "routes": ["all"]}}},
+                    "steps": [
+                        {"setCanaryScale": {"replicas": canaries}}, {"setWeight": SHARE}, {"pause": {}},
+                    ],
+                }},
+            },
+        });
+        Kind::Rollout.create(&client, &namespace, rollout).await?;
+        let mut rollout = Seen::follow(Kind::Rollout.api(&client, &namespace), NAME);
+        rollout.until("the rollout is healthy", |rollout| is_in(rollout, "Healthy")).await?;
+        let split = Seen::follow(Kind::VirtualService.api(&client, &namespace), NAME);
+        Ok(Self { namespace, client, rollout, split, old, new })
+    }
+
+    /// Brings the next release to its share of the traffic.
+    pub(super) async fn shift(&mut self) -> Result<(), Failure> {
+        self.change(&json!({"spec": {"template": self.new}}), None).await?;
+        self.split.until("the canary has its share", |split| second_weight(split) == Some(SHARE)).await?;
+        self.rollout.until("the rollout pauses", |rollout| is_in(rollout, "Paused")).await
+    }
+
+    /// Aborts, and returns how long it took until the canary had no traffic; `None` when it still has some after
+    /// [`PATIENCE`].
+    pub(super) async fn abort(&mut self) -> Result<Option<Duration>, Failure> {
+        let watch = Stopwatch::start();
+        self.change(&json!({"status": {"abort": true}}), Some("status")).await?;
+        self.left(watch).await
+    }
+
+    /// Ends the process of one pod of the canary, and returns how long it took from the status that says so until the
+    /// canary had no traffic; `None` as for [`abort`](Self::abort).
+    pub(super) async fn crash(&mut self) -> Result<Option<Duration>, Failure> {
+        let hash = self.hash("currentPodHash").await?;
+        let pod = self.pods(&hash).await?.into_iter().next();
+        let pod = pod.ok_or_else(|| Failure::new("the canary has no pod"))?;
+        let name = pod.metadata.name.clone().unwrap_or_default();
+        let mut seen = Seen::follow(Kind::Pod.api(&self.client, &self.namespace), &name);
+        if let Some(demo) = DemoPod::of(&pod) {
+            demo.crash().await;
+        }
+        seen.until("the pod says that its container ended", has_ended).await?;
+        self.left(Stopwatch::start()).await
+    }
+
+    /// Makes one stable pod unready, or all ready again, and waits until the rollout knows.
+    pub(super) async fn stable(&mut self, unready: usize) -> Result<(), Failure> {
+        let hash = self.hash("stableRS").await?;
+        for (number, pod) in self.pods(&hash).await?.iter().filter_map(DemoPod::of).enumerate() {
+            let readiness = if number < unready { Readiness::Never } else { Behaviour::default().readiness };
+            pod.behave(&Behaviour { readiness, ..Behaviour::default() }).await?;
+        }
+        let all = self.pods(&hash).await?.len() - unready;
+        let ready = |pod: &Pod| {
+            let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+            conditions.into_iter().flatten().any(|it| it.type_ == "Ready" && it.status == "True")
+        };
+        for _ in 0..600 {
+            if self.pods(&hash).await?.iter().filter(|pod| ready(pod)).count() == all {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Err(Failure::new("the stable pods do not become as they should be"))
+    }
+
+    /// Goes back to the old release, until everything is healthy.
+    pub(super) async fn back(&mut self) -> Result<(), Failure> {
+        self.change(&json!({"spec": {"template": self.old}}), None).await?;
+        self.rollout.until("the rollout is healthy again", |rollout| is_in(rollout, "Healthy")).await
+    }
+
+    async fn left(&mut self, watch: Stopwatch) -> Result<Option<Duration>, Failure> {
+        let left = self.split.until("the canary has no traffic", |split| second_weight(split) == Some(0));
+        let patience = tokio::time::sleep(PATIENCE);
+        match select(std::pin::pin!(left), std::pin::pin!(patience)).await {
+            Either::Left((left, _)) => left.map(|()| Some(watch.passed())),
+            Either::Right(_) => Ok(None),
+        }
+    }
+
+    async fn change(&self, change: &Value, part: Option<&str>) -> Result<(), Failure> {
+        let (api, params) = (Kind::Rollout.api(&self.client, &self.namespace), PatchParams::default());
+        match part {
+            Some(_) => api.patch_status(NAME, &params, &Patch::Merge(change)).await?,
+            None => api.patch(NAME, &params, &Patch::Merge(change)).await?,
+        };
+        Ok(())
+    }
+
+    /// Which pods are those of the revision that the status names so.
+    async fn hash(&self, field: &str) -> Result<String, Failure> {
+        let rollout = Kind::Rollout.api(&self.client, &self.namespace).get(NAME).await?;
+        let hash = rollout.data["status"][field].as_str();
+        Ok(hash.ok_or_else(|| Failure::new(format!("the rollout has no {field}")))?.to_owned())
+    }
+
+    async fn pods(&self, hash: &str) -> Result<Vec<Pod>, Failure> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        let labels = format!("rollouts-pod-template-hash={hash}");
+        Ok(api.list(&ListParams::default().labels(&labels)).await?.items)
+    }
+}
+
+fn is_in(rollout: &Value, phase: &str) -> bool {
+    let (generation, observed) =
+        (&rollout["metadata"]["generation"], &rollout["status"]["observedGeneration"]);
+    rollout["status"]["phase"] == phase && observed.as_str() == Some(generation.to_string().as_str())
+}
+
+fn has_ended(pod: &Value) -> bool {
+    let status = &pod["status"]["containerStatuses"][0];
+    ["state", "lastState"].iter().any(|state| status[state]["terminated"].is_object())
+}
