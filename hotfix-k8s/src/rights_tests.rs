@@ -97,10 +97,7 @@ fn every_feature_has_its_rules() {
         (Feature::VirtualServices(shop()), vec!["networking.istio.io/virtualservices[shop]: get patch"]),
         (Feature::HttpRoutes(shop()), vec!["gateway.networking.k8s.io/httproutes[shop]: get patch"]),
         (Feature::Ingresses(shop()), vec!["networking.k8s.io/ingresses[shop]: get patch"]),
-        (
-            Feature::FollowedAutoscalers(shop()),
-            vec!["autoscaling/horizontalpodautoscalers[shop]: get patch"],
-        ),
+        (Feature::FollowedAutoscalers(shop()), vec!["autoscaling/horizontalpodautoscalers[shop]: get patch"]),
         (Feature::Applications(shop()), vec!["argoproj.io/applications[shop]: get patch"]),
         (
             Feature::Kustomizations(shop()),

@@ -12,7 +12,10 @@ impl TargetConfig {
             ("label", self.label.clone()),
             ("traffic", (self.traffic != Traffic::Service).then(|| format!("{:?}", self.traffic))),
             ("on_gitops", (self.on_gitops != OnGitOps::Refuse).then(|| "pause".to_owned())),
-            ("on_autoscaler", matches!(self.on_autoscaler, OnAutoscaler::Follow { .. }).then(|| "follow".to_owned())),
+            (
+                "on_autoscaler",
+                matches!(self.on_autoscaler, OnAutoscaler::Follow { .. }).then(|| "follow".to_owned()),
+            ),
             ("copies", (self.copies != Copies::Nothing).then(|| format!("{:?}", self.copies))),
         ];
         fields.into_iter().find_map(|(field, value)| Some((field, value?)))

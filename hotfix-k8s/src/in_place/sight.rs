@@ -177,6 +177,7 @@ impl InPlace {
             rollout,
             stamp,
             home: None,
+            notices: Vec::new(),
         })
     }
 

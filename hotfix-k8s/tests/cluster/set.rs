@@ -10,8 +10,8 @@ use hotfix_core::model::{Artifact, Release, SlotName, Target, WorkerName};
 use hotfix_core::plan::Planned;
 use hotfix_core::policy::{Policy, Settings};
 use hotfix_core::port::{
-    Clock, CounterSeries, Deployer, History, HistoryQuery, Latency, MetricsCapabilities, MetricsQuery,
-    MetricsSource, Scrape,
+    Clock, CounterSeries, History, HistoryQuery, Latency, MetricsCapabilities, MetricsQuery, MetricsSource,
+    Scrape,
 };
 use hotfix_core::request::{Fix, Goal, Revision, Staging, Strategy};
 use hotfix_engine::{Engine, RunHandle, SystemClock};
@@ -231,6 +231,8 @@ impl MetricsSource for PodMetrics {
                 slot: slot.clone(),
                 series: pod.metadata.uid.unwrap_or_default(),
                 at: SystemClock.now(),
+                kind: None,
+                running_since: None,
                 requests,
                 errors: Some(errors),
                 slow: BTreeMap::new(),
