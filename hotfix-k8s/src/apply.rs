@@ -11,11 +11,15 @@ use crate::contents::Changed;
 use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
 use crate::fence::{self, Note};
-use crate::sight::{Naming, Place, Sight};
+use crate::hub::Follower;
+use crate::progress::{Progress, half_done};
+use crate::reply;
+use crate::sight::{Naming, Patience, Place, Sight};
 use crate::snapshot::Kept;
-use crate::steps::{self, Beside, Refused, Step, Write, WriteEffect};
+use crate::steps::{self, Beside, Refused, Rest, Step, Write, WriteEffect};
 use crate::sync::{SyncOwner, When, Whereabouts};
-use crate::writing::{self, PLANS, Progress, Stopped, half_done, permanent};
+use crate::waiting;
+use crate::writing::{self, PLANS, Unwritten, permanent};
 
 /// One call, and how far it got.
 pub(crate) struct Attempt<'a> {
@@ -25,6 +29,9 @@ pub(crate) struct Attempt<'a> {
     pub(crate) verb: &'a Verb,
     pub(crate) precondition: &'a Precondition,
     pub(crate) deadline: Instant,
+    begun: Instant,
+    /// The watches of a verb that takes more than one look at the pods.
+    followers: Option<[Follower; 2]>,
     progress: Progress,
     /// The route as the server answered that it is, if it was written.
     route: Option<Value>,
@@ -34,13 +41,31 @@ pub(crate) struct Attempt<'a> {
     said: Vec<String>,
 }
 
+/// Why a list of steps was not brought to its end.
+enum Stopped {
+    /// Somebody changed what the steps were planned for.
+    PlanAgain(Conflict),
+    /// There is more to do now that pods have changed.
+    GoOn(Rest),
+    Answer(Reply),
+}
+
+impl From<Unwritten> for Stopped {
+    fn from(unwritten: Unwritten) -> Self {
+        match unwritten {
+            Unwritten::PlanAgain(conflict) => Self::PlanAgain(conflict),
+            Unwritten::Answer(reply) => Self::Answer(reply),
+        }
+    }
+}
+
 struct Plan {
     steps: Vec<Step>,
     receipt: Receipt,
 }
 
 impl<'a> Attempt<'a> {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         deployer: &'a KubernetesDeployer,
         call: &'a Call,
         target: &'a Target,
@@ -48,7 +73,8 @@ impl<'a> Attempt<'a> {
         precondition: &'a Precondition,
         deadline: Instant,
     ) -> Self {
-        let (progress, route) = (Progress::Nothing, None);
+        let (progress, route, begun) = (Progress::Nothing, None, Instant::now());
+        let (followers, held, said) = (None, Vec::new(), Vec::new());
         Self {
             deployer,
             call,
@@ -56,10 +82,12 @@ impl<'a> Attempt<'a> {
             verb,
             precondition,
             deadline,
+            begun,
+            followers,
             progress,
             route,
-            held: Vec::new(),
-            said: Vec::new(),
+            held,
+            said,
         }
     }
 
@@ -80,18 +108,26 @@ impl<'a> Attempt<'a> {
     }
 
     async fn try_run(&mut self) -> Result<Receipt, Reply> {
-        let mut last = None;
-        for _ in 0..PLANS {
-            let sight = self.look().await.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
+        let (mut last, mut plans) = (None, 0);
+        while plans < PLANS {
+            let looked = self.look().await.map_err(|unusable| Reply::Rejected(unusable.rejection()));
+            let sight = Sight { patience: self.patience(), ..looked? };
             let changed = self.changed().await;
             let plan = self.plan(&sight, changed)?;
+            self.in_force_before(&sight).await?;
             self.hold_sync(&sight).await?;
             match self.perform(&sight, plan.steps).await {
                 Ok(()) => {
                     self.in_force(&sight).await?;
                     return Ok(plan.receipt);
                 }
-                Err(Stopped::PlanAgain(conflict)) => last = Some(conflict),
+                Err(Stopped::PlanAgain(conflict)) => (last, plans) = (Some(conflict), plans + 1),
+                Err(Stopped::GoOn(_)) if Instant::now() < self.deadline => {}
+                Err(Stopped::GoOn(Rest::Welcome)) => return Ok(plan.receipt),
+                Err(Stopped::GoOn(Rest::Needed)) => {
+                    let reason = "the pods that it takes were not there in time".to_owned();
+                    return Err(Reply::Rejected(reply::busy(reason, None)));
+                }
                 Err(Stopped::Answer(reply)) => return Err(reply),
             }
         }
@@ -100,6 +136,12 @@ impl<'a> Attempt<'a> {
             Reply::Ambiguous(Ambiguity::Unclear { answer })
         };
         Err(last.map_or_else(unclear, Reply::Conflict))
+    }
+
+    /// Pods that a verb can do without are waited for at most three quarters of its time.
+    fn patience(&self) -> Patience {
+        let waited = self.begun.elapsed() * 4 > self.deadline.saturating_duration_since(self.begun) * 3;
+        if waited { Patience::Over } else { Patience::Left }
     }
 
     /// Reads what the verb needs. To a restore one pod that is ready tells as much as all of them.
@@ -123,10 +165,13 @@ impl<'a> Attempt<'a> {
         }
         let naming = if verb.name() == VerbName::Restore { Naming::Lenient } else { Naming::Strict };
         let layout = sight.layout(naming).map_err(|error| refuse(&Refused::Unreadable(error)))?;
-        layout.holds(self.precondition).map_err(|drift| {
-            Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
-        })?;
-        layout.after(verb, &sight.ready_instances()).map_err(|refusal| refuse(&Refused::Rule(refusal)))?;
+        if self.progress < Progress::Underway {
+            layout.holds(self.precondition).map_err(|drift| {
+                Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
+            })?;
+            let after = layout.after(verb, &sight.ready_instances());
+            after.map_err(|refusal| refuse(&Refused::Rule(refusal)))?;
+        }
         if let Some(going) = sight.going().filter(|_| verb.name() != VerbName::Restore) {
             let going = Unusable::Going(going.reference.clone().into());
             return Err(Reply::Rejected(going.rejection()));
@@ -208,11 +253,26 @@ impl<'a> Attempt<'a> {
             match step {
                 Step::UntilReady(side) => self.deployer.until_ready(self.target, side, self.deadline).await,
                 Step::UntilFull(side) => self.deployer.until_full(self.target, side, self.deadline).await,
+                Step::UntilServed(side) => {
+                    let served = self.deployer.until_served(self.target, side, self.deadline).await;
+                    served.map_err(|rejection| Stopped::Answer(Reply::Rejected(rejection)))?;
+                }
                 Step::UntilLeft(side) => {
                     let route = self.route.as_ref().unwrap_or(&sight.route.value);
                     self.deployer.until_left(self.target, sight, route, side, self.deadline).await;
                 }
                 Step::UntilEmpty(side) => self.deployer.until_empty(self.target, side, self.deadline).await,
+                Step::UntilChanged(rest) => {
+                    let (deployer, target) = (self.deployer, self.target);
+                    self.followers = self.followers.take().or_else(|| deployer.followers(target));
+                    if let Some(followers) = &mut self.followers {
+                        waiting::until_changed(followers).await;
+                    }
+                    if self.progress == Progress::Begun {
+                        self.progress = Progress::Underway;
+                    }
+                    return Err(Stopped::GoOn(rest));
+                }
                 Step::PutBack(changed) => {
                     let said = self.deployer.put_back(self.target, &changed, self.deadline).await;
                     self.said.extend(said);
@@ -240,7 +300,25 @@ impl<'a> Attempt<'a> {
 
     async fn write(&self, write: &Write) -> Result<Value, Stopped> {
         let claimed = self.progress > Progress::Nothing;
-        self.deployer.write(&write.object, &write.patch, self.call.stamp, claimed, self.deadline).await
+        let written =
+            self.deployer.write(&write.object, &write.patch, self.call.stamp, claimed, self.deadline).await;
+        written.map_err(Stopped::from)
+    }
+
+    /// Waits until the route is in force, before a verb that takes its word for where the traffic is: a shift whose
+    /// answer was lost, or that nobody took up in time, is known by its key alone.
+    async fn in_force_before(&self, sight: &Sight) -> Result<(), Reply> {
+        if !matches!(self.verb.name(), VerbName::Promote | VerbName::Retire) {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let until = now + self.deadline.saturating_duration_since(now) / 2;
+        let waited = self.deployer.in_force(sight, &sight.route.value, until).await;
+        waited.map_err(|_| {
+            let reason =
+                format!("{} is not in force, so nobody knows where the traffic is", sight.route.reference);
+            Reply::Rejected(reply::busy(reason, None))
+        })
     }
 
     /// Waits until the route is in force, after a verb that moves traffic.

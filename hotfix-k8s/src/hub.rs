@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use k8s_openapi::api::apps::v1::Deployment as DeploymentKind;
 use k8s_openapi::api::core::v1::Pod as PodKind;
 use kube::Client;
 use kube::api::Api;
@@ -26,6 +25,7 @@ use crate::pod::Pod;
 use crate::shape::Names;
 use crate::slot::Side;
 
+mod deployment;
 mod set;
 
 use set::{DaemonSetFacts, StatefulSetFacts};
@@ -200,38 +200,11 @@ pub(super) trait Kept: Clone + Send + 'static {
     fn resource() -> ApiResource;
     fn read(object: &Value) -> Self;
     fn name(&self) -> &str;
+    /// Rises with every change of an object of the kind in the namespace; 0 when it is not known.
+    fn version(&self) -> u64;
     fn put(self, state: &mut State);
     fn take(state: &mut State, name: &str);
     fn names(state: &State) -> Vec<String>;
-}
-
-impl Kept for DeploymentFacts {
-    const KIND: &'static str = "Deployment";
-
-    fn resource() -> ApiResource {
-        ApiResource::erase::<DeploymentKind>(&())
-    }
-
-    fn read(object: &Value) -> Self {
-        Self::read(object)
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn put(self, state: &mut State) {
-        let name = self.name.clone();
-        state.change(&name, |cell| cell.put([Some(self), None]));
-    }
-
-    fn take(state: &mut State, name: &str) {
-        state.change(name, |cell| cell.put([None, None]));
-    }
-
-    fn names(state: &State) -> Vec<String> {
-        state.known(|name| !name.contains('/'))
-    }
 }
 
 impl Kept for Pod {
@@ -247,6 +220,10 @@ impl Kept for Pod {
 
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn version(&self) -> u64 {
+        self.version
     }
 
     fn put(self, state: &mut State) {
@@ -276,6 +253,8 @@ async fn keep<K: Kept>(api: Api<DynamicObject>, feed: Weak<Feed>) {
     let config = watcher::Config::default().timeout(WATCH_SECONDS);
     let mut events = std::pin::pin!(watcher(api, config).default_backoff());
     let mut listing: Vec<K> = Vec::new();
+    // A watch tells of changes in their order. What is not newer than the newest was told before.
+    let mut newest = 0;
     let mut failing: Option<Instant> = None;
     while let Some(event) = events.next().await {
         let Some(feed) = feed.upgrade() else { return };
@@ -296,9 +275,13 @@ async fn keep<K: Kept>(api: Api<DynamicObject>, feed: Weak<Feed>) {
         };
         let mut state = lock(&feed.state);
         match event {
-            Event::Init => listing.clear(),
+            Event::Init => {
+                listing.clear();
+                newest = 0;
+            }
             Event::InitApply(object) => listing.push(read(object)),
             Event::InitDone => {
+                newest = listing.iter().map(Kept::version).max().unwrap_or(0);
                 let kept: HashSet<&str> = listing.iter().map(Kept::name).collect();
                 let gone = K::names(&state).into_iter().filter(|name| !kept.contains(name.as_str()));
                 gone.for_each(|name| K::take(&mut state, &name));
@@ -307,10 +290,27 @@ async fn keep<K: Kept>(api: Api<DynamicObject>, feed: Weak<Feed>) {
                     health.listed.insert(K::KIND);
                 });
             }
-            Event::Apply(object) => read::<K>(object).put(&mut state),
-            Event::Delete(object) => K::take(&mut state, read::<K>(object).name()),
+            Event::Apply(object) => {
+                let read = read::<K>(object);
+                if is_newer(read.version(), &mut newest) {
+                    read.put(&mut state);
+                }
+            }
+            Event::Delete(object) => {
+                let read = read::<K>(object);
+                if is_newer(read.version(), &mut newest) {
+                    K::take(&mut state, read.name());
+                }
+            }
         }
     }
+}
+
+/// Whether an event is news, which makes it the newest.
+fn is_newer(version: u64, newest: &mut u64) -> bool {
+    let is_newer = version == 0 || version > *newest;
+    *newest = version.max(*newest);
+    is_newer
 }
 
 fn read<K: Kept>(object: DynamicObject) -> K {

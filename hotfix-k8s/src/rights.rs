@@ -26,6 +26,8 @@ pub enum Feature {
     Selectors(BTreeSet<String>),
     /// Sees when the traffic of a Service has left a slot.
     Endpoints,
+    /// Sees by which hash the pods of a slot are known.
+    ReplicaSets,
     /// Splits by VirtualServices of Istio.
     VirtualServices(BTreeSet<String>),
     /// Splits by HTTPRoutes of the Gateway API.
@@ -145,6 +147,7 @@ impl Feature {
             Self::Services(names) => vec![named("", "services", names, &["get", "patch"])],
             Self::Selectors(names) => vec![named("", "services", names, &["get"])],
             Self::Endpoints => vec![all("discovery.k8s.io", "endpointslices", &["list"])],
+            Self::ReplicaSets => vec![all("apps", "replicasets", &["list"])],
             Self::VirtualServices(names) => {
                 vec![named("networking.istio.io", "virtualservices", names, &["get", "patch"])]
             }

@@ -114,6 +114,7 @@ fn every_feature_has_its_rules() {
             Feature::Leases(shop()),
             vec!["coordination.k8s.io/leases: create", "coordination.k8s.io/leases[shop]: get patch"],
         ),
+        (Feature::ReplicaSets, vec!["apps/replicasets: list"]),
     ];
     for (feature, expected) in cases {
         let shown = rules(&BTreeSet::from([feature])).iter().map(shown).collect::<Vec<_>>();

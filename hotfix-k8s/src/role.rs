@@ -56,23 +56,25 @@ impl TargetConfig {
         features
     }
 
-    fn of_two_deployments(&self, names: Names) -> [Feature; 3] {
+    fn of_two_deployments(&self, names: Names) -> Vec<Feature> {
         let deployments = Feature::Deployments([names.main.name, names.hotfix.name].into());
         let (service, route) = ([names.service.name].into(), [names.route.name].into());
-        match self.traffic {
-            Traffic::Service => [deployments, Feature::Services(service), Feature::Endpoints],
-            Traffic::VirtualService(_) => {
-                [deployments, Feature::Selectors(service), Feature::VirtualServices(route)]
-            }
-            Traffic::HttpRoute(_) => [deployments, Feature::Selectors(service), Feature::HttpRoutes(route)],
-            Traffic::Ingress(_) => [deployments, Feature::Selectors(service), Feature::Ingresses(route)],
-        }
+        let mut features = vec![deployments, Feature::Endpoints];
+        features.extend(match self.traffic {
+            Traffic::Service => vec![Feature::Services(service)],
+            Traffic::Replicas(_) => vec![Feature::Services(service), Feature::ReplicaSets],
+            Traffic::VirtualService(_) => vec![Feature::Selectors(service), Feature::VirtualServices(route)],
+            Traffic::HttpRoute(_) => vec![Feature::Selectors(service), Feature::HttpRoutes(route)],
+            Traffic::Ingress(_) => vec![Feature::Selectors(service), Feature::Ingresses(route)],
+        });
+        features
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ReplicasTraffic;
 
     #[test]
     fn a_target_takes_what_its_configuration_asks_for() {
@@ -103,6 +105,10 @@ mod tests {
             Feature::DisruptionBudgets,
         ]);
         assert_eq!(set.features(), of_set);
+        expected.insert(Feature::ReplicaSets);
+        let shared = TargetConfig { traffic: Traffic::Replicas(ReplicasTraffic::default()), ..all.clone() };
+        assert_eq!(shared.features(), expected);
+        expected.remove(&Feature::ReplicaSets);
         expected.extend([Feature::ConfigMapCopies, Feature::SecretCopies]);
         let copied = TargetConfig { copies: Copies::ConfigMapsAndSecrets, ..all };
         assert_eq!(copied.features(), expected);

@@ -5,10 +5,14 @@ use serde_json::json;
 
 use super::*;
 use crate::config::TargetConfig;
+use crate::fence::Note;
+use crate::object::ObjectRef;
 use crate::pod::Pod;
 use crate::shape::{Names, Shape};
-use crate::sight::{Naming, Object};
+use crate::sight::{Naming, Object, Patience};
 use crate::slot::Slots;
+use crate::sync::When;
+use crate::traffic::choice::Means;
 
 fn release(patch: u8) -> Release {
     let image = format!("shop/web:1.0.{patch}@sha256:{}", format!("{patch:02x}").repeat(32));
@@ -88,9 +92,14 @@ impl Scene {
             let fence = Note::read(&value).unwrap();
             Object { reference, value, fence }
         };
+        let Means::Route(traffic) = config.traffic.means(&names, &shape, &Slots::new()) else {
+            unreachable!("it is the selector of a Service")
+        };
         Sight {
             slots: Slots::new(),
-            traffic: config.traffic.route(&names, &shape, &Slots::new()),
+            traffic,
+            dial: None,
+            patience: Patience::Left,
             shape,
             selector: service["spec"]["selector"].clone(),
             main: object(names.main, self.main),
@@ -142,6 +151,8 @@ fn outline_with(scene: Scene, verb: &Verb, beside: Beside) -> Vec<String> {
         Step::UntilReady(side) => format!("until {side:?} is ready"),
         Step::UntilFull(side) => format!("until {side:?} is full"),
         Step::UntilEmpty(side) => format!("until {side:?} is empty"),
+        Step::UntilServed(side) => format!("until {side:?} is served"),
+        Step::UntilChanged(_) => "until pods have changed".to_owned(),
         Step::UntilLeft(side) => format!("until {side:?} is left"),
         Step::PutBack(changed) => format!("put {} back", changed[0].object),
         Step::GiveSyncBack(when) => format!("give sync back {when:?}"),

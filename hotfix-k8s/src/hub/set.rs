@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{Kept, State};
 use crate::facts::DeploymentFacts;
 use crate::in_place::{SetKind, View};
+use crate::pod;
 use crate::slot::Side;
 
 pub(super) type StatefulSetFacts = SetFacts<StatefulSet>;
@@ -17,6 +18,7 @@ pub(super) type DaemonSetFacts = SetFacts<DaemonSet>;
 /// What is kept of an object.
 pub(super) struct SetFacts<K> {
     key: String,
+    version: u64,
     /// Nothing while its annotations cannot be read; then it cannot be observed either.
     slots: [Option<DeploymentFacts>; 2],
     kind: PhantomData<fn() -> K>,
@@ -41,7 +43,7 @@ pub(super) fn key(kind: SetKind, name: &str) -> String {
 
 impl<K> Clone for SetFacts<K> {
     fn clone(&self) -> Self {
-        Self { key: self.key.clone(), slots: self.slots.clone(), kind: PhantomData }
+        Self { key: self.key.clone(), version: self.version, slots: self.slots.clone(), kind: PhantomData }
     }
 }
 
@@ -56,11 +58,16 @@ impl<K: Set> Kept for SetFacts<K> {
         let view = View::read(K::KIND, object).ok();
         let slots = Side::BOTH.map(|side| view.as_ref().map(|view| view.facts(side, object)));
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
-        Self { key: key(K::KIND, name), slots, kind: PhantomData }
+        let version = pod::version(&object["metadata"]);
+        Self { key: key(K::KIND, name), version, slots, kind: PhantomData }
     }
 
     fn name(&self) -> &str {
         &self.key
+    }
+
+    fn version(&self) -> u64 {
+        self.version
     }
 
     fn put(self, state: &mut State) {

@@ -10,9 +10,10 @@ use super::sight::{InPlace, too_late};
 use super::view::SetKind;
 use crate::deployer::KubernetesDeployer;
 use crate::fence::{self, Applied, Note};
+use crate::progress::{Progress, half_done};
 use crate::sight::Naming;
 use crate::steps;
-use crate::writing::{self, PLANS, Progress, Stopped, half_done, permanent};
+use crate::writing::{self, PLANS, Unwritten, permanent};
 
 /// How often what is waited for is looked at.
 const PAUSE: Duration = Duration::from_millis(25);
@@ -84,9 +85,11 @@ impl Attempt<'_> {
                         return Ok(Receipt(applied.receipt));
                     }
                 }
-                Err(Stopped::PlanAgain(conflict)) if moved >= PLANS => return Err(Reply::Conflict(conflict)),
-                Err(Stopped::PlanAgain(_)) => moved += 1,
-                Err(Stopped::Answer(reply)) => return Err(reply),
+                Err(Unwritten::PlanAgain(conflict)) if moved >= PLANS => {
+                    return Err(Reply::Conflict(conflict));
+                }
+                Err(Unwritten::PlanAgain(_)) => moved += 1,
+                Err(Unwritten::Answer(reply)) => return Err(reply),
             }
         }
     }
@@ -132,7 +135,7 @@ impl Attempt<'_> {
         next: &Note,
         patch: &[PatchOperation],
         progress: Progress,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), Unwritten> {
         let object = &sight.object;
         let text = object.fence.as_ref().map(|(text, _)| text.as_str()).unwrap_or_default();
         let patch = [&fence::guard(&object.value, text, next), patch].concat();
