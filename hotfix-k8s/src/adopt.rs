@@ -9,6 +9,7 @@ use crate::deployer::{KubernetesDeployer, request};
 use crate::error::{KubernetesError, Unusable};
 use crate::fence::{self, Note};
 use crate::gitops;
+use crate::in_place::SetKind;
 use crate::names;
 use crate::object::ObjectRef;
 use crate::owner;
@@ -21,7 +22,7 @@ const TRIES: usize = 8;
 
 impl KubernetesDeployer {
     /// Makes a target ready for its first run: creates the hotfix slot as a copy of the Deployment with no pods, and
-    /// gives every object its first fence. Nothing that runs is touched. What was adopted stays as it is.
+    /// gives every object its first fence. A StatefulSet or a DaemonSet gets its fence and no copy. Nothing that runs is touched. What was adopted stays as it is.
     ///
     /// # Errors
     /// [`KubernetesError::Refused`] when an object is missing, has a shape that is not understood or belongs to
@@ -35,6 +36,9 @@ impl KubernetesDeployer {
     async fn try_adopt(&self, target: &Target) -> Result<(), Unusable> {
         let deadline = Instant::now() + READ_LIMIT;
         let config = self.target(target)?;
+        if let Some(kind) = SetKind::of(config.workload) {
+            return self.adopt_in_place(target, kind).await;
+        }
         let (sight, _) = self.unowned(target, deadline).await?;
         self.survey(target, deadline).await?;
         sight.workload()?;
@@ -85,7 +89,7 @@ impl KubernetesDeployer {
         }
     }
 
-    async fn first_fence(&self, reference: &ObjectRef, deadline: Instant) -> Result<(), Unusable> {
+    pub(crate) async fn first_fence(&self, reference: &ObjectRef, deadline: Instant) -> Result<(), Unusable> {
         let mut last = Failure::Timeout;
         for _ in 0..TRIES {
             let object = self.fetch(reference, deadline).await?;

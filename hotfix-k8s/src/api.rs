@@ -167,6 +167,28 @@ impl Api {
         deadline: Instant,
     ) -> Result<(), Failure> {
         let preconditions = Preconditions { uid: Some(uid.to_owned()), ..Preconditions::default() };
+        self.delete_if(object, preconditions, deadline).await
+    }
+
+    /// Deletes an object if it still is the one that was read, in the version that was read.
+    pub(crate) async fn delete_version(
+        &self,
+        object: &ObjectRef,
+        uid: &str,
+        version: u64,
+        deadline: Instant,
+    ) -> Result<(), Failure> {
+        let preconditions =
+            Preconditions { uid: Some(uid.to_owned()), resource_version: Some(version.to_string()) };
+        self.delete_if(object, preconditions, deadline).await
+    }
+
+    async fn delete_if(
+        &self,
+        object: &ObjectRef,
+        preconditions: Preconditions,
+        deadline: Instant,
+    ) -> Result<(), Failure> {
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         let request = || Request::new(object.collection()).delete(&object.name, &params);
         self.send(request, deadline).await.map(|_| ())

@@ -2,29 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use hotfix_core::model::{Precondition, Stamp, Target, Verb, VerbName};
-use hotfix_core::port::{Ambiguity, Call, Conflict, Receipt, Rejection, Reply};
+use hotfix_core::model::{Precondition, Target, Verb, VerbName};
+use hotfix_core::port::{Ambiguity, Call, Conflict, Receipt, Reply};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::contents::Changed;
 use crate::deployer::KubernetesDeployer;
-use crate::drift::drift;
 use crate::error::Unusable;
-use crate::fence::{self, Admission, Note};
+use crate::fence::{self, Note};
 use crate::hub::Follower;
 use crate::progress::{Progress, half_done};
-use crate::reply::{self, Meaning};
+use crate::reply;
 use crate::sight::{Naming, Patience, Place, Sight};
 use crate::snapshot::Kept;
 use crate::steps::{self, Beside, Refused, Rest, Step, Write, WriteEffect};
 use crate::sync::{SyncOwner, When, Whereabouts};
 use crate::waiting;
-
-/// How often a verb is planned anew because somebody changed an object between reading and writing.
-const PLANS: usize = 4;
-/// How often one patch is sent again because the server could not settle who wrote first.
-const RACES: usize = 5;
+use crate::writing::{self, PLANS, Unwritten, permanent};
 
 /// One call, and how far it got.
 pub(crate) struct Attempt<'a> {
@@ -53,6 +48,15 @@ enum Stopped {
     /// There is more to do now that pods have changed.
     GoOn(Rest),
     Answer(Reply),
+}
+
+impl From<Unwritten> for Stopped {
+    fn from(unwritten: Unwritten) -> Self {
+        match unwritten {
+            Unwritten::PlanAgain(conflict) => Self::PlanAgain(conflict),
+            Unwritten::Answer(reply) => Self::Answer(reply),
+        }
+    }
 }
 
 struct Plan {
@@ -185,29 +189,18 @@ impl<'a> Attempt<'a> {
     fn admit(&self, sight: &Sight, digest: &str) -> Result<Option<Plan>, Reply> {
         let notes = sight.notes();
         let bare: Vec<&Note> = notes.iter().map(|(_, note)| *note).collect();
-        let (current, call) = (fence::highest(&bare), self.call);
-        if self.progress > Progress::Nothing {
-            // The stamp is its own by now. A higher one belongs to somebody who went on from here.
-            let is_own = current <= call.stamp;
-            return if is_own { Ok(None) } else { Err(Reply::Conflict(Conflict::Fenced { current })) };
-        }
-        match fence::admit(&bare, &call.key, digest, call.stamp) {
-            Admission::Fresh => Ok(None),
-            Admission::Fenced(current) => Err(Reply::Conflict(Conflict::Fenced { current })),
-            Admission::KeyReused => {
-                Err(permanent(format!("key {} was applied to another effect; use a new key", call.key)))
-            }
-            Admission::Repeated(index, applied) => {
-                let receipt = Receipt(applied.receipt.clone());
-                let steps = if call.stamp > current {
-                    let steps = steps::repetition(sight, call, notes[index].0, applied);
-                    steps.map_err(|refused| refuse(&refused))?
-                } else {
-                    Vec::new()
-                };
-                Ok(Some(Plan { steps, receipt }))
-            }
-        }
+        let call = self.call;
+        let Some((index, applied)) = writing::admit(&bare, call, digest, self.progress)? else {
+            return Ok(None);
+        };
+        let receipt = Receipt(applied.receipt.clone());
+        let steps = if call.stamp > fence::highest(&bare) {
+            let steps = steps::repetition(sight, call, notes[index].0, applied);
+            steps.map_err(|refused| refuse(&refused))?
+        } else {
+            Vec::new()
+        };
+        Ok(Some(Plan { steps, receipt }))
     }
 
     /// Has the sync of the owners off before anything is changed that they would take back. What a restore does, they
@@ -305,46 +298,11 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    /// Sends one patch and finds out what a refusal means.
     async fn write(&self, write: &Write) -> Result<Value, Stopped> {
-        for _ in 0..RACES {
-            let failure = match self.deployer.api.patch(&write.object, &write.patch, self.deadline).await {
-                Ok(written) => return Ok(written),
-                Err(failure) => failure,
-            };
-            match reply::meaning(&failure, &write.object) {
-                Meaning::Raced => {
-                    tracing::debug!(object = %write.object, "somebody wrote at the same moment")
-                }
-                Meaning::Rejected(rejection) => return Err(Stopped::Answer(Reply::Rejected(rejection))),
-                Meaning::Ambiguous(ambiguity) => return Err(Stopped::Answer(Reply::Ambiguous(ambiguity))),
-                Meaning::Unproven { message } => return Err(self.prove(write, &message).await),
-            }
-        }
-        let reason = format!("{} is written by others all the time", write.object);
-        Err(Stopped::Answer(Reply::Rejected(reply::busy(reason, None))))
-    }
-
-    /// The server does not say which test failed, or whether one did: reading again tells.
-    async fn prove(&self, write: &Write, message: &str) -> Stopped {
-        let found = match self.deployer.fetch(&write.object, self.deadline).await {
-            Ok(Some(found)) => found,
-            Ok(None) => {
-                let mend = "create it and adopt the target again";
-                return Stopped::Answer(permanent(format!("{} was deleted meanwhile; {mend}", write.object)));
-            }
-            Err(unusable) => return Stopped::Answer(Reply::Rejected(unusable.rejection())),
-        };
-        let (current, stamp) =
-            (found.fence.as_ref().map_or(Stamp::ZERO, |(_, note)| note.stamp), self.call.stamp);
         let claimed = self.progress > Progress::Nothing;
-        if current > stamp || (current == stamp && !claimed) {
-            return Stopped::Answer(Reply::Conflict(Conflict::Fenced { current }));
-        }
-        match drift(&write.patch, &found.value) {
-            Some(conflict) => Stopped::PlanAgain(conflict),
-            None => Stopped::Answer(permanent(format!("{} was not changed: {message}", write.object))),
-        }
+        let written =
+            self.deployer.write(&write.object, &write.patch, self.call.stamp, claimed, self.deadline).await;
+        written.map_err(Stopped::from)
     }
 
     /// Waits until the route is in force, before a verb that takes its word for where the traffic is: a shift whose
@@ -377,8 +335,4 @@ impl<'a> Attempt<'a> {
 
 fn refuse(refused: &Refused) -> Reply {
     permanent(refused.to_string())
-}
-
-fn permanent(reason: String) -> Reply {
-    Reply::Rejected(Rejection::Permanent { reason })
 }

@@ -1,5 +1,7 @@
 //! `Deployer` for Kubernetes.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use hotfix_core::model::{
     IdempotencyKey, Precondition, Stamp, Target, Verb, VerbName, Workload, WorkloadSnapshot,
@@ -13,10 +15,10 @@ use tokio::time::Instant;
 use crate::api::READ_LIMIT;
 use crate::apply::Attempt;
 use crate::budget;
-use crate::config::TargetConfig;
 use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
 use crate::fence::{self, Note};
+use crate::in_place::{self, SetKind};
 use crate::lanes::Lane;
 use crate::reply;
 
@@ -24,12 +26,16 @@ use crate::reply;
 impl Deployer for KubernetesDeployer {
     fn capabilities(&self, target: &Target) -> DeployerCapabilities {
         use VerbName::{Pause, Promote, Restore, Resume, Retire, Shift, Stage};
-        let split = |target: &TargetConfig| target.traffic.split();
-        DeployerCapabilities {
-            verbs: [Stage, Shift, Promote, Retire, Restore, Pause, Resume].into(),
-            split: self.config.targets.get(target).map_or(TrafficSplit::Switch, split),
-            fence: Fence::Checked,
-        }
+        let config = self.config.targets.get(target);
+        let mut verbs = BTreeSet::from([Stage, Shift, Promote, Retire, Restore]);
+        let split = match config.and_then(|config| SetKind::of(config.workload)) {
+            Some(_) => TrafficSplit::Instances,
+            None => {
+                verbs.extend([Pause, Resume]);
+                config.map_or(TrafficSplit::Switch, |config| config.traffic.split())
+            }
+        };
+        DeployerCapabilities { verbs, split, fence: Fence::Checked }
     }
 
     async fn observe(&self, target: &Target) -> Result<Workload> {
@@ -43,7 +49,10 @@ impl Deployer for KubernetesDeployer {
     }
 
     async fn snapshot(&self, target: &Target) -> Result<WorkloadSnapshot> {
-        let snapshot = self.try_snapshot(target).await;
+        let snapshot = match self.set_kind(target) {
+            Some(kind) => self.snapshot_in_place(target, kind).await,
+            None => self.try_snapshot(target).await,
+        };
         let snapshot =
             snapshot.map_err(|unusable| unusable.into_port("deployer.snapshot").with("target", target))?;
         snapshot.ok_or_else(|| {
@@ -55,8 +64,15 @@ impl Deployer for KubernetesDeployer {
         match self.instant(call.deadline) {
             Some(deadline) => {
                 let lane = if verb.name() == VerbName::Restore { Lane::Undo } else { Lane::Forward };
-                let deployer = self.in_lane(lane);
-                Attempt::new(&deployer, call, target, verb, precondition, deadline).run().await
+                let deployer = &self.in_lane(lane);
+                match self.set_kind(target) {
+                    Some(kind) => {
+                        let attempt =
+                            in_place::Attempt { deployer, kind, call, target, verb, precondition, deadline };
+                        attempt.run().await
+                    }
+                    None => Attempt::new(deployer, call, target, verb, precondition, deadline).run().await,
+                }
             }
             None => {
                 let reason = "the deadline had passed before anything was done".to_owned();
@@ -78,7 +94,15 @@ impl Deployer for KubernetesDeployer {
 }
 
 impl KubernetesDeployer {
+    /// Returns the kind of a target whose pods are replaced in place.
+    fn set_kind(&self, target: &Target) -> Option<SetKind> {
+        SetKind::of(self.config.targets.get(target)?.workload)
+    }
+
     async fn try_observe(&self, target: &Target) -> std::result::Result<Workload, Unusable> {
+        if let Some(kind) = self.set_kind(target) {
+            return self.observe_in_place(target, kind).await;
+        }
         let deadline = Instant::now() + READ_LIMIT;
         let (unowned, survey, budgets) = tokio::join!(
             self.unowned(target, deadline),

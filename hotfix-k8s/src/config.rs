@@ -29,8 +29,11 @@ pub struct KubernetesConfig {
 pub struct TargetConfig {
     /// The namespace of everything that belongs to it.
     pub namespace: String,
-    /// The Deployment.
+    /// The name of the Deployment, or of what `workload` says it is; `name` in a file means the same.
+    #[serde(alias = "name")]
     pub deployment: String,
+    /// Its kind.
+    pub workload: WorkloadKind,
     /// The container whose image is the release; `None`: there is only one.
     pub container: Option<String>,
     /// The Service that selects the pods; `None`: it has the name of the Deployment.
@@ -50,6 +53,24 @@ pub struct TargetConfig {
     pub fingerprints: Fingerprints,
     /// Of which of those a snapshot keeps a copy in the cluster, for a rollback to put back.
     pub copies: Copies,
+}
+
+/// The kind of a workload.
+///
+/// A StatefulSet and a DaemonSet cannot have a copy beside them, so their pods are replaced in place: both slots are the
+/// same object, told apart by what their pods run, and traffic follows the pods. Of the target's other fields only
+/// `container`, `overrides`, `on_autoscaler` and `fingerprints` mean something for them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WorkloadKind {
+    /// Two Deployments that take turns.
+    #[default]
+    Deployment,
+    /// A StatefulSet: the pods with the highest ordinals are replaced first.
+    StatefulSet,
+    /// A DaemonSet: pods are replaced node by node.
+    DaemonSet,
 }
 
 /// Where it is written which slot gets how much traffic.
@@ -157,7 +178,8 @@ impl KubernetesConfig {
         let mut workloads = BTreeMap::new();
         for (target, config) in &self.targets {
             config.check(target)?;
-            let workload = (config.namespace.as_str(), config.deployment.as_str());
+            let kind = config.workload as u8;
+            let workload = (config.namespace.as_str(), kind, config.deployment.as_str());
             if workloads.insert(workload, target).is_some() {
                 let value = format!("{}/{}", config.namespace, config.deployment);
                 return Err(invalid(target, "deployment", &value, "no other target may name the same one"));
@@ -189,6 +211,10 @@ impl TargetConfig {
         name("deployment", &self.deployment, LONGEST, mend)?;
         if let Some(container) = &self.container {
             name("container", container, 63, "name a container of the Deployment's template")?;
+        }
+        if let Some((field, value)) = self.unused_in_place() {
+            let mend = "leave it out: it means nothing for a StatefulSet or a DaemonSet";
+            return Err(invalid(target, field, &value, mend));
         }
         if let Some(service) = &self.service {
             name("service", service, 63, "name a Service of the namespace")?;
@@ -290,6 +316,14 @@ mod tests {
                 "deployment is \"Shop\"; name a Deployment",
             ),
             (TargetConfig { deployment: long, ..config() }, "at most 56"),
+            (
+                TargetConfig {
+                    workload: WorkloadKind::StatefulSet,
+                    service: Some("shop".to_owned()),
+                    ..config()
+                },
+                "service is \"shop\"; leave it out",
+            ),
             (TargetConfig { container: Some("a b".to_owned()), ..config() }, "container is \"a b\""),
             (TargetConfig { label: Some(String::new()), ..config() }, "label is \"\""),
             (
@@ -350,5 +384,8 @@ mod tests {
         let target = &config.targets[&"production/shop".parse().unwrap()];
         assert_eq!(format!("{:?}", target.overrides.env), r#"{"KEY": Secret(s/k), "LEVEL": Value(..)}"#);
         assert!(serde_json::from_str::<TargetConfig>(r#"{"name_space": "x"}"#).is_err());
+        let text = r#"{"namespace": "prod", "name": "shop", "workload": "stateful_set"}"#;
+        let set = TargetConfig { workload: WorkloadKind::StatefulSet, ..self::config() };
+        assert_eq!(serde_json::from_str::<TargetConfig>(text).unwrap(), set);
     }
 }

@@ -6,6 +6,7 @@ use hotfix_core::{Error, ErrorKind, RetryClass};
 
 use crate::api::Failure;
 use crate::config::InvalidConfig;
+use crate::in_place::Misfit;
 use crate::object::ObjectRef;
 use crate::owner::Owned;
 use crate::reply::{self, Meaning};
@@ -34,6 +35,8 @@ pub(crate) enum Unusable {
     #[error(transparent)]
     Misshapen(#[from] Misshapen),
     #[error(transparent)]
+    Misfit(#[from] Misfit),
+    #[error(transparent)]
     Unreadable(#[from] Unreadable),
     #[error(transparent)]
     Owned(#[from] Owned),
@@ -48,7 +51,9 @@ impl Unusable {
             Self::Request { object, failure } => return reply::read_error(failure, operation, object),
             Self::NotConfigured(_) | Self::Missing(_) => ErrorKind::NotFound,
             Self::Corrupt { .. } | Self::Unreadable(_) => ErrorKind::Corrupt,
-            Self::Foreign { .. } | Self::OtherTraffic { .. } | Self::Misshapen(_) => ErrorKind::Invalid,
+            Self::Foreign { .. } | Self::OtherTraffic { .. } | Self::Misshapen(_) | Self::Misfit(_) => {
+                ErrorKind::Invalid
+            }
             Self::Owned(_) => ErrorKind::Unsupported,
             Self::Going(_) | Self::UnderWay(_) => ErrorKind::Conflict,
         };

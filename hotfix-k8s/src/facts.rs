@@ -1,4 +1,4 @@
-//! The few fields of a Deployment that a watch keeps.
+//! The few fields of a Deployment, or of a slot of another workload, that a watch keeps.
 
 use hotfix_core::model::Fault;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::names;
 use crate::pod;
 use crate::sight;
 
-/// What is kept of a Deployment.
+/// What is kept of a Deployment, or of a slot of another workload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DeploymentFacts {
     pub(crate) name: String,
@@ -15,6 +15,8 @@ pub(crate) struct DeploymentFacts {
     pub(crate) version: u64,
     /// How many pods it wants; 0 when the slot was emptied.
     pub(crate) replicas: u16,
+    /// How many of them can be ready at most, however many pods look so.
+    pub(crate) most_ready: u16,
     /// The label of the pods that its template makes.
     pub(crate) artifact: Option<String>,
     /// What its controller says is wrong.
@@ -26,10 +28,12 @@ impl DeploymentFacts {
     pub(crate) fn read(deployment: &Value) -> Self {
         let metadata = &deployment["metadata"];
         let is_empty = metadata["annotations"][names::RELEASE] == names::EMPTY;
+        let replicas = if is_empty { 0 } else { sight::replicas(deployment) };
         Self {
             name: metadata["name"].as_str().unwrap_or_default().to_owned(),
             version: pod::version(metadata),
-            replicas: if is_empty { 0 } else { sight::replicas(deployment) },
+            replicas,
+            most_ready: replicas,
             artifact: sight::artifact_label(deployment).map(str::to_owned),
             faults: sight::deployment_faults(deployment),
         }

@@ -1,13 +1,12 @@
-//! One watch per kind and namespace, however many follow: the last value of each Deployment with its pods, stripped
-//! to what matters.
+//! One watch per kind and namespace, however many follow: the last value of each workload with its pods, stripped to
+//! what matters. A kind is watched from when somebody first follows one of it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use k8s_openapi::api::apps::v1::Deployment as DeploymentKind;
 use k8s_openapi::api::core::v1::Pod as PodKind;
 use kube::Client;
 use kube::api::Api;
@@ -21,9 +20,15 @@ use tokio::time::{Instant, timeout};
 
 use crate::config::TargetConfig;
 use crate::facts::DeploymentFacts;
+use crate::in_place::SetKind;
 use crate::pod::Pod;
 use crate::shape::Names;
 use crate::slot::Side;
+
+mod deployment;
+mod set;
+
+use set::{DaemonSetFacts, StatefulSetFacts};
 
 /// How long a watch may fail before those who follow it are told.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,42 +43,53 @@ pub(crate) struct Hub {
     feeds: Arc<Mutex<HashMap<String, Weak<Feed>>>>,
 }
 
-/// What is known of one Deployment.
+/// What is known of one slot.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Seen {
     pub(crate) deployment: Option<DeploymentFacts>,
     pub(crate) pods: BTreeMap<String, Arc<Pod>>,
 }
 
+/// What is known of one workload: a Deployment is one slot, others are both.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Cell {
+    slots: [Option<DeploymentFacts>; 2],
+    pods: BTreeMap<String, Arc<Pod>>,
+}
+
 /// The watches of a namespace. They end when nobody follows any more.
 pub(crate) struct Feed {
     state: Mutex<State>,
     health: watch::Sender<Health>,
-    tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// By kind.
+    tasks: Mutex<BTreeMap<&'static str, JoinHandle<()>>>,
 }
 
 #[derive(Default)]
-struct State {
-    cells: HashMap<String, watch::Sender<Seen>>,
-    /// To which Deployment a pod was counted.
+pub(super) struct State {
+    /// By the name of a Deployment, or `StatefulSet/name`.
+    cells: HashMap<String, watch::Sender<Cell>>,
+    /// To which workload a pod was counted.
     owners: HashMap<String, String>,
 }
 
 /// How far the watches of a namespace are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Health {
-    /// Which of the kinds were listed.
-    deployments: bool,
-    pods: bool,
+    /// The kinds that were listed.
+    listed: BTreeSet<&'static str>,
     /// Why there will be nothing more.
     broken: Option<String>,
 }
 
-/// Follows one Deployment.
+/// Follows one slot.
 #[derive(Clone)]
 pub(crate) struct Follower {
     feed: Arc<Feed>,
-    seen: watch::Receiver<Seen>,
+    kind: &'static str,
+    /// Which of the slots of the workload it is.
+    slot: usize,
+    seen: watch::Receiver<Cell>,
     health: watch::Receiver<Health>,
 }
 
@@ -88,12 +104,20 @@ impl Hub {
         Self { client, feeds: Arc::default() }
     }
 
-    /// Follows the Deployment of a slot.
+    /// Follows a slot.
     pub(crate) fn follow(&self, config: &TargetConfig, side: Side) -> Follower {
         let feed = self.feed(&config.namespace);
         let names = Names::of(config);
-        let seen = feed.cell(&names.deployment(side).name);
-        Follower { health: feed.health.subscribe(), seen, feed }
+        let (kind, slot, cell) = match SetKind::of(config.workload) {
+            None => (DeploymentFacts::KIND, 0, names.deployment(side).name.clone()),
+            Some(kind) => (kind.name(), side as usize, set::key(kind, &names.main.name)),
+        };
+        match SetKind::of(config.workload) {
+            None => feed.watch::<DeploymentFacts>(&self.client, &config.namespace),
+            Some(SetKind::StatefulSet) => feed.watch::<StatefulSetFacts>(&self.client, &config.namespace),
+            Some(SetKind::DaemonSet) => feed.watch::<DaemonSetFacts>(&self.client, &config.namespace),
+        }
+        Follower { kind, slot, health: feed.health.subscribe(), seen: feed.cell(&cell), feed }
     }
 
     fn feed(&self, namespace: &str) -> Arc<Feed> {
@@ -116,18 +140,19 @@ impl Feed {
             health: watch::Sender::default(),
             tasks: Mutex::default(),
         });
-        let api = |resource: &ApiResource| Api::namespaced_with(client.clone(), namespace, resource);
-        let deployments = api(&ApiResource::erase::<DeploymentKind>(&()));
-        let pods = api(&ApiResource::erase::<PodKind>(&()));
-        let tasks = [
-            tokio::spawn(keep::<DeploymentFacts>(deployments, Arc::downgrade(&feed))),
-            tokio::spawn(keep::<Pod>(pods, Arc::downgrade(&feed))),
-        ];
-        lock(&feed.tasks).extend(tasks);
+        feed.watch::<Pod>(client, namespace);
         feed
     }
 
-    fn cell(&self, name: &str) -> watch::Receiver<Seen> {
+    /// Watches a kind, unless it is watched already.
+    fn watch<K: Kept>(self: &Arc<Self>, client: &Client, namespace: &str) {
+        lock(&self.tasks).entry(K::KIND).or_insert_with(|| {
+            let api = Api::namespaced_with(client.clone(), namespace, &K::resource());
+            tokio::spawn(keep::<K>(api, Arc::downgrade(self)))
+        });
+    }
+
+    fn cell(&self, name: &str) -> watch::Receiver<Cell> {
         lock(&self.state).cells.entry(name.to_owned()).or_default().subscribe()
     }
 
@@ -142,19 +167,37 @@ impl Feed {
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        lock(&self.tasks).iter().for_each(JoinHandle::abort);
+        lock(&self.tasks).values().for_each(JoinHandle::abort);
     }
 }
 
 impl State {
-    /// Changes what is known of a Deployment; those who follow it are told if `change` says that it did.
-    fn change(&mut self, name: &str, change: impl FnOnce(&mut Seen) -> bool) {
+    /// Returns the workloads of which something is known, among those whose names are meant.
+    pub(super) fn known(&self, is_meant: impl Fn(&str) -> bool) -> Vec<String> {
+        let is_known = |cell: &watch::Sender<Cell>| cell.borrow().slots.iter().any(Option::is_some);
+        let known = self.cells.iter().filter(|(name, cell)| is_meant(name) && is_known(cell));
+        known.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Changes what is known of a workload; those who follow it are told if `change` says that it did.
+    pub(super) fn change(&mut self, name: &str, change: impl FnOnce(&mut Cell) -> bool) {
         self.cells.entry(name.to_owned()).or_default().send_if_modified(change);
     }
 }
 
+impl Cell {
+    /// Keeps what an object says of its slots.
+    pub(super) fn put(&mut self, slots: [Option<DeploymentFacts>; 2]) -> bool {
+        let is_new = self.slots != slots;
+        self.slots = slots;
+        is_new
+    }
+}
+
 /// A kind of which the last values are kept.
-trait Kept: Clone + Send + 'static {
+pub(super) trait Kept: Clone + Send + 'static {
+    const KIND: &'static str;
+    fn resource() -> ApiResource;
     fn read(object: &Value) -> Self;
     fn name(&self) -> &str;
     /// Rises with every change of an object of the kind in the namespace; 0 when it is not known.
@@ -162,46 +205,15 @@ trait Kept: Clone + Send + 'static {
     fn put(self, state: &mut State);
     fn take(state: &mut State, name: &str);
     fn names(state: &State) -> Vec<String>;
-    fn listed(health: &mut Health);
-}
-
-impl Kept for DeploymentFacts {
-    fn read(object: &Value) -> Self {
-        Self::read(object)
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn put(self, state: &mut State) {
-        let name = self.name.clone();
-        state.change(&name, |seen| {
-            let is_new = seen.deployment.as_ref() != Some(&self);
-            seen.deployment = Some(self);
-            is_new
-        });
-    }
-
-    fn take(state: &mut State, name: &str) {
-        state.change(name, |seen| seen.deployment.take().is_some());
-    }
-
-    fn names(state: &State) -> Vec<String> {
-        let known = state.cells.iter().filter(|(_, cell)| cell.borrow().deployment.is_some());
-        known.map(|(name, _)| name.clone()).collect()
-    }
-
-    fn listed(health: &mut Health) {
-        health.deployments = true;
-    }
 }
 
 impl Kept for Pod {
+    const KIND: &'static str = "Pod";
+
+    fn resource() -> ApiResource {
+        ApiResource::erase::<PodKind>(&())
+    }
+
     fn read(object: &Value) -> Self {
         Self::read(object)
     }
@@ -215,7 +227,7 @@ impl Kept for Pod {
     }
 
     fn put(self, state: &mut State) {
-        let Some(owner) = self.deployment.clone() else { return };
+        let Some(owner) = self.deployment.clone().or_else(|| self.set.clone()) else { return };
         state.owners.insert(self.name.clone(), owner.clone());
         state.change(&owner, |seen| {
             let before = seen.pods.get(&self.name).is_some_and(|before| **before == self);
@@ -232,10 +244,6 @@ impl Kept for Pod {
 
     fn names(state: &State) -> Vec<String> {
         state.owners.keys().cloned().collect()
-    }
-
-    fn listed(health: &mut Health) {
-        health.pods = true;
     }
 }
 
@@ -278,7 +286,9 @@ async fn keep<K: Kept>(api: Api<DynamicObject>, feed: Weak<Feed>) {
                 let gone = K::names(&state).into_iter().filter(|name| !kept.contains(name.as_str()));
                 gone.for_each(|name| K::take(&mut state, &name));
                 listing.drain(..).for_each(|kept| kept.put(&mut state));
-                feed.health.send_modify(K::listed);
+                feed.health.send_modify(|health| {
+                    health.listed.insert(K::KIND);
+                });
             }
             Event::Apply(object) => {
                 let read = read::<K>(object);
@@ -323,7 +333,8 @@ fn is_final(error: &watcher::Error) -> bool {
 impl Follower {
     /// Returns the last value, and counts it as told.
     pub(crate) fn seen(&mut self) -> Seen {
-        self.seen.borrow_and_update().clone()
+        let cell = self.seen.borrow_and_update();
+        Seen { deployment: cell.slots[self.slot].clone(), pods: cell.pods.clone() }
     }
 
     /// Returns why there will be nothing more.
@@ -333,12 +344,15 @@ impl Follower {
 
     /// Waits until the namespace was listed, or the watches broke.
     pub(crate) async fn listed(&mut self) {
-        let is_done = |health: &Health| health.broken.is_some() || (health.deployments && health.pods);
+        let kinds = [self.kind, Pod::KIND];
+        let is_done = |health: &Health| {
+            health.broken.is_some() || kinds.iter().all(|kind| health.listed.contains(kind))
+        };
         // The sender lives in the feed, which this follower keeps.
         let _ = self.health.wait_for(is_done).await;
     }
 
-    /// Waits for a change of the Deployment or its pods, or for the end of the watches.
+    /// Waits for a change of the workload or its pods, or for the end of the watches.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.seen.changed() => {}

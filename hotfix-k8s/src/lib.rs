@@ -17,6 +17,7 @@ mod facts;
 mod fence;
 mod gitops;
 mod hub;
+mod in_place;
 mod lanes;
 mod lease;
 mod names;
@@ -41,11 +42,12 @@ mod template;
 mod traffic;
 mod waiting;
 mod watch;
+mod writing;
 
 pub use config::{
     Allowance, Copies, Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic,
     InvalidConfig, KubernetesConfig, OnAutoscaler, OnGitOps, Overrides, ReplicasTraffic, TargetConfig,
-    Testers, Traffic, VirtualServiceTraffic,
+    Testers, Traffic, VirtualServiceTraffic, WorkloadKind,
 };
 pub use deployer::KubernetesDeployer;
 pub use error::KubernetesError;

@@ -18,6 +18,8 @@ pub(crate) const SHARE: &str = "hotfix.dev/share";
 pub(crate) const RENEWED: &str = "hotfix.dev/renewed";
 /// On the copy: the Deployment it is a copy of.
 pub(crate) const COPY_OF: &str = "hotfix.dev/copy-of";
+/// On a StatefulSet or a DaemonSet: what its two slots hold.
+pub(crate) const SLOTS: &str = "hotfix.dev/slots";
 /// A label of the copy, and of the pods of every staged release: the slot.
 pub(crate) const SLOT: &str = "hotfix.dev/slot";
 /// A label of the pods of every staged release: the first hex digits of its image's digest.

@@ -18,6 +18,11 @@ impl ObjectRef {
         Self { api_version: "apps/v1", kind: "Deployment", namespace, name }
     }
 
+    /// A StatefulSet or a DaemonSet.
+    pub(crate) fn set(kind: &'static str, namespace: &str, name: &str) -> Self {
+        Self { kind, ..Self::deployment(namespace, name) }
+    }
+
     pub(crate) fn service(namespace: &str, name: &str) -> Self {
         let (namespace, name) = (namespace.to_owned(), name.to_owned());
         Self { api_version: "v1", kind: "Service", namespace, name }

@@ -10,10 +10,13 @@ use crate::replica_set::HASH;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Pod {
     pub(crate) name: String,
+    pub(crate) uid: String,
     /// Rises with every change of the object; 0 when it is not known.
     pub(crate) version: u64,
     /// The Deployment it belongs to, by the name of its ReplicaSet.
     pub(crate) deployment: Option<String>,
+    /// The StatefulSet or DaemonSet it belongs to, `StatefulSet/shop`.
+    pub(crate) set: Option<String>,
     /// The label [`names::ARTIFACT`].
     pub(crate) artifact: Option<String>,
     /// The hash of the template it was made from.
@@ -67,8 +70,10 @@ impl Pod {
         let containers = statuses.filter_map(|list| status[list].as_array()).flatten().map(Container::read);
         Self {
             name: text(&metadata["name"]),
+            uid: text(&metadata["uid"]),
             version: version(metadata),
             deployment: deployment(metadata),
+            set: set(metadata),
             artifact: metadata["labels"][names::ARTIFACT].as_str().map(str::to_owned),
             hash: metadata["labels"][HASH].as_str().map(str::to_owned),
             is_ready: ready.is_some_and(|ready| ready["status"] == "True"),
@@ -182,6 +187,13 @@ fn deployment(metadata: &Value) -> Option<String> {
     let hash = metadata["labels"][HASH].as_str()?;
     let name = owner(metadata, "ReplicaSet")?.strip_suffix(hash)?.strip_suffix('-')?;
     Some(name.to_owned())
+}
+
+/// The StatefulSet or DaemonSet that owns the pod.
+fn set(metadata: &Value) -> Option<String> {
+    let owner = metadata["ownerReferences"].as_array()?.iter().find(|owner| owner["controller"] == true)?;
+    let kind = owner["kind"].as_str().filter(|kind| matches!(*kind, "StatefulSet" | "DaemonSet"))?;
+    Some(format!("{kind}/{}", owner["name"].as_str()?))
 }
 
 /// The name of the object of that kind that controls this one.

@@ -35,6 +35,9 @@ fn said(faults: &[Fault]) -> Vec<String> {
 fn a_pod_belongs_to_the_deployment_of_its_replica_set() {
     assert_eq!(pod(&json!({})).deployment.as_deref(), Some("shop"));
     assert_eq!(Pod::read(&json!({"metadata": {"name": "alone"}})).deployment, None);
+    let owner = json!([{"kind": "StatefulSet", "name": "db", "controller": true}]);
+    let pod = Pod::read(&json!({"metadata": {"name": "db-0", "ownerReferences": owner}}));
+    assert_eq!((pod.deployment, pod.set.as_deref()), (None, Some("StatefulSet/db")));
 }
 
 #[test]

@@ -2,34 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::{Copies, Fingerprints, TargetConfig, Traffic};
+use crate::config::{Copies, Fingerprints, TargetConfig, Traffic, WorkloadKind};
 use crate::rights::Feature;
 use crate::shape::Names;
 use crate::sync::SyncOwner;
 
 impl TargetConfig {
-    /// Returns what a deployer does to this target, to make the Role with the least rights of. Adopting it takes
+    /// Returns what a deployer does to this target, to make the Role with the least rights of. Adopting a Deployment takes
     /// [`Feature::Adoption`] beside.
     #[must_use]
     pub fn features(&self) -> BTreeSet<Feature> {
         let names = Names::of(self);
-        let deployments = [names.main.name, names.hotfix.name].into();
-        let mut features = BTreeSet::from([
-            Feature::Deployments(deployments),
-            Feature::Autoscalers,
-            Feature::DisruptionBudgets,
-        ]);
-        features
-            .extend(names.autoscaler.map(|followed| Feature::FollowedAutoscalers([followed.name].into())));
-        let (service, route) = ([names.service.name].into(), [names.route.name].into());
-        features.insert(Feature::Endpoints);
-        features.extend(match self.traffic {
-            Traffic::Service => vec![Feature::Services(service)],
-            Traffic::Replicas(_) => vec![Feature::Services(service), Feature::ReplicaSets],
-            Traffic::VirtualService(_) => vec![Feature::Selectors(service), Feature::VirtualServices(route)],
-            Traffic::HttpRoute(_) => vec![Feature::Selectors(service), Feature::HttpRoutes(route)],
-            Traffic::Ingress(_) => vec![Feature::Selectors(service), Feature::Ingresses(route)],
-        });
+        let mut features = BTreeSet::from([Feature::Autoscalers, Feature::DisruptionBudgets]);
+        features.extend(
+            names.autoscaler.clone().map(|followed| Feature::FollowedAutoscalers([followed.name].into())),
+        );
+        match self.workload {
+            WorkloadKind::Deployment => features.extend(self.of_two_deployments(names)),
+            WorkloadKind::StatefulSet => features.extend([Feature::StatefulSets([names.main.name].into())]),
+            WorkloadKind::DaemonSet => features.extend([Feature::DaemonSets([names.main.name].into())]),
+        }
         match self.fingerprints {
             Fingerprints::Nothing => {}
             Fingerprints::ConfigMaps => features.extend([Feature::ConfigMaps]),
@@ -63,6 +55,20 @@ impl TargetConfig {
         }
         features
     }
+
+    fn of_two_deployments(&self, names: Names) -> Vec<Feature> {
+        let deployments = Feature::Deployments([names.main.name, names.hotfix.name].into());
+        let (service, route) = ([names.service.name].into(), [names.route.name].into());
+        let mut features = vec![deployments, Feature::Endpoints];
+        features.extend(match self.traffic {
+            Traffic::Service => vec![Feature::Services(service)],
+            Traffic::Replicas(_) => vec![Feature::Services(service), Feature::ReplicaSets],
+            Traffic::VirtualService(_) => vec![Feature::Selectors(service), Feature::VirtualServices(route)],
+            Traffic::HttpRoute(_) => vec![Feature::Selectors(service), Feature::HttpRoutes(route)],
+            Traffic::Ingress(_) => vec![Feature::Selectors(service), Feature::Ingresses(route)],
+        });
+        features
+    }
 }
 
 #[cfg(test)]
@@ -90,6 +96,15 @@ mod tests {
         expected.extend([Feature::ConfigMaps, Feature::Secrets]);
         let all = TargetConfig { fingerprints: Fingerprints::ConfigMapsAndSecrets, ..config };
         assert_eq!(all.features(), expected);
+
+        let set = TargetConfig { workload: WorkloadKind::StatefulSet, ..all.clone() };
+        let set = TargetConfig { fingerprints: Fingerprints::Nothing, ..set };
+        let of_set = BTreeSet::from([
+            Feature::StatefulSets(names(&["shop"])),
+            Feature::Autoscalers,
+            Feature::DisruptionBudgets,
+        ]);
+        assert_eq!(set.features(), of_set);
         expected.insert(Feature::ReplicaSets);
         let shared = TargetConfig { traffic: Traffic::Replicas(ReplicasTraffic::default()), ..all.clone() };
         assert_eq!(shared.features(), expected);

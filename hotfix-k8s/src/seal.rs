@@ -8,6 +8,7 @@ use crate::api::{Failure, READ_LIMIT};
 use crate::deployer::{KubernetesDeployer, request};
 use crate::error::Unusable;
 use crate::fence::{self, Note, SealNote};
+use crate::in_place::SetKind;
 use crate::shape::Names;
 use crate::sight::Object;
 
@@ -50,6 +51,9 @@ impl KubernetesDeployer {
         for object in objects {
             self.raise_one(object, &SealNote { stamp, previous }, deadline).await?;
         }
+        if let Some(kind) = SetKind::of(self.target(target)?.workload) {
+            self.touch_ending(target, kind, stamp).await?;
+        }
         if let Some(current) = self.seal_owners(target, stamp, deadline).await? {
             return Err(Unsealed::Overtaken(current));
         }
@@ -86,7 +90,12 @@ impl KubernetesDeployer {
     /// Reads the objects of a target that are there, the anchor first. The Deployment must be; an object that was
     /// deleted takes no patches and needs no fence.
     pub(crate) async fn objects(&self, target: &Target, deadline: Instant) -> Result<Vec<Object>, Unusable> {
-        let names = Names::of(self.target(target)?);
+        let config = self.target(target)?;
+        let names = Names::of(config);
+        if SetKind::of(config.workload).is_some() {
+            let main = self.fetch(&names.main, deadline).await?;
+            return Ok(vec![main.ok_or(Unusable::Missing(names.main.into()))?]);
+        }
         let (main, hotfix, route, autoscaler) = tokio::join!(
             self.fetch(&names.main, deadline),
             self.fetch(&names.hotfix, deadline),

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::config::{OnAutoscaler, TargetConfig, Traffic};
+use crate::in_place::SetKind;
 use crate::object::ObjectRef;
 use crate::release::Unnamed;
 use crate::replica_set::HASH;
@@ -112,7 +113,10 @@ impl Names {
     pub(crate) fn of(config: &TargetConfig) -> Self {
         let service = config.service.as_deref().unwrap_or(&config.deployment);
         Self {
-            main: ObjectRef::deployment(&config.namespace, &config.deployment),
+            main: match SetKind::of(config.workload) {
+                None => ObjectRef::deployment(&config.namespace, &config.deployment),
+                Some(kind) => ObjectRef::set(kind.name(), &config.namespace, &config.deployment),
+            },
             hotfix: ObjectRef::deployment(&config.namespace, &format!("{}-hotfix", config.deployment)),
             service: ObjectRef::service(&config.namespace, service),
             route: config.traffic.object(&config.namespace, service),

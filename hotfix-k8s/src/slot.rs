@@ -1,6 +1,7 @@
 //! The two slots of a workload on Kubernetes: two Deployments that take turns.
 
 use hotfix_core::model::SlotName;
+use serde::{Deserialize, Serialize};
 
 /// The names of both slots.
 ///
@@ -37,7 +38,8 @@ impl Slots {
 }
 
 /// One of the two Deployments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Side {
     /// The Deployment that was there first; it also carries the mark of which slot is live.
     Main,

@@ -15,7 +15,7 @@ use crate::error::Unusable;
 use crate::fence::hex;
 use crate::object::ObjectRef;
 use crate::owner;
-use crate::sight::{Sight, Unreadable};
+use crate::sight::{Object, Sight, Unreadable};
 use crate::slot::Side;
 
 /// The format of what is kept; a snapshot with another number is refused, not guessed at.
@@ -100,18 +100,8 @@ impl KubernetesDeployer {
         let Some(held) = sight.held(live).map_err(Unreadable::from)? else { return Ok(None) };
         let autoscalers = owner::autoscalers(&all, &sight.main.reference);
         let template = sight.deployment(live).map(|object| object.value["spec"]["template"].clone());
-        let references = references(&template.unwrap_or_default(), &config.namespace, config.fingerprints);
-        let mut hashes = BTreeMap::new();
-        for reference in references {
-            let name = format!("{}/{}", reference.kind, reference.name);
-            let object = self.api.get(&reference, deadline).await;
-            let object = object.map_err(|failure| request(reference.to_string(), failure))?;
-            let found = object.as_ref().map(|object| (object, hash(object)));
-            if let Some((object, hash)) = found.as_ref().filter(|_| config.copies.cover(reference.kind)) {
-                self.keep_copy(target, &sight.main, (&reference, object, hash), deadline).await?;
-            }
-            hashes.insert(name, found.map(|(_, hash)| hash));
-        }
+        let template = template.unwrap_or_default();
+        let hashes = self.hashes(target, &sight.main, &template, deadline).await?;
         let kept = Kept::take(&sight, live, hashes, &autoscalers, survey.ahead);
         Ok(Some(WorkloadSnapshot {
             slot: sight.slots.name(live).clone(),
@@ -119,6 +109,29 @@ impl KubernetesDeployer {
             replicas: held.replicas,
             backend: serde_json::to_value(kept).unwrap_or_default(),
         }))
+    }
+
+    /// Hashes what a template refers to, and keeps copies where the configuration wants them.
+    pub(crate) async fn hashes(
+        &self,
+        target: &Target,
+        main: &Object,
+        template: &Value,
+        deadline: Instant,
+    ) -> Result<BTreeMap<String, Option<String>>, Unusable> {
+        let config = self.target(target)?;
+        let mut hashes = BTreeMap::new();
+        for reference in references(template, &config.namespace, config.fingerprints) {
+            let name = format!("{}/{}", reference.kind, reference.name);
+            let object = self.api.get(&reference, deadline).await;
+            let object = object.map_err(|failure| request(reference.to_string(), failure))?;
+            let found = object.as_ref().map(|object| (object, hash(object)));
+            if let Some((object, hash)) = found.as_ref().filter(|_| config.copies.cover(reference.kind)) {
+                self.keep_copy(target, main, (&reference, object, hash), deadline).await?;
+            }
+            hashes.insert(name, found.map(|(_, hash)| hash));
+        }
+        Ok(hashes)
     }
 }
 

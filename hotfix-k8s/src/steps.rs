@@ -116,7 +116,7 @@ impl<'a> Draft<'a> {
         let changes = Changes {
             container: &shape.container,
             image,
-            label: (&shape.label, shape.value(side)),
+            label: Some((&shape.label, shape.value(side))),
             slot: self.sight.slots.name(side).as_str(),
             overrides: self.overrides,
         };

@@ -15,8 +15,8 @@ pub(crate) struct Changes<'a> {
     /// The container that carries the release.
     pub(crate) container: &'a str,
     pub(crate) image: &'a ImageReference,
-    /// The label by which traffic is sent, with the value of the slot.
-    pub(crate) label: (&'a str, &'a str),
+    /// The label by which traffic is sent, with the value of the slot, where one tells the slots apart.
+    pub(crate) label: Option<(&'a str, &'a str)>,
     /// The slot's name.
     pub(crate) slot: &'a str,
     pub(crate) overrides: &'a Overrides,
@@ -26,9 +26,10 @@ impl Changes<'_> {
     /// Returns the copy.
     pub(crate) fn of(&self, template: &Value) -> Value {
         let mut copy = template.clone();
-        let (label, value) = self.label;
         let labels = entry(entry(&mut copy, "metadata"), "labels");
-        labels[label] = value.into();
+        if let Some((label, value)) = self.label {
+            labels[label] = value.into();
+        }
         labels[names::SLOT] = self.slot.into();
         labels[names::ARTIFACT] = artifact_label(self.image).into();
         if let Some(annotations) = copy.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
@@ -43,7 +44,7 @@ impl Changes<'_> {
 }
 
 /// The value of [`names::ARTIFACT`].
-fn artifact_label(image: &ImageReference) -> &str {
+pub(crate) fn artifact_label(image: &ImageReference) -> &str {
     &image.digest()["sha256:".len()..][..16]
 }
 

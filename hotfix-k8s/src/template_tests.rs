@@ -26,7 +26,7 @@ fn image() -> ImageReference {
 fn copy(overrides: &Overrides) -> Value {
     let image = image();
     let label = ("app", "shop-hotfix");
-    Changes { container: "web", image: &image, label, slot: "hotfix", overrides }.of(&template())
+    Changes { container: "web", image: &image, label: Some(label), slot: "hotfix", overrides }.of(&template())
 }
 
 #[test]

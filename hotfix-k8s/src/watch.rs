@@ -13,8 +13,9 @@ use crate::api::{Failure, READ_LIMIT};
 use crate::deployer::{KubernetesDeployer, request};
 use crate::error::Unusable;
 use crate::hub::{Follower, Seen};
-use crate::pod::Pod;
-use crate::sight::{self, Sight};
+use crate::in_place::SetKind;
+use crate::pod::{self, Pod};
+use crate::sight;
 use crate::slot::Side;
 
 impl KubernetesDeployer {
@@ -23,12 +24,13 @@ impl KubernetesDeployer {
         let deadline = Instant::now() + READ_LIMIT;
         let config = self.target(target)?;
         let mut sides = Side::BOTH.map(|side| (side, self.hub.follow(config, side)));
-        let sight = self.sight(target, deadline).await?;
+        let read = self.newest(target, deadline).await?;
         let name = |side| self.slots.name(side).clone();
         let mut told = Side::BOTH.map(|side| Told::new(name(side)));
         let mut pending = VecDeque::new();
         for ((side, follower), told) in sides.iter_mut().zip(&mut told) {
-            let caught_up = timeout_at(deadline, caught_up(follower, &sight, *side)).await;
+            let newest = &read[*side as usize];
+            let caught_up = timeout_at(deadline, caught_up(follower, newest.as_ref())).await;
             let Ok(seen) = caught_up else {
                 return Err(request(format!("the watches of {}", config.namespace), Failure::Timeout));
             };
@@ -51,28 +53,50 @@ impl KubernetesDeployer {
     }
 }
 
+/// What a read of the store showed of one slot.
+struct Newest {
+    version: u64,
+    pods: Vec<Pod>,
+}
+
+impl KubernetesDeployer {
+    /// Reads both slots; `None` for one whose object is not there.
+    async fn newest(&self, target: &Target, deadline: Instant) -> Result<[Option<Newest>; 2], Unusable> {
+        if let Some(kind) = SetKind::of(self.target(target)?.workload) {
+            let sight = self.in_place(target, kind, deadline).await?;
+            let version = pod::version(&sight.object.value["metadata"]);
+            return Ok(Side::BOTH.map(|_| Some(Newest { version, pods: sight.pods.clone() })));
+        }
+        let sight = self.sight(target, deadline).await?;
+        Ok(Side::BOTH.map(|side| {
+            let read = sight.deployment(side)?;
+            let version = pod::version(&read.value["metadata"]);
+            let is_its_own = |pod: &&Pod| pod.deployment.as_deref() == Some(&*read.reference.name);
+            Some(Newest { version, pods: sight.pods.iter().filter(is_its_own).cloned().collect() })
+        }))
+    }
+}
+
 /// Waits until a watch shows at least what was read.
-async fn caught_up(follower: &mut Follower, sight: &Sight, side: Side) -> Seen {
+async fn caught_up(follower: &mut Follower, newest: Option<&Newest>) -> Seen {
     follower.listed().await;
     loop {
         let seen = follower.seen();
-        if follower.broken().is_some() || is_as_new(&seen, sight, side) {
+        if follower.broken().is_some() || is_as_new(&seen, newest) {
             return seen;
         }
         follower.next().await;
     }
 }
 
-fn is_as_new(seen: &Seen, sight: &Sight, side: Side) -> bool {
-    let Some(read) = sight.deployment(side) else { return true };
-    let version = crate::pod::version(&read.value["metadata"]);
-    let deployment = seen.deployment.as_ref().is_some_and(|seen| seen.version >= version);
-    let pods = sight.pods.iter().filter(|pod| pod.deployment.as_deref() == Some(&*read.reference.name));
+fn is_as_new(seen: &Seen, newest: Option<&Newest>) -> bool {
+    let Some(newest) = newest else { return true };
+    let deployment = seen.deployment.as_ref().is_some_and(|seen| seen.version >= newest.version);
     let is_there = |pod: &Pod| {
         // A pod that is going may be gone by now.
         pod.is_going || seen.pods.get(&pod.name).is_some_and(|seen| seen.version >= pod.version)
     };
-    deployment && pods.into_iter().all(is_there)
+    deployment && newest.pods.iter().all(is_there)
 }
 
 struct Following {
@@ -147,7 +171,7 @@ fn summary(seen: &Seen) -> ((u16, u16), BTreeSet<Fault>) {
     let Some(deployment) = &seen.deployment else { return ((0, 0), BTreeSet::new()) };
     let artifact = deployment.artifact.as_deref();
     let pods: Vec<&Pod> = seen.pods.values().map(AsRef::as_ref).collect();
-    let ready = sight::ready(&pods, artifact).min(deployment.replicas);
+    let ready = sight::ready(&pods, artifact).min(deployment.most_ready);
     let faults = current(seen).flat_map(Pod::faults).chain(deployment.faults.iter().cloned());
     let faults = if deployment.replicas == 0 { BTreeSet::new() } else { faults.collect() };
     ((deployment.replicas, ready), faults)

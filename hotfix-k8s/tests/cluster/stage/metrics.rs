@@ -104,7 +104,7 @@ impl MetricsSource for PodMetrics {
 }
 
 /// Returns the requests and the errors of a page of metrics.
-fn counters(page: &str) -> (f64, f64) {
+pub(crate) fn counters(page: &str) -> (f64, f64) {
     let series = page.lines().filter_map(|line| line.strip_prefix("http_requests_total{code=\""));
     series.fold((0.0, 0.0), |(requests, errors), series| {
         let (code, count) = series.split_once("\"} ").expect("a series");

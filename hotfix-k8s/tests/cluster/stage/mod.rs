@@ -23,12 +23,12 @@ use hotfix_testkit::cluster::{DemoPod, Gateway, Load, LoadPlan, TestCluster};
 use kube::Api;
 use serde_json::{Value, json};
 
-pub(crate) use metrics::{PodMetrics, Telling};
+pub(crate) use metrics::{PodMetrics, Telling, counters};
 
 use super::site::{Kind, Shop, app, deployment, service, slot, until, written};
 
 /// How often metrics are looked at. Minutes pass in seconds here: in production it is 15 s.
-const LOOK: Period = Period::from_millis(250);
+pub(crate) const LOOK: Period = Period::from_millis(250);
 
 /// How many pods the shop has.
 const REPLICAS: u16 = 3;
@@ -274,7 +274,7 @@ fn engine(
         .worker(WorkerName::new(worker).expect("a worker"))
 }
 
-fn repository() -> MemoryVersionControl {
+pub(crate) fn repository() -> MemoryVersionControl {
     let source = MemoryVersionControl::new();
     let base = source.commit(&[], &[("app", Some("1.0.1"))], "release 1.0.1");
     source.set_tag(&TagName::new("v1.0.1").expect("a tag"), &base);
@@ -284,7 +284,7 @@ fn repository() -> MemoryVersionControl {
     source
 }
 
-fn request(goal: Goal) -> Request {
+pub(crate) fn request(goal: Goal) -> Request {
     let (issue, service) = (IssueKey::new("PROD-2847"), ServiceName::new("shop"));
     let (issue, service) = (issue.expect("an issue"), service.expect("a service"));
     Request {

@@ -1,0 +1,155 @@
+//! Brings a verb about in place: read, decide what is next, do it, and look again until nothing is left to do.
+
+use hotfix_core::model::{Precondition, Target, Verb, VerbName};
+use hotfix_core::port::{Call, Conflict, Receipt, Reply};
+use json_patch::PatchOperation;
+use tokio::time::{Duration, Instant, sleep};
+
+use super::next::{Next, Refused, next};
+use super::sight::{InPlace, too_late};
+use super::view::SetKind;
+use crate::deployer::KubernetesDeployer;
+use crate::fence::{self, Applied, Note};
+use crate::progress::{Progress, half_done};
+use crate::sight::Naming;
+use crate::steps;
+use crate::writing::{self, PLANS, Unwritten, permanent};
+
+/// How often what is waited for is looked at.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// One call, and how far it got.
+pub(crate) struct Attempt<'a> {
+    pub(crate) deployer: &'a KubernetesDeployer,
+    pub(crate) kind: SetKind,
+    pub(crate) call: &'a Call,
+    pub(crate) target: &'a Target,
+    pub(crate) verb: &'a Verb,
+    pub(crate) precondition: &'a Precondition,
+    pub(crate) deadline: Instant,
+}
+
+impl Attempt<'_> {
+    /// Brings the verb about, or says why not.
+    pub(crate) async fn run(self) -> Reply {
+        let mut progress = Progress::Nothing;
+        match self.try_run(&mut progress).await {
+            Ok(receipt) => Reply::Applied(receipt),
+            Err(reply) => half_done(reply, progress),
+        }
+    }
+
+    async fn try_run(&self, progress: &mut Progress) -> Result<Receipt, Reply> {
+        let digest = fence::digest(self.verb, self.precondition);
+        let mut moved = 0;
+        loop {
+            if Instant::now() + PAUSE >= self.deadline {
+                return Err(too_late());
+            }
+            let sight = self.deployer.in_place(self.target, self.kind, self.deadline).await;
+            let sight = sight.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
+            let not_adopted = || steps::Refused::NotAdopted(sight.object.reference.clone().into());
+            let note = sight.note().ok_or_else(|| refuse(&not_adopted().into()))?;
+            let repeated =
+                writing::admit(&[note], self.call, &digest, *progress)?.map(|(_, applied)| applied);
+            let (patch, applied) = match repeated {
+                Some(applied) if self.call.stamp <= note.stamp => {
+                    return Ok(Receipt(applied.receipt.clone()));
+                }
+                // Its key stays the newest, and nothing else is done.
+                Some(applied) => (Vec::new(), Some(Applied { stamp: self.call.stamp, ..applied.clone() })),
+                None => match self.decide(&sight, *progress)? {
+                    Next::Write(patch) => (patch, None),
+                    Next::Finish(patch) => (patch, Some(self.applied(&digest))),
+                    Next::End(pods) => {
+                        *progress = Progress::Begun;
+                        self.deployer.end_pods(self.target, &pods, self.deadline).await?;
+                        continue;
+                    }
+                    Next::Wait if *progress == Progress::Nothing => (Vec::new(), None),
+                    Next::Wait => {
+                        sleep(PAUSE).await;
+                        continue;
+                    }
+                },
+            };
+            let next = match &applied {
+                Some(applied) => note.recorded(applied.clone()),
+                None => note.raised(self.call.stamp),
+            };
+            match self.write(&sight, note, &next, &patch, *progress).await {
+                Ok(()) => {
+                    let reached = if patch.is_empty() { Progress::Claimed } else { Progress::Begun };
+                    *progress = reached.max(*progress);
+                    if let Some(applied) = applied {
+                        return Ok(Receipt(applied.receipt));
+                    }
+                }
+                Err(Unwritten::PlanAgain(conflict)) if moved >= PLANS => {
+                    return Err(Reply::Conflict(conflict));
+                }
+                Err(Unwritten::PlanAgain(_)) => moved += 1,
+                Err(Unwritten::Answer(reply)) => return Err(reply),
+            }
+        }
+    }
+
+    /// Decides what is next. What the call expects is compared before anything is changed.
+    fn decide(&self, sight: &InPlace, progress: Progress) -> Result<Next, Reply> {
+        let is_restore = self.verb.name() == VerbName::Restore;
+        if progress == Progress::Nothing {
+            let naming = if is_restore { Naming::Lenient } else { Naming::Strict };
+            let layout = sight.layout(naming).map_err(|unnamed| refuse(&unnamed.into()))?;
+            layout.holds(self.precondition).map_err(|drift| {
+                Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
+            })?;
+            if !is_restore {
+                sight.fits().map_err(|misfit| refuse(&misfit.into()))?;
+            }
+            self.ruled(sight, &layout)?;
+        }
+        let config = self.deployer.target(self.target);
+        let config = config.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
+        let step = next(sight, self.verb, self.call.key.as_str(), &config.overrides);
+        step.map_err(|refused| refuse(&refused))
+    }
+
+    fn ruled(&self, sight: &InPlace, layout: &hotfix_core::model::Layout) -> Result<(), Reply> {
+        let rule = |rule| refuse(&steps::Refused::Rule(rule).into());
+        let ready = sight.view.ready_instances(&sight.slots, &sight.object.value, &sight.pods);
+        let instances = match (self.verb, std::num::NonZeroU16::new(sight.view.total)) {
+            (_, Some(instances)) => instances,
+            (Verb::Restore { snapshot }, None) => snapshot.replicas,
+            (_, None) => {
+                let object = &sight.object.reference;
+                return Err(permanent(format!("{object} has no pods to replace; scale it up first")));
+            }
+        };
+        layout.after_in_place(self.verb, &ready, instances).map(|_| ()).map_err(rule)
+    }
+
+    async fn write(
+        &self,
+        sight: &InPlace,
+        note: &Note,
+        next: &Note,
+        patch: &[PatchOperation],
+        progress: Progress,
+    ) -> Result<(), Unwritten> {
+        let object = &sight.object;
+        let text = object.fence.as_ref().map(|(text, _)| text.as_str()).unwrap_or_default();
+        let patch = [&fence::guard(&object.value, text, next), patch].concat();
+        let stamp = self.call.stamp;
+        let claimed = progress > Progress::Nothing || note.stamp == stamp;
+        self.deployer.write(&object.reference, &patch, stamp, claimed, self.deadline).await.map(|_| ())
+    }
+
+    fn applied(&self, digest: &str) -> Applied {
+        let receipt = format!("{} at {}", self.verb, self.call.stamp);
+        Applied { key: self.call.key.clone(), digest: digest.to_owned(), stamp: self.call.stamp, receipt }
+    }
+}
+
+fn refuse(refused: &Refused) -> Reply {
+    permanent(refused.to_string())
+}

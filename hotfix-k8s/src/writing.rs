@@ -1,0 +1,112 @@
+//! Sending one patch of a fenced object, and finding out what a refusal means.
+
+use hotfix_core::model::Stamp;
+use hotfix_core::port::{Call, Conflict, Rejection, Reply};
+use json_patch::PatchOperation;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::deployer::KubernetesDeployer;
+use crate::drift::drift;
+use crate::fence::{self, Admission, Applied, Note};
+use crate::object::ObjectRef;
+use crate::progress::Progress;
+use crate::reply::{self, Meaning};
+
+/// How often a verb is planned anew because somebody changed an object between reading and writing.
+pub(crate) const PLANS: usize = 4;
+/// How often one patch is sent again because the server could not settle who wrote first.
+const RACES: usize = 5;
+
+/// Why a patch was not written.
+pub(crate) enum Unwritten {
+    /// Somebody changed what it was planned for.
+    PlanAgain(Conflict),
+    Answer(Reply),
+}
+
+/// Compares a call with the fence. Returns the key with the place of its note when it was applied before.
+pub(crate) fn admit<'a>(
+    notes: &[&'a Note],
+    call: &Call,
+    digest: &str,
+    progress: Progress,
+) -> Result<Option<(usize, &'a Applied)>, Reply> {
+    let current = fence::highest(notes);
+    if progress > Progress::Nothing {
+        // The stamp is its own by now. A higher one belongs to somebody who went on from here.
+        let is_own = current <= call.stamp;
+        return if is_own { Ok(None) } else { Err(Reply::Conflict(Conflict::Fenced { current })) };
+    }
+    match fence::admit(notes, &call.key, digest, call.stamp) {
+        Admission::Fresh => Ok(None),
+        Admission::Repeated(index, applied) => Ok(Some((index, applied))),
+        Admission::Fenced(current) => Err(Reply::Conflict(Conflict::Fenced { current })),
+        Admission::KeyReused => {
+            Err(permanent(format!("key {} was applied to another effect; use a new key", call.key)))
+        }
+    }
+}
+
+impl KubernetesDeployer {
+    /// Sends one patch. `claimed` says whether the fence stands at the stamp by this very call.
+    pub(crate) async fn write(
+        &self,
+        object: &ObjectRef,
+        patch: &[PatchOperation],
+        stamp: Stamp,
+        claimed: bool,
+        deadline: Instant,
+    ) -> Result<Value, Unwritten> {
+        for _ in 0..RACES {
+            let failure = match self.api.patch(object, patch, deadline).await {
+                Ok(written) => return Ok(written),
+                Err(failure) => failure,
+            };
+            match reply::meaning(&failure, object) {
+                Meaning::Raced => {
+                    tracing::debug!(%object, "somebody wrote at the same moment")
+                }
+                Meaning::Rejected(rejection) => return Err(Unwritten::Answer(Reply::Rejected(rejection))),
+                Meaning::Ambiguous(ambiguity) => return Err(Unwritten::Answer(Reply::Ambiguous(ambiguity))),
+                Meaning::Unproven { message } => {
+                    return Err(self.prove(object, patch, stamp, claimed, &message, deadline).await);
+                }
+            }
+        }
+        let reason = format!("{object} is written by others all the time");
+        Err(Unwritten::Answer(Reply::Rejected(reply::busy(reason, None))))
+    }
+
+    /// The server does not say which test failed, or whether one did: reading again tells.
+    async fn prove(
+        &self,
+        object: &ObjectRef,
+        patch: &[PatchOperation],
+        stamp: Stamp,
+        claimed: bool,
+        message: &str,
+        deadline: Instant,
+    ) -> Unwritten {
+        let found = match self.fetch(object, deadline).await {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                let mend = "create it and adopt the target again";
+                return Unwritten::Answer(permanent(format!("{object} was deleted meanwhile; {mend}")));
+            }
+            Err(unusable) => return Unwritten::Answer(Reply::Rejected(unusable.rejection())),
+        };
+        let current = found.fence.as_ref().map_or(Stamp::ZERO, |(_, note)| note.stamp);
+        if current > stamp || (current == stamp && !claimed) {
+            return Unwritten::Answer(Reply::Conflict(Conflict::Fenced { current }));
+        }
+        match drift(patch, &found.value) {
+            Some(conflict) => Unwritten::PlanAgain(conflict),
+            None => Unwritten::Answer(permanent(format!("{object} was not changed: {message}"))),
+        }
+    }
+}
+
+pub(crate) fn permanent(reason: String) -> Reply {
+    Reply::Rejected(Rejection::Permanent { reason })
+}

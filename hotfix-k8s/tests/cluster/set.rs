@@ -1,0 +1,247 @@
+//! A shop that is a StatefulSet or a DaemonSet, in a namespace of its own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use hotfix_core::Result;
+use hotfix_core::memory::{MemoryStore, MemoryVersionControl};
+use hotfix_core::model::{Artifact, Release, SlotName, Target, WorkerName};
+use hotfix_core::plan::Planned;
+use hotfix_core::policy::{Policy, Settings};
+use hotfix_core::port::{
+    Clock, CounterSeries, History, HistoryQuery, Latency, MetricsCapabilities, MetricsQuery, MetricsSource,
+    Scrape,
+};
+use hotfix_core::request::{Fix, Goal, Revision, Staging, Strategy};
+use hotfix_engine::{Engine, RunHandle, SystemClock};
+use hotfix_k8s::rights;
+use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, TargetConfig, WorkloadKind};
+use hotfix_testkit::cluster::{Behaviour, DemoPod, NodeOptions, Readiness, TestCluster, TestNamespace};
+use k8s_openapi::api::apps::v1::{DaemonSet, StatefulSet};
+use k8s_openapi::api::core::v1::{Pod, Service};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, DynamicObject};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use super::site::{deployment, release, service, until};
+use super::stage::{LOOK, counters, repository, request};
+
+/// How many pods a shop has: so many replicas, or nodes.
+pub(crate) const PODS: u16 = 3;
+
+pub(crate) struct SetShop {
+    pub(crate) cluster: &'static TestCluster,
+    pub(crate) kind: WorkloadKind,
+    pub(crate) namespace: TestNamespace,
+    pub(crate) client: Client,
+    /// What leads the user with the least rights to the cluster.
+    pub(crate) user: kube::Config,
+    pub(crate) target: Target,
+    pub(crate) deployer: KubernetesDeployer,
+}
+
+/// A cluster with a node for each pod of a DaemonSet.
+pub(crate) async fn nodes() -> &'static TestCluster {
+    static NODES: OnceCell<TestCluster> = OnceCell::const_new();
+    let start = || TestCluster::start_with(NodeOptions { count: PODS, ..NodeOptions::default() });
+    NODES.get_or_try_init(start).await.expect("a cluster")
+}
+
+impl SetShop {
+    /// Makes a shop whose first release is ready, and adopts it.
+    pub(crate) async fn open(kind: WorkloadKind) -> Self {
+        let shop = Self::unadopted(kind).await;
+        shop.deployer.adopt(&shop.target).await.expect("adopted");
+        shop
+    }
+
+    pub(crate) async fn unadopted(kind: WorkloadKind) -> Self {
+        let cluster = match kind {
+            WorkloadKind::DaemonSet => nodes().await,
+            _ => TestCluster::shared().await.expect("a cluster"),
+        };
+        let namespace = cluster.namespace("set").await.expect("a namespace");
+        let client = cluster.client().expect("a client");
+        let target: Target = "production/shop".parse().expect("a target");
+        let config = config(&namespace, kind);
+        let rules = serde_json::to_value(rights::rules(&config.features())).expect("JSON");
+        let rules: Vec<_> = serde_json::from_value(rules).expect("rules");
+        let user = cluster.user(&namespace, "hotfix", &rules).await.expect("a user");
+        let deployer = deployer(&namespace, kind, user.clone());
+        let shop = Self { cluster, kind, namespace, client, user, target, deployer };
+        let object = serde_json::from_value(object(cluster, kind)).expect("an object");
+        shop.api().create(&PostParams::default(), &object).await.expect("created");
+        let services: Api<Service> = Api::namespaced(shop.client.clone(), &shop.namespace);
+        let service = serde_json::from_value(service("shop")).expect("a service");
+        services.create(&PostParams::default(), &service).await.expect("created");
+        shop.until_ready(&release(cluster, 1)).await;
+        shop
+    }
+
+    fn api(&self) -> Api<DynamicObject> {
+        let resource = match self.kind {
+            WorkloadKind::DaemonSet => ApiResource::erase::<DaemonSet>(&()),
+            _ => ApiResource::erase::<StatefulSet>(&()),
+        };
+        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+    }
+
+    /// Reads the object as the server has it.
+    pub(crate) async fn read(&self) -> Value {
+        serde_json::to_value(self.api().get("shop").await.expect("it exists")).expect("JSON")
+    }
+
+    /// Changes the object as somebody else would.
+    pub(crate) async fn edit(&self, merge: &Value) {
+        self.api().patch("shop", &PatchParams::default(), &Patch::Merge(merge)).await.expect("edited");
+    }
+
+    pub(crate) async fn pods(&self) -> Vec<Pod> {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        pods.list(&ListParams::default().labels("app=shop")).await.expect("a list").items
+    }
+
+    /// How many pods run a release, and how many of them are ready.
+    pub(crate) async fn running(&self, release: &Release) -> (u16, u16) {
+        let image = image(release);
+        let (mut count, mut ready) = (0, 0);
+        for pod in self.pods().await.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
+            let runs =
+                pod.spec.as_ref().is_some_and(|spec| spec.containers[0].image.as_deref() == Some(image));
+            count += u16::from(runs);
+            ready += u16::from(runs && is_ready(pod));
+        }
+        (count, ready)
+    }
+
+    /// Waits until all pods run a release and are ready.
+    pub(crate) async fn until_ready(&self, release: &Release) {
+        until("all pods run it and are ready", || async { self.running(release).await == (PODS, PODS) })
+            .await;
+    }
+
+    /// Has the readiness probes of all pods fail that a slot has now.
+    pub(crate) async fn fail(&self, slot: &SlotName) {
+        let unready = Behaviour { readiness: Readiness::Never, ..Behaviour::default() };
+        for pod in self.pods().await.iter().filter(|pod| slot_of(pod) == slot.as_str()) {
+            if let Some(demo) = DemoPod::of(pod) {
+                demo.behave(&unready).await.expect("it listens");
+            }
+        }
+    }
+
+    /// An engine with git and journal in memory, and a plan for a release that fixes 1.0.1.
+    pub(crate) async fn deploy(&self, fix: &Release, strategy: Strategy, settings: Settings) -> RunHandle {
+        let source: MemoryVersionControl = repository();
+        let metrics = PodMetrics { pods: Api::namespaced(self.client.clone(), &self.namespace) };
+        let engine = Engine::builder()
+            .version_control(source.clone())
+            .deployer(self.deployer.clone())
+            .metrics(metrics)
+            .store(MemoryStore::new(Arc::new(SystemClock)))
+            .policy(Policy::new(settings).expect("a policy that makes sense"))
+            .worker(WorkerName::new("first").expect("a worker"))
+            .build()
+            .expect("a complete engine");
+        let base = source.resolve("v1.0.1").expect("the tag");
+        let content = fix.version.to_string();
+        let commit = source.commit(&[base], &[("app", Some(&content))], "fix: charge the right card");
+        let Artifact::Image(image) = &fix.artifact else { unreachable!("it was pushed") };
+        let goal = Goal::Deploy {
+            fix: Fix::Commits(vec![Revision::new(commit.as_str()).expect("a revision")]),
+            from: None,
+            image: Some(image.clone()),
+            strategy: Some(strategy),
+            staging: Staging::Skip,
+        };
+        let Planned::Plan(plan) = engine.plan(&request(goal)).await.expect("a plan") else {
+            panic!("there is something to do")
+        };
+        engine.start(*plan).await.expect("a free target")
+    }
+}
+
+pub(crate) fn image(release: &Release) -> &str {
+    let Artifact::Image(image) = &release.artifact else { unreachable!("it was pushed") };
+    image.as_str()
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+fn slot_of(pod: &Pod) -> &str {
+    let labels = pod.metadata.labels.as_ref();
+    labels.and_then(|labels| labels.get("hotfix.dev/slot")).map_or("main", String::as_str)
+}
+
+pub(crate) fn deployer(namespace: &str, kind: WorkloadKind, cluster: kube::Config) -> KubernetesDeployer {
+    let target = "production/shop".parse().expect("a target");
+    let config = KubernetesConfig { targets: [(target, config(namespace, kind))].into() };
+    KubernetesDeployer::connect(config, cluster, Arc::new(SystemClock)).expect("a sound configuration")
+}
+
+fn config(namespace: &str, workload: WorkloadKind) -> TargetConfig {
+    TargetConfig {
+        namespace: namespace.to_owned(),
+        deployment: "shop".to_owned(),
+        workload,
+        ..TargetConfig::default()
+    }
+}
+
+/// The object as its owner wrote it, with release 1.0.1.
+fn object(cluster: &TestCluster, kind: WorkloadKind) -> Value {
+    let mut object = deployment(cluster, PODS);
+    let spec = object["spec"].as_object_mut().expect("a spec");
+    if kind == WorkloadKind::DaemonSet {
+        spec.remove("replicas");
+        let strategy = json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}});
+        spec.insert("updateStrategy".to_owned(), strategy);
+    } else {
+        spec.insert("serviceName".to_owned(), "shop".into());
+    }
+    object
+}
+
+/// What the pods count themselves, read from each.
+#[derive(Debug)]
+struct PodMetrics {
+    pods: Api<Pod>,
+}
+
+#[async_trait]
+impl MetricsSource for PodMetrics {
+    fn capabilities(&self) -> MetricsCapabilities {
+        MetricsCapabilities { interval: LOOK, latency: Latency::Unknown }
+    }
+
+    async fn scrape(&self, query: &MetricsQuery) -> Result<Scrape> {
+        let mut scrape = Scrape::default();
+        for pod in self.pods.list(&ListParams::default().labels("app=shop")).await.expect("a list").items {
+            let slot = query.slots.iter().find(|slot| slot.as_str() == slot_of(&pod));
+            let (Some(slot), Some(demo)) = (slot, DemoPod::of(&pod)) else { continue };
+            let Ok((200, page)) = demo.get("/metrics").await else { continue };
+            let (requests, errors) = counters(&String::from_utf8_lossy(&page));
+            scrape.series.push(CounterSeries {
+                slot: slot.clone(),
+                series: pod.metadata.uid.unwrap_or_default(),
+                at: SystemClock.now(),
+                kind: None,
+                running_since: None,
+                requests,
+                errors: Some(errors),
+                slow: BTreeMap::new(),
+            });
+        }
+        Ok(scrape)
+    }
+
+    async fn history(&self, _query: &HistoryQuery) -> Result<History> {
+        Ok(History::default())
+    }
+}
