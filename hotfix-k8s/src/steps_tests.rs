@@ -119,10 +119,18 @@ fn slot(name: &str) -> SlotName {
 }
 
 fn restore(patch: u8) -> Verb {
+    restore_to(patch, NonZeroU16::MIN)
+}
+
+fn restore_to(patch: u8, replicas: NonZeroU16) -> Verb {
     let backend = Value::Null;
-    let snapshot =
-        WorkloadSnapshot { slot: slot("main"), release: release(patch), replicas: NonZeroU16::MIN, backend };
+    let snapshot = WorkloadSnapshot { slot: slot("main"), release: release(patch), replicas, backend };
     Verb::Restore { snapshot }
+}
+
+/// To more pods than the main Deployment has.
+fn enlarge() -> Verb {
+    restore_to(1, NonZeroU16::new(4).unwrap())
 }
 
 /// Prints steps as `object: path path`, without the fence, and `*` where the key is recorded.
@@ -248,14 +256,20 @@ fn a_restore_that_changes_the_slot_does_so_before_it_moves_the_traffic() {
         format!("shop-hotfix*: {MARK} /spec/replicas"),
     ];
     // It is smaller, or holds something else, of which pods are ready.
-    for (main, changes) in [
-        (deployment("shop", &release(1), 3, None), format!("shop: /spec/replicas {RESTORED} {LIVE}")),
-        (deployment("shop", &release(3), 1, None), format!("shop: /spec/template {MARK} {LIVE}")),
+    for (main, verb, changes) in [
+        (
+            deployment("shop", &release(1), 3, None),
+            enlarge(),
+            format!("shop: /spec/replicas {RESTORED} {LIVE}"),
+        ),
+        (deployment("shop", &release(3), 1, None), restore(1), format!("shop: /spec/template {MARK} {LIVE}")),
     ] {
         let scene = Scene { main, ..Scene::shifted() };
         let expected = [&["route: ".to_owned(), changes], &rest[..]].concat();
-        assert_eq!(outline(scene, &restore(1)), expected);
+        assert_eq!(outline(scene, &verb), expected);
     }
+    let larger = Scene { main: deployment("shop", &release(1), 3, None), ..Scene::shifted() };
+    assert_eq!(outline(larger, &restore(1))[0], "route: /spec/selector/app", "its size is its owner's");
 }
 
 #[test]
@@ -295,7 +309,7 @@ fn a_restore_starts_pods_anew_of_which_none_is_ready_and_only_once() {
 fn two_patches_of_one_object_build_on_each_other() {
     let main = deployment("shop", &release(1), 3, None);
     let sight = Scene { main, ..Scene::shifted() }.sight();
-    let steps = steps(&sight, &call(), &restore(1), "d", &Overrides::default(), Beside::default()).unwrap();
+    let steps = steps(&sight, &call(), &enlarge(), "d", &Overrides::default(), Beside::default()).unwrap();
     let fences: Vec<(Place, Value, Value)> = steps
         .iter()
         .filter_map(|step| match step {
@@ -322,7 +336,7 @@ fn a_slot_whose_release_has_no_name_does_not_block_a_restore() {
     assert!(strange().sight().layout(Naming::Strict).is_err());
     let layout = strange().sight().layout(Naming::Lenient).unwrap();
     assert_eq!(layout.held(&slot("hotfix")), None);
-    assert_eq!(outline(strange(), &restore(1)).len(), 5);
+    assert_eq!(outline(strange(), &enlarge()).len(), 5);
 }
 
 #[test]
