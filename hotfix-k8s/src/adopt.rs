@@ -12,7 +12,7 @@ use crate::gitops;
 use crate::names;
 use crate::object::ObjectRef;
 use crate::owner;
-use crate::shape::Names;
+use crate::shape::{Names, Shape};
 use crate::sight::{Object, Place, Sight};
 use crate::slot::Side;
 
@@ -40,7 +40,7 @@ impl KubernetesDeployer {
         sight.workload()?;
         let names = Names::of(config);
         match &sight.hotfix {
-            Some(copy) => is_copy(copy, &names.main)?,
+            Some(copy) => is_copy(copy, &sight.shape, &names.main)?,
             None => self.create_copy(&sight, &names, deadline).await?,
         }
         let objects = [&names.hotfix, &names.route].into_iter().chain(&names.autoscaler).chain([&names.main]);
@@ -77,7 +77,7 @@ impl KubernetesDeployer {
             // Somebody else adopted it at the same moment.
             Err(Failure::Status(refusal)) if refusal.code == 409 => {
                 match self.fetch(&names.hotfix, deadline).await? {
-                    Some(found) => is_copy(&found, &names.main),
+                    Some(found) => is_copy(&found, &sight.shape, &names.main),
                     None => Err(request(names.hotfix.to_string(), Failure::Status(refusal))),
                 }
             }
@@ -105,11 +105,17 @@ impl KubernetesDeployer {
     }
 }
 
-fn is_copy(object: &Object, of: &ObjectRef) -> Result<(), Unusable> {
-    if object.value["metadata"]["annotations"][names::COPY_OF] == *of.name {
-        return Ok(());
+fn is_copy(object: &Object, shape: &Shape, of: &ObjectRef) -> Result<(), Unusable> {
+    let (object, found) = (object.reference.clone().into(), &object.value);
+    if found["metadata"]["annotations"][names::COPY_OF] != *of.name {
+        return Err(Unusable::Foreign { object, deployment: of.clone().into() });
     }
-    Err(Unusable::Foreign { object: object.reference.clone().into(), deployment: of.clone().into() })
+    let label = &found["spec"]["selector"]["matchLabels"][&shape.label];
+    if *label != *shape.hotfix {
+        let (label, value) = (shape.label.clone(), label.as_str().unwrap_or_default().to_owned());
+        return Err(Unusable::OtherTraffic { object, label, value, wanted: shape.hotfix.clone() });
+    }
+    Ok(())
 }
 
 /// The copy: the same Deployment under another name and label, without pods and without what others noted about
@@ -127,6 +133,10 @@ fn copy(sight: &Sight, names: &Names) -> Value {
     let mut spec = main["spec"].clone();
     spec["replicas"] = 0.into();
     spec["selector"]["matchLabels"][&shape.label] = shape.hotfix.as_str().into();
+    if shape.hotfix == shape.main {
+        // Where both slots have the label that a Service selects by, another one tells the copy's pods.
+        spec["selector"]["matchLabels"][names::SLOT] = slot.into();
+    }
     let pods = &mut spec["template"]["metadata"]["labels"];
     pods[&shape.label] = shape.hotfix.as_str().into();
     pods[names::SLOT] = slot.into();

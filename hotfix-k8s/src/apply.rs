@@ -4,19 +4,22 @@ use std::collections::BTreeSet;
 
 use hotfix_core::model::{Precondition, Stamp, Target, Verb, VerbName};
 use hotfix_core::port::{Ambiguity, Call, Conflict, Receipt, Rejection, Reply};
-use json_patch::PatchOperation;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::contents::Changed;
 use crate::deployer::KubernetesDeployer;
+use crate::drift::drift;
 use crate::error::Unusable;
 use crate::fence::{self, Admission, Note};
+use crate::hub::Follower;
+use crate::progress::{Progress, half_done};
 use crate::reply::{self, Meaning};
-use crate::sight::{Naming, Place, Sight};
+use crate::sight::{Naming, Patience, Place, Sight};
 use crate::snapshot::Kept;
-use crate::steps::{self, Beside, Refused, Step, Write, WriteEffect};
+use crate::steps::{self, Beside, Refused, Rest, Step, Write, WriteEffect};
 use crate::sync::{SyncOwner, When, Whereabouts};
+use crate::waiting;
 
 /// How often a verb is planned anew because somebody changed an object between reading and writing.
 const PLANS: usize = 4;
@@ -31,6 +34,9 @@ pub(crate) struct Attempt<'a> {
     pub(crate) verb: &'a Verb,
     pub(crate) precondition: &'a Precondition,
     pub(crate) deadline: Instant,
+    begun: Instant,
+    /// The watches of a verb that takes more than one look at the pods.
+    followers: Option<[Follower; 2]>,
     progress: Progress,
     /// The route as the server answered that it is, if it was written.
     route: Option<Value>,
@@ -40,20 +46,12 @@ pub(crate) struct Attempt<'a> {
     said: Vec<String>,
 }
 
-/// How far a verb got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Progress {
-    Nothing,
-    /// The fence stands at the call's stamp.
-    Claimed,
-    /// Something else was changed, too.
-    Begun,
-}
-
 /// Why a list of steps was not brought to its end.
 enum Stopped {
     /// Somebody changed what the steps were planned for.
     PlanAgain(Conflict),
+    /// There is more to do now that pods have changed.
+    GoOn(Rest),
     Answer(Reply),
 }
 
@@ -63,7 +61,7 @@ struct Plan {
 }
 
 impl<'a> Attempt<'a> {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         deployer: &'a KubernetesDeployer,
         call: &'a Call,
         target: &'a Target,
@@ -71,7 +69,8 @@ impl<'a> Attempt<'a> {
         precondition: &'a Precondition,
         deadline: Instant,
     ) -> Self {
-        let (progress, route) = (Progress::Nothing, None);
+        let (progress, route, begun) = (Progress::Nothing, None, Instant::now());
+        let (followers, held, said) = (None, Vec::new(), Vec::new());
         Self {
             deployer,
             call,
@@ -79,10 +78,12 @@ impl<'a> Attempt<'a> {
             verb,
             precondition,
             deadline,
+            begun,
+            followers,
             progress,
             route,
-            held: Vec::new(),
-            said: Vec::new(),
+            held,
+            said,
         }
     }
 
@@ -103,18 +104,26 @@ impl<'a> Attempt<'a> {
     }
 
     async fn try_run(&mut self) -> Result<Receipt, Reply> {
-        let mut last = None;
-        for _ in 0..PLANS {
-            let sight = self.look().await.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
+        let (mut last, mut plans) = (None, 0);
+        while plans < PLANS {
+            let looked = self.look().await.map_err(|unusable| Reply::Rejected(unusable.rejection()));
+            let sight = Sight { patience: self.patience(), ..looked? };
             let changed = self.changed().await;
             let plan = self.plan(&sight, changed)?;
+            self.in_force_before(&sight).await?;
             self.hold_sync(&sight).await?;
             match self.perform(&sight, plan.steps).await {
                 Ok(()) => {
                     self.in_force(&sight).await?;
                     return Ok(plan.receipt);
                 }
-                Err(Stopped::PlanAgain(conflict)) => last = Some(conflict),
+                Err(Stopped::PlanAgain(conflict)) => (last, plans) = (Some(conflict), plans + 1),
+                Err(Stopped::GoOn(_)) if Instant::now() < self.deadline => {}
+                Err(Stopped::GoOn(Rest::Welcome)) => return Ok(plan.receipt),
+                Err(Stopped::GoOn(Rest::Needed)) => {
+                    let reason = "the pods that it takes were not there in time".to_owned();
+                    return Err(Reply::Rejected(reply::busy(reason, None)));
+                }
                 Err(Stopped::Answer(reply)) => return Err(reply),
             }
         }
@@ -123,6 +132,12 @@ impl<'a> Attempt<'a> {
             Reply::Ambiguous(Ambiguity::Unclear { answer })
         };
         Err(last.map_or_else(unclear, Reply::Conflict))
+    }
+
+    /// Pods that a verb can do without are waited for at most three quarters of its time.
+    fn patience(&self) -> Patience {
+        let waited = self.begun.elapsed() * 4 > self.deadline.saturating_duration_since(self.begun) * 3;
+        if waited { Patience::Over } else { Patience::Left }
     }
 
     /// Reads what the verb needs. To a restore one pod that is ready tells as much as all of them.
@@ -146,10 +161,13 @@ impl<'a> Attempt<'a> {
         }
         let naming = if verb.name() == VerbName::Restore { Naming::Lenient } else { Naming::Strict };
         let layout = sight.layout(naming).map_err(|error| refuse(&Refused::Unreadable(error)))?;
-        layout.holds(self.precondition).map_err(|drift| {
-            Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
-        })?;
-        layout.after(verb, &sight.ready_instances()).map_err(|refusal| refuse(&Refused::Rule(refusal)))?;
+        if self.progress < Progress::Underway {
+            layout.holds(self.precondition).map_err(|drift| {
+                Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
+            })?;
+            let after = layout.after(verb, &sight.ready_instances());
+            after.map_err(|refusal| refuse(&Refused::Rule(refusal)))?;
+        }
         if let Some(going) = sight.going().filter(|_| verb.name() != VerbName::Restore) {
             let going = Unusable::Going(going.reference.clone().into());
             return Err(Reply::Rejected(going.rejection()));
@@ -242,11 +260,26 @@ impl<'a> Attempt<'a> {
             match step {
                 Step::UntilReady(side) => self.deployer.until_ready(self.target, side, self.deadline).await,
                 Step::UntilFull(side) => self.deployer.until_full(self.target, side, self.deadline).await,
+                Step::UntilServed(side) => {
+                    let served = self.deployer.until_served(self.target, side, self.deadline).await;
+                    served.map_err(|rejection| Stopped::Answer(Reply::Rejected(rejection)))?;
+                }
                 Step::UntilLeft(side) => {
                     let route = self.route.as_ref().unwrap_or(&sight.route.value);
                     self.deployer.until_left(self.target, sight, route, side, self.deadline).await;
                 }
                 Step::UntilEmpty(side) => self.deployer.until_empty(self.target, side, self.deadline).await,
+                Step::UntilChanged(rest) => {
+                    let (deployer, target) = (self.deployer, self.target);
+                    self.followers = self.followers.take().or_else(|| deployer.followers(target));
+                    if let Some(followers) = &mut self.followers {
+                        waiting::until_changed(followers).await;
+                    }
+                    if self.progress == Progress::Begun {
+                        self.progress = Progress::Underway;
+                    }
+                    return Err(Stopped::GoOn(rest));
+                }
                 Step::PutBack(changed) => {
                     let said = self.deployer.put_back(self.target, &changed, self.deadline).await;
                     self.said.extend(said);
@@ -314,6 +347,22 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    /// Waits until the route is in force, before a verb that takes its word for where the traffic is: a shift whose
+    /// answer was lost, or that nobody took up in time, is known by its key alone.
+    async fn in_force_before(&self, sight: &Sight) -> Result<(), Reply> {
+        if !matches!(self.verb.name(), VerbName::Promote | VerbName::Retire) {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let until = now + self.deadline.saturating_duration_since(now) / 2;
+        let waited = self.deployer.in_force(sight, &sight.route.value, until).await;
+        waited.map_err(|_| {
+            let reason =
+                format!("{} is not in force, so nobody knows where the traffic is", sight.route.reference);
+            Reply::Rejected(reply::busy(reason, None))
+        })
+    }
+
     /// Waits until the route is in force, after a verb that moves traffic.
     async fn in_force(&self, sight: &Sight) -> Result<(), Reply> {
         match self.verb.name() {
@@ -323,45 +372,6 @@ impl<'a> Attempt<'a> {
             }
             _ => Ok(()),
         }
-    }
-}
-
-/// Finds the first tested value that is not there any more.
-fn drift(patch: &[PatchOperation], found: &serde_json::Value) -> Option<Conflict> {
-    let tests = patch.iter().filter_map(|operation| match operation {
-        PatchOperation::Test(test) => Some(test),
-        _ => None,
-    });
-    let moved = |path: &str| found.pointer(path).map_or_else(|| "nothing".to_owned(), brief);
-    let mut failed = tests.filter(|test| found.pointer(test.path.as_str()) != Some(&test.value));
-    let test = failed.next()?;
-    let path = test.path.as_str();
-    Some(Conflict::Drifted {
-        expected: format!("{path} {}", brief(&test.value)),
-        found: format!("{path} {}", moved(path)),
-    })
-}
-
-/// A value in so few words that it fits a line. What is in a template may be long and is nobody's business.
-fn brief(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::Object(_) | serde_json::Value::Array(_) => {
-            fence::hex(&<sha2::Sha256 as sha2::Digest>::digest(value.to_string().as_bytes())[..6])
-        }
-        value => value.to_string(),
-    }
-}
-
-/// A verb that fails after something was changed is not known to have done nothing.
-fn half_done(reply: Reply, progress: Progress) -> Reply {
-    match (progress, reply) {
-        (Progress::Begun, Reply::Rejected(rejection)) => {
-            Reply::Ambiguous(Ambiguity::Unclear { answer: format!("half done, then {rejection}") })
-        }
-        (Progress::Begun, Reply::Conflict(conflict)) => {
-            Reply::Ambiguous(Ambiguity::Unclear { answer: format!("half done, then {conflict}") })
-        }
-        (_, reply) => reply,
     }
 }
 

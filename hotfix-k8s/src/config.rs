@@ -1,14 +1,19 @@
 //! What an embedder says of each target. Checked as a whole before anything is read or changed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use hotfix_core::model::Target;
 use serde::{Deserialize, Serialize};
 
+mod overrides;
 mod policies;
+mod replicas;
+mod testers;
 
-pub use policies::{Copies, Fingerprints, OnAutoscaler, OnGitOps};
+pub use self::overrides::{EnvFrom, EnvValue, Overrides};
+pub use self::policies::{Copies, Fingerprints, OnAutoscaler, OnGitOps};
+pub use self::replicas::{Allowance, ReplicasTraffic};
+pub use self::testers::Testers;
 
 /// Where the workloads are that a deployer may change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +66,8 @@ pub enum Traffic {
     HttpRoute(HttpRouteTraffic),
     /// In the annotation `canary-weight` of the canary Ingress of the NGINX ingress controller.
     Ingress(IngressTraffic),
+    /// In the numbers of pods behind one Service.
+    Replicas(ReplicasTraffic),
 }
 
 /// An Istio VirtualService that splits traffic.
@@ -73,6 +80,8 @@ pub struct VirtualServiceTraffic {
     pub destinations: Destinations,
     /// The http routes that are written; none named: every route with a destination for each slot.
     pub routes: BTreeSet<String>,
+    /// Who reaches a staged release before customers do; `None`: nobody.
+    pub testers: Option<Testers>,
 }
 
 /// What the slots are called in a VirtualService.
@@ -109,6 +118,9 @@ pub struct HttpRouteTraffic {
     pub hotfix: Option<String>,
     /// The rules that are written; none named: every rule with a backend for each slot.
     pub rules: BTreeSet<String>,
+    /// Who reaches a staged release before customers do; `None`: nobody. Only where `rules` names the rules: where the
+    /// API server keeps those names, it keeps the ones by which the rules for testers are known again.
+    pub testers: Option<Testers>,
 }
 
 /// The canary Ingress, beside the one of the application.
@@ -119,60 +131,6 @@ pub struct IngressTraffic {
     pub name: Option<String>,
     /// The Service of the copy, its only backend; `None`: the name of the Service with `-hotfix`.
     pub hotfix: Option<String>,
-}
-
-/// What a staged release gets beside its image.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Overrides {
-    /// Environment variables, set or replaced by name.
-    pub env: BTreeMap<String, EnvValue>,
-    /// Objects whose every key becomes an environment variable, added when they are missing.
-    pub env_from: Vec<EnvFrom>,
-}
-
-/// Where the value of an environment variable comes from.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum EnvValue {
-    /// From here. Everybody who may read the Deployment can read it, so it is no place for a secret.
-    Value(String),
-    /// From a key of a ConfigMap.
-    ConfigMap {
-        /// The ConfigMap.
-        name: String,
-        /// The key.
-        key: String,
-    },
-    /// From a key of a Secret.
-    Secret {
-        /// The Secret.
-        name: String,
-        /// The key.
-        key: String,
-    },
-}
-
-impl fmt::Debug for EnvValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Value(_) => f.write_str("Value(..)"),
-            Self::ConfigMap { name, key } => write!(f, "ConfigMap({name}/{key})"),
-            Self::Secret { name, key } => write!(f, "Secret({name}/{key})"),
-        }
-    }
-}
-
-/// An object whose every key becomes an environment variable.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum EnvFrom {
-    /// A ConfigMap by name.
-    ConfigMap(String),
-    /// A Secret by name.
-    Secret(String),
 }
 
 /// A value of the configuration that cannot be used.
@@ -242,6 +200,15 @@ impl TargetConfig {
         if let Some(label) = self.label.as_ref().filter(|label| label.is_empty()) {
             return Err(invalid(target, "label", label, "name a label or leave it out"));
         }
+        if let Traffic::Replicas(replicas) = &self.traffic {
+            self.check_replicas(target, *replicas)?;
+        }
+        if let Traffic::HttpRoute(HttpRouteTraffic { rules, testers: Some(testers), .. }) = &self.traffic
+            && rules.is_empty()
+        {
+            let mend = "name the rules that are written in traffic.http_route.rules";
+            return Err(invalid(target, "traffic.http_route.testers", testers.header(), mend));
+        }
         let unhashed = match (self.copies, self.fingerprints) {
             (Copies::ConfigMaps, Fingerprints::Nothing) => Some("config_maps"),
             (Copies::ConfigMapsAndSecrets, Fingerprints::Nothing | Fingerprints::ConfigMaps) => {
@@ -260,6 +227,18 @@ impl TargetConfig {
                 let mend = "name environment variables with printable characters other than =";
                 return Err(invalid(target, "overrides.env", variable, mend));
             }
+        }
+        Ok(())
+    }
+
+    fn check_replicas(&self, target: &Target, replicas: ReplicasTraffic) -> Result<(), InvalidConfig> {
+        if replicas.max_surge.is_zero() {
+            let mend = "allow a pod more at least: the other slot needs one before it gets traffic";
+            return Err(invalid(target, "traffic.replicas.max_surge", &replicas.max_surge.to_string(), mend));
+        }
+        if self.on_autoscaler != OnAutoscaler::Refuse {
+            let mend = "choose refuse: an autoscaler sets the numbers of pods that the traffic is shared by";
+            return Err(invalid(target, "on_autoscaler", &format!("{:?}", self.on_autoscaler), mend));
         }
         Ok(())
     }
@@ -288,6 +267,10 @@ mod tests {
             deployment: "shop".to_owned(),
             ..TargetConfig::default()
         }
+    }
+
+    fn replicas(max_surge: Allowance) -> Traffic {
+        Traffic::Replicas(ReplicasTraffic { max_surge, ..ReplicasTraffic::default() })
     }
 
     fn check(config: TargetConfig) -> Result<(), String> {
@@ -320,6 +303,28 @@ mod tests {
             (
                 TargetConfig { overrides: Overrides { env: odd, env_from: Vec::new() }, ..config() },
                 "overrides.env is \"A=B\"",
+            ),
+            (
+                TargetConfig { traffic: replicas(Allowance::Percent(0)), ..config() },
+                "traffic.replicas.max_surge is \"0%\"; allow a pod more",
+            ),
+            (
+                TargetConfig {
+                    traffic: Traffic::HttpRoute(HttpRouteTraffic {
+                        testers: Testers::new("x-hotfix", "1").ok(),
+                        ..HttpRouteTraffic::default()
+                    }),
+                    ..config()
+                },
+                "traffic.http_route.testers is \"x-hotfix\"; name the rules",
+            ),
+            (
+                TargetConfig {
+                    traffic: replicas(Allowance::Pods(1)),
+                    on_autoscaler: OnAutoscaler::Accept,
+                    ..config()
+                },
+                "on_autoscaler is \"Accept\"; choose refuse",
             ),
         ];
         for (config, expected) in cases {

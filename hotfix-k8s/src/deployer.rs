@@ -10,16 +10,20 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::api::{Api, Failure};
-use crate::config::{KubernetesConfig, TargetConfig};
+use crate::config::{KubernetesConfig, TargetConfig, Traffic};
 use crate::error::{KubernetesError, Unusable};
 use crate::fence::Note;
 use crate::hub::Hub;
 use crate::lanes::Lane;
 use crate::object::{self, ObjectRef};
 use crate::pod::Pod;
+use crate::replica_set::ReplicaSet;
 use crate::shape::{Names, Shape};
-use crate::sight::{Object, Sight};
+use crate::sight::{Object, Patience, Sight, Unreadable};
 use crate::slot::{Side, Slots};
+use crate::traffic::Route;
+use crate::traffic::choice::Means;
+use crate::traffic::dial::Dial;
 
 /// Deploys images to Deployments of one cluster.
 ///
@@ -119,15 +123,18 @@ impl KubernetesDeployer {
         deadline: Instant,
     ) -> Result<Sight, Unusable> {
         let config = self.target(target)?;
+        // How far shares by pods are, no single pod tells.
+        let wanted = if matches!(config.traffic, Traffic::Replicas(_)) { Wanted::All } else { wanted };
         let names = Names::of(config);
         let known = self.memory().get(target).cloned();
         let early = async {
             let known = known.as_ref()?;
             match wanted {
-                Wanted::All => Some(self.pods(&config.namespace, &known.selector, deadline).await),
+                Wanted::All => Some(self.members(config, &known.selector, deadline).await),
                 Wanted::Ready(side) => {
                     let name = known.ready[side as usize].as_deref()?;
-                    Some(self.pod(&config.namespace, name, deadline).await)
+                    let pod = self.pod(&config.namespace, name, deadline).await;
+                    Some(pod.map(|pods| (pods, Vec::new())))
                 }
             }
         };
@@ -143,34 +150,58 @@ impl KubernetesDeployer {
         );
         let (main, service) = (present(&names.main, main?)?, present(&names.service, service?)?);
         let shape = Shape::read(config, &main.value, &service.value)?;
-        let traffic = config.traffic.route(&names, &shape, &self.slots);
         let pod_labels = shape.pods();
+        let early = early.filter(|_| known.is_some_and(|known| known.selector == pod_labels));
+        let (slots, hotfix, autoscaler) = (self.slots.clone(), hotfix?, autoscaler?);
+        let ((pods, sets), mut is_guess) = match (wanted, early) {
+            (Wanted::All, Some(members)) => (members?, false),
+            (Wanted::Ready(_), Some(Ok(members))) => (members, true),
+            _ => (self.members(config, &pod_labels, deadline).await?, false),
+        };
+        let (traffic, dial): (Box<dyn Route>, _) = match config.traffic.means(&names, &shape, &slots) {
+            Means::Route(route) => (route, None),
+            Means::Pods(allowed) => {
+                let copy = hotfix.as_ref().map(|copy| &copy.value);
+                let dial = Dial::read(allowed, &slots, &service, (&main.value, copy), &sets, &pods);
+                let dial = dial.map_err(|error| Unreadable::Route(error.into()))?;
+                (Box::new(dial.clone()), Some(dial))
+            }
+        };
         let selector = service.value["spec"]["selector"].clone();
         let route = if apart { present(&names.route, route?)? } else { service };
         let route = Object { reference: traffic.object(), ..route };
-        let early = early.filter(|_| known.is_some_and(|known| known.selector == pod_labels));
-        let (slots, hotfix, autoscaler) = (self.slots.clone(), hotfix?, autoscaler?);
-        let pods = Vec::new();
-        let mut sight = Sight { slots, shape, main, hotfix, route, autoscaler, selector, traffic, pods };
-        let is_enough = match (wanted, early) {
-            (Wanted::All, Some(pods)) => {
-                sight.pods = pods?;
-                true
-            }
-            (Wanted::Ready(side), Some(Ok(pods))) => {
-                sight.pods = pods;
-                sight.ready(side) > 0
-            }
-            _ => false,
-        };
-        if !is_enough {
-            sight.pods = self.pods(&config.namespace, &pod_labels, deadline).await?;
+        let patience = Patience::Left;
+        let mut sight =
+            Sight { slots, shape, main, hotfix, route, autoscaler, selector, traffic, dial, pods, patience };
+        if let (Wanted::Ready(side), true) = (wanted, is_guess)
+            && sight.ready(side) == 0
+        {
+            (sight.pods, is_guess) = (self.members(config, &pod_labels, deadline).await?.0, false);
         }
-        if let (Wanted::All, _) | (_, false) = (wanted, is_enough) {
+        if !is_guess {
             let ready = Side::BOTH.map(|side| sight.ready_pod(side).map(str::to_owned));
             self.memory().insert(target.clone(), Remembered { selector: pod_labels, ready });
         }
         Ok(sight)
+    }
+
+    /// Reads the pods of both slots, and their ReplicaSets where the traffic is told by them.
+    async fn members(
+        &self,
+        config: &TargetConfig,
+        labels: &str,
+        deadline: Instant,
+    ) -> Result<(Vec<Pod>, Vec<ReplicaSet>), Unusable> {
+        let sets = async {
+            match config.traffic {
+                Traffic::Replicas(_) => {
+                    self.listed("apps/v1", "replicasets", &config.namespace, labels, deadline).await
+                }
+                _ => Ok(Vec::new()),
+            }
+        };
+        let (pods, sets) = tokio::join!(self.pods(&config.namespace, labels, deadline), sets);
+        Ok((pods?, sets?.iter().filter_map(ReplicaSet::read).collect()))
     }
 
     /// Reads a pod; nothing when there is none of that name.
@@ -189,11 +220,20 @@ impl KubernetesDeployer {
         labels: &str,
         deadline: Instant,
     ) -> Result<Vec<Pod>, Unusable> {
-        let pods = self.api.list(&object::collection("v1", "pods", namespace), labels, deadline).await;
-        match pods {
-            Ok(pods) => Ok(pods.iter().map(Pod::read).collect()),
-            Err(failure) => Err(request(format!("pods {namespace} ({labels})"), failure)),
-        }
+        let pods = self.listed("v1", "pods", namespace, labels, deadline).await?;
+        Ok(pods.iter().map(Pod::read).collect())
+    }
+
+    async fn listed(
+        &self,
+        version: &str,
+        plural: &str,
+        namespace: &str,
+        labels: &str,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Unusable> {
+        let all = self.api.list(&object::collection(version, plural, namespace), labels, deadline).await;
+        all.map_err(|failure| request(format!("{plural} {namespace} ({labels})"), failure))
     }
 
     /// Reads an object with its fence.

@@ -23,6 +23,10 @@ pub(crate) enum Unusable {
     Corrupt { object: Box<ObjectRef>, reason: String },
     #[error("{object} exists and is no copy of {deployment}; rename or remove it")]
     Foreign { object: Box<ObjectRef>, deployment: Box<ObjectRef> },
+    #[error(
+        "{object} selects pods by {label}: {value}, and this way to split traffic takes {label}: {wanted}; delete it while it has no pods and adopt the target again"
+    )]
+    OtherTraffic { object: Box<ObjectRef>, label: String, value: String, wanted: String },
     #[error("{0} is being deleted and waits for its finalizers; create it again when it is gone")]
     Going(Box<ObjectRef>),
     #[error("a run is under way at {0}; wait for its end")]
@@ -44,7 +48,7 @@ impl Unusable {
             Self::Request { object, failure } => return reply::read_error(failure, operation, object),
             Self::NotConfigured(_) | Self::Missing(_) => ErrorKind::NotFound,
             Self::Corrupt { .. } | Self::Unreadable(_) => ErrorKind::Corrupt,
-            Self::Foreign { .. } | Self::Misshapen(_) => ErrorKind::Invalid,
+            Self::Foreign { .. } | Self::OtherTraffic { .. } | Self::Misshapen(_) => ErrorKind::Invalid,
             Self::Owned(_) => ErrorKind::Unsupported,
             Self::Going(_) | Self::UnderWay(_) => ErrorKind::Conflict,
         };

@@ -157,6 +157,8 @@ impl State {
 trait Kept: Clone + Send + 'static {
     fn read(object: &Value) -> Self;
     fn name(&self) -> &str;
+    /// Rises with every change of an object of the kind in the namespace; 0 when it is not known.
+    fn version(&self) -> u64;
     fn put(self, state: &mut State);
     fn take(state: &mut State, name: &str);
     fn names(state: &State) -> Vec<String>;
@@ -170,6 +172,10 @@ impl Kept for DeploymentFacts {
 
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn version(&self) -> u64 {
+        self.version
     }
 
     fn put(self, state: &mut State) {
@@ -204,6 +210,10 @@ impl Kept for Pod {
         &self.name
     }
 
+    fn version(&self) -> u64 {
+        self.version
+    }
+
     fn put(self, state: &mut State) {
         let Some(owner) = self.deployment.clone() else { return };
         state.owners.insert(self.name.clone(), owner.clone());
@@ -235,6 +245,8 @@ async fn keep<K: Kept>(api: Api<DynamicObject>, feed: Weak<Feed>) {
     let config = watcher::Config::default().timeout(WATCH_SECONDS);
     let mut events = std::pin::pin!(watcher(api, config).default_backoff());
     let mut listing: Vec<K> = Vec::new();
+    // A watch tells of changes in their order. What is not newer than the newest was told before.
+    let mut newest = 0;
     let mut failing: Option<Instant> = None;
     while let Some(event) = events.next().await {
         let Some(feed) = feed.upgrade() else { return };
@@ -255,19 +267,40 @@ async fn keep<K: Kept>(api: Api<DynamicObject>, feed: Weak<Feed>) {
         };
         let mut state = lock(&feed.state);
         match event {
-            Event::Init => listing.clear(),
+            Event::Init => {
+                listing.clear();
+                newest = 0;
+            }
             Event::InitApply(object) => listing.push(read(object)),
             Event::InitDone => {
+                newest = listing.iter().map(Kept::version).max().unwrap_or(0);
                 let kept: HashSet<&str> = listing.iter().map(Kept::name).collect();
                 let gone = K::names(&state).into_iter().filter(|name| !kept.contains(name.as_str()));
                 gone.for_each(|name| K::take(&mut state, &name));
                 listing.drain(..).for_each(|kept| kept.put(&mut state));
                 feed.health.send_modify(K::listed);
             }
-            Event::Apply(object) => read::<K>(object).put(&mut state),
-            Event::Delete(object) => K::take(&mut state, read::<K>(object).name()),
+            Event::Apply(object) => {
+                let read = read::<K>(object);
+                if is_newer(read.version(), &mut newest) {
+                    read.put(&mut state);
+                }
+            }
+            Event::Delete(object) => {
+                let read = read::<K>(object);
+                if is_newer(read.version(), &mut newest) {
+                    K::take(&mut state, read.name());
+                }
+            }
         }
     }
+}
+
+/// Whether an event is news, which makes it the newest.
+fn is_newer(version: u64, newest: &mut u64) -> bool {
+    let is_newer = version == 0 || version > *newest;
+    *newest = version.max(*newest);
+    is_newer
 }
 
 fn read<K: Kept>(object: DynamicObject) -> K {

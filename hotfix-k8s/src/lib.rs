@@ -1,5 +1,4 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(not(test), expect(dead_code, reason = "replica ratio and tester routes are not wired yet"))]
 
 mod adopt;
 mod api;
@@ -12,6 +11,7 @@ mod config;
 mod contents;
 mod copies;
 mod deployer;
+mod drift;
 mod error;
 mod facts;
 mod fence;
@@ -23,7 +23,9 @@ mod names;
 mod object;
 mod owner;
 mod pod;
+mod progress;
 mod release;
+mod replica_set;
 mod reply;
 pub mod rights;
 mod role;
@@ -41,8 +43,9 @@ mod waiting;
 mod watch;
 
 pub use config::{
-    Copies, Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic, InvalidConfig,
-    KubernetesConfig, OnAutoscaler, OnGitOps, Overrides, TargetConfig, Traffic, VirtualServiceTraffic,
+    Allowance, Copies, Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic,
+    InvalidConfig, KubernetesConfig, OnAutoscaler, OnGitOps, Overrides, ReplicasTraffic, TargetConfig,
+    Testers, Traffic, VirtualServiceTraffic,
 };
 pub use deployer::KubernetesDeployer;
 pub use error::KubernetesError;

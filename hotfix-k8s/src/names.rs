@@ -10,6 +10,10 @@ pub(crate) const RELEASE: &str = "hotfix.dev/release";
 pub(crate) const LIVE: &str = "hotfix.dev/live";
 /// On a Deployment: the key of the last restore that made sure of its pods.
 pub(crate) const RESTORED: &str = "hotfix.dev/restored";
+/// On a Deployment whose size is not its whole one: how many pods it asks for, and of how many.
+pub(crate) const REPLICAS: &str = "hotfix.dev/replicas";
+/// On a Service that selects the pods of both slots: the share of the hotfix slot that was asked for, in percent.
+pub(crate) const SHARE: &str = "hotfix.dev/share";
 /// In a pod template: the key of the restore that had its pods started anew.
 pub(crate) const RENEWED: &str = "hotfix.dev/renewed";
 /// On the copy: the Deployment it is a copy of.

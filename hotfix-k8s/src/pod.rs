@@ -4,6 +4,7 @@ use hotfix_core::model::Fault;
 use serde_json::Value;
 
 use crate::names;
+use crate::replica_set::HASH;
 
 /// What is kept of a pod.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub(crate) struct Pod {
     pub(crate) deployment: Option<String>,
     /// The label [`names::ARTIFACT`].
     pub(crate) artifact: Option<String>,
+    /// The hash of the template it was made from.
+    pub(crate) hash: Option<String>,
     pub(crate) is_ready: bool,
     /// It is being deleted or has ended, so it will not take traffic again.
     pub(crate) is_going: bool,
@@ -67,6 +70,7 @@ impl Pod {
             version: version(metadata),
             deployment: deployment(metadata),
             artifact: metadata["labels"][names::ARTIFACT].as_str().map(str::to_owned),
+            hash: metadata["labels"][HASH].as_str().map(str::to_owned),
             is_ready: ready.is_some_and(|ready| ready["status"] == "True"),
             is_going: !metadata["deletionTimestamp"].is_null() || matches!(phase, "Failed" | "Succeeded"),
             unschedulable: unschedulable.map(|scheduled| text(&scheduled["message"])),
@@ -175,11 +179,15 @@ fn end(terminated: &Value) -> String {
 
 /// The name of the ReplicaSet that owns the pod, without its hash.
 fn deployment(metadata: &Value) -> Option<String> {
-    let owners = metadata["ownerReferences"].as_array()?;
-    let owner = owners.iter().find(|owner| owner["kind"] == "ReplicaSet" && owner["controller"] == true)?;
-    let hash = metadata["labels"]["pod-template-hash"].as_str()?;
-    let name = owner["name"].as_str()?.strip_suffix(hash)?.strip_suffix('-')?;
+    let hash = metadata["labels"][HASH].as_str()?;
+    let name = owner(metadata, "ReplicaSet")?.strip_suffix(hash)?.strip_suffix('-')?;
     Some(name.to_owned())
+}
+
+/// The name of the object of that kind that controls this one.
+pub(crate) fn owner<'a>(metadata: &'a Value, kind: &str) -> Option<&'a str> {
+    let mut owners = metadata["ownerReferences"].as_array()?.iter();
+    owners.find(|owner| owner["kind"] == kind && owner["controller"] == true)?["name"].as_str()
 }
 
 /// Versions of one kind in one cluster are numbers that rise.

@@ -22,6 +22,8 @@ pub enum Feature {
     Selectors(BTreeSet<String>),
     /// Sees when the traffic of a Service has left a slot.
     Endpoints,
+    /// Sees by which hash the pods of a slot are known.
+    ReplicaSets,
     /// Splits by VirtualServices of Istio.
     VirtualServices(BTreeSet<String>),
     /// Splits by HTTPRoutes of the Gateway API.
@@ -139,6 +141,7 @@ impl Feature {
             Self::Services(names) => vec![named("", "services", names, &["get", "patch"])],
             Self::Selectors(names) => vec![named("", "services", names, &["get"])],
             Self::Endpoints => vec![all("discovery.k8s.io", "endpointslices", &["list"])],
+            Self::ReplicaSets => vec![all("apps", "replicasets", &["list"])],
             Self::VirtualServices(names) => {
                 vec![named("networking.istio.io", "virtualservices", names, &["get", "patch"])]
             }
@@ -294,6 +297,7 @@ subjects:
             (Feature::Adoption, vec!["apps/deployments: create"]),
             (Feature::Services(shop()), vec!["/services[shop]: get patch"]),
             (Feature::Endpoints, vec!["discovery.k8s.io/endpointslices: list"]),
+            (Feature::ReplicaSets, vec!["apps/replicasets: list"]),
             (Feature::VirtualServices(shop()), vec!["networking.istio.io/virtualservices[shop]: get patch"]),
             (Feature::HttpRoutes(shop()), vec!["gateway.networking.k8s.io/httproutes[shop]: get patch"]),
             (Feature::Ingresses(shop()), vec!["networking.k8s.io/ingresses[shop]: get patch"]),

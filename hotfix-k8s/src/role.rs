@@ -22,11 +22,13 @@ impl TargetConfig {
         features
             .extend(names.autoscaler.map(|followed| Feature::FollowedAutoscalers([followed.name].into())));
         let (service, route) = ([names.service.name].into(), [names.route.name].into());
+        features.insert(Feature::Endpoints);
         features.extend(match self.traffic {
-            Traffic::Service => [Feature::Services(service), Feature::Endpoints],
-            Traffic::VirtualService(_) => [Feature::Selectors(service), Feature::VirtualServices(route)],
-            Traffic::HttpRoute(_) => [Feature::Selectors(service), Feature::HttpRoutes(route)],
-            Traffic::Ingress(_) => [Feature::Selectors(service), Feature::Ingresses(route)],
+            Traffic::Service => vec![Feature::Services(service)],
+            Traffic::Replicas(_) => vec![Feature::Services(service), Feature::ReplicaSets],
+            Traffic::VirtualService(_) => vec![Feature::Selectors(service), Feature::VirtualServices(route)],
+            Traffic::HttpRoute(_) => vec![Feature::Selectors(service), Feature::HttpRoutes(route)],
+            Traffic::Ingress(_) => vec![Feature::Selectors(service), Feature::Ingresses(route)],
         });
         match self.fingerprints {
             Fingerprints::Nothing => {}
@@ -66,6 +68,7 @@ impl TargetConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ReplicasTraffic;
 
     #[test]
     fn a_target_takes_what_its_configuration_asks_for() {
@@ -87,6 +90,10 @@ mod tests {
         expected.extend([Feature::ConfigMaps, Feature::Secrets]);
         let all = TargetConfig { fingerprints: Fingerprints::ConfigMapsAndSecrets, ..config };
         assert_eq!(all.features(), expected);
+        expected.insert(Feature::ReplicaSets);
+        let shared = TargetConfig { traffic: Traffic::Replicas(ReplicasTraffic::default()), ..all.clone() };
+        assert_eq!(shared.features(), expected);
+        expected.remove(&Feature::ReplicaSets);
         expected.extend([Feature::ConfigMapCopies, Feature::SecretCopies]);
         let copied = TargetConfig { copies: Copies::ConfigMapsAndSecrets, ..all };
         assert_eq!(copied.features(), expected);

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use crate::config::{OnAutoscaler, TargetConfig};
+use crate::config::{OnAutoscaler, TargetConfig, Traffic};
 use crate::object::ObjectRef;
 use crate::release::Unnamed;
+use crate::replica_set::HASH;
 use crate::slot::Side;
 use crate::template;
 
@@ -62,7 +63,11 @@ impl Shape {
                 service: names.service.clone().into(),
             })?
             .to_owned();
-        let hotfix = format!("{main}-hotfix");
+        let hotfix = match config.traffic {
+            // One Service selects the pods of both.
+            Traffic::Replicas(_) => main.clone(),
+            _ => format!("{main}-hotfix"),
+        };
         if hotfix.len() > 63 {
             return Err(Misshapen::LongLabel { deployment: names.main.into(), label, value: main });
         }
@@ -76,9 +81,10 @@ impl Shape {
         Ok(Self { label, main, hotfix, container })
     }
 
-    /// Returns the label selector of the pods of both slots.
+    /// Returns what selects the pods of both slots.
     pub(crate) fn pods(&self) -> String {
-        format!("{} in ({},{})", self.label, self.main, self.hotfix)
+        let Self { label, main, hotfix, .. } = self;
+        if main == hotfix { format!("{label}={main}") } else { format!("{label} in ({main},{hotfix})") }
     }
 
     /// Returns the value of the label on the pods of a slot.
@@ -155,7 +161,8 @@ fn selects_both(
     let selector = service.pointer("/spec/selector").and_then(Value::as_object);
     let labels = deployment.pointer("/spec/template/metadata/labels");
     let mut found = false;
-    for (key, value) in selector.into_iter().flatten() {
+    // The hash of a template is put on pods by a controller and is in no template.
+    for (key, value) in selector.into_iter().flatten().filter(|(key, _)| *key != HASH) {
         let value = value.as_str().unwrap_or_default();
         let holds = if key == label {
             found = true;

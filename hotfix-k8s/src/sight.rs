@@ -15,6 +15,7 @@ use crate::pod::Pod;
 use crate::release::{self, Mark, Unnamed};
 use crate::shape::Shape;
 use crate::slot::{Side, Slots};
+use crate::traffic::dial::Dial;
 use crate::traffic::{NotUnderstood, Route};
 
 /// One object with its fence.
@@ -64,8 +65,19 @@ pub(crate) struct Sight {
     /// The selector of the Service.
     pub(crate) selector: Value,
     pub(crate) traffic: Box<dyn Route>,
+    /// Where it is shared by numbers of pods.
+    pub(crate) dial: Option<Dial>,
     /// All pods of both slots, or one that can take traffic where no other matters.
     pub(crate) pods: Vec<Pod>,
+    pub(crate) patience: Patience,
+}
+
+/// How much longer pods are waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    Left,
+    /// What can be done without them is done now.
+    Over,
 }
 
 /// Why what was read does not make a workload.
@@ -157,10 +169,14 @@ impl Sight {
             };
             slots.insert(self.slots.name(side).clone(), held);
         }
+        let weights = match naming {
+            Naming::Lenient => self.weights().ok(),
+            Naming::Strict => Some(self.weights()?),
+        };
         Ok(Layout {
             slots,
             live: self.live()?.map(|side| self.slots.name(side).clone()),
-            weights: Some(self.weights()?),
+            weights,
             rollout: self.rollout(),
         })
     }
@@ -201,6 +217,21 @@ impl Sight {
     /// Returns whether a slot has pods that nobody has begun to end.
     pub(crate) fn lingers(&self, side: Side) -> bool {
         self.pods(side).iter().any(|pod| !pod.is_going)
+    }
+
+    /// Returns whether something is wrong with what a slot holds, or with a pod of it.
+    pub(crate) fn is_ill(&self, side: Side) -> bool {
+        let Some(deployment) = self.deployment(side) else { return false };
+        let pods = self.pods(side);
+        let artifact = artifact_label(&deployment.value);
+        !deployment_faults(&deployment.value).is_empty()
+            || current(&pods, artifact).any(|pod| !pod.faults().is_empty())
+    }
+
+    /// Returns whether a pod belongs to a slot and runs what that holds now.
+    pub(crate) fn has_current_pod(&self, side: Side, name: &str) -> bool {
+        let artifact = self.deployment(side).and_then(|object| artifact_label(&object.value));
+        current(&self.pods(side), artifact).any(|pod| pod.name == name)
     }
 
     fn rollout(&self) -> Rollout {

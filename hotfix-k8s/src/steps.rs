@@ -15,51 +15,16 @@ use serde_json::Value;
 use crate::change::{set, set_at};
 use crate::config::Overrides;
 use crate::contents::Changed;
-use crate::fence::{self, Applied, Note};
+use crate::fence::Applied;
 use crate::names::{self, annotation};
-use crate::object::ObjectRef;
 use crate::release::Mark;
 use crate::sight::{self, Place, Sight};
 use crate::size;
 use crate::slot::Side;
 use crate::snapshot::Kept;
-use crate::sync::When;
 use crate::template::{self, Changes};
 
-/// One thing to do.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Step {
-    Patch(Write),
-    /// Wait until the slot has a pod that can take traffic. Not for ever: the caller bounds it.
-    UntilReady(Side),
-    /// Wait until all pods of the slot can take traffic. Bounded, too.
-    UntilFull(Side),
-    /// Wait until whoever serves the traffic has stopped sending it to the slot. Bounded, too.
-    UntilLeft(Side),
-    /// Wait until the pods that the slot held are gone or going. Bounded, too.
-    UntilEmpty(Side),
-    /// Put back what the pods read. Bounded, too, and no reason to fail.
-    PutBack(Vec<Changed>),
-    /// Give the sync of the target's owners back. Bounded, too, and no reason to fail.
-    GiveSyncBack(When),
-}
-
-/// One patch.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Write {
-    pub(crate) place: Place,
-    pub(crate) object: ObjectRef,
-    pub(crate) patch: Vec<PatchOperation>,
-    /// Whether it changes more than the fence.
-    pub(crate) effect: WriteEffect,
-}
-
-/// What a patch changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WriteEffect {
-    Fence,
-    Values,
-}
+use self::testers::Content;
 
 /// Returns the patches for a verb whose rules were checked.
 pub(crate) fn steps(
@@ -81,7 +46,7 @@ pub(crate) fn steps(
         Verb::Pause => draft.pause(true)?,
         Verb::Resume => draft.pause(false)?,
     }
-    if let Some(when) = sync {
+    if let Some(when) = sync.filter(|_| !draft.goes_on()) {
         // The key comes last, so that a crash before it has the sync given back by who tries again.
         draft.edits.push(Edit::Wait(Step::GiveSyncBack(when)));
         draft.edits.push(Edit::Change(Place::ANCHOR, Vec::new()));
@@ -120,9 +85,12 @@ struct Draft<'a> {
 impl<'a> Draft<'a> {
     fn stage(&mut self, slot: &SlotName, release: &Release, replicas: u16) -> Result<(), Refused> {
         let side = self.side(slot)?;
-        let same = self.holds(side, release);
+        if let Some(dial) = &self.sight.dial {
+            return self.stage_by_pods(dial, side, release, replicas);
+        }
+        let content = if self.holds(side, release) { Content::Same } else { Content::Other };
         let mut patch = Vec::new();
-        if !same {
+        if content == Content::Other {
             patch.extend(self.fill(side, release)?);
         }
         patch.extend(self.mark(side, release)?);
@@ -131,8 +99,9 @@ impl<'a> Draft<'a> {
             // They would be taken for pods of this release until the controllers get to them.
             self.edits.push(Edit::Wait(Step::UntilEmpty(side)));
         }
+        self.keep_testers_out(content)?;
         self.change(Place::Slot(side), patch);
-        Ok(())
+        self.let_testers_in(slot, side, content)
     }
 
     /// The live template with the image of the release.
@@ -164,6 +133,9 @@ impl<'a> Draft<'a> {
     }
 
     fn shift(&mut self, weights: &Weights) -> Result<(), Refused> {
+        if let Some(dial) = &self.sight.dial {
+            return self.shift_by_pods(dial, weights);
+        }
         let traffic = &self.sight.traffic;
         if traffic.split() == TrafficSplit::Switch && weights.iter().count() > 1 {
             let object = self.sight.route.reference.clone().into();
@@ -171,7 +143,13 @@ impl<'a> Draft<'a> {
         }
         let patch = traffic.write(&self.sight.route.value, weights)?;
         self.keep_sizes(weights)?;
-        self.change(Place::Route, patch);
+        if traffic.split() == TrafficSplit::Percent {
+            let before = self.sight.weights()?;
+            let grows = |slot: &SlotName| weights.of(slot) > before.of(slot);
+            let growing = Side::BOTH.into_iter().filter(|side| grows(self.sight.slots.name(*side)));
+            self.edits.extend(growing.map(|side| Edit::Wait(Step::UntilServed(side))));
+        }
+        self.change(Place::Route, [patch, self.opened()?].concat());
         Ok(())
     }
 
@@ -179,12 +157,17 @@ impl<'a> Draft<'a> {
         let mark = Some(slot.as_str().into());
         let patch = set_at(&self.sight.main.value, annotation(names::LIVE), mark);
         self.change(Place::Slot(Side::Main), patch);
+        self.change(Place::Route, self.closed()?);
         self.follow(slot)
     }
 
     fn retire(&mut self, slot: &SlotName) -> Result<(), Refused> {
         let side = self.side(slot)?;
+        if let Some(dial) = &self.sight.dial {
+            return self.retire_by_pods(dial, side);
+        }
         let patch = self.empty(side)?;
+        self.change(Place::Route, self.closed()?);
         self.change(Place::Slot(side), patch);
         Ok(())
     }
@@ -212,12 +195,17 @@ impl<'a> Draft<'a> {
     /// anyway.
     fn restore(&mut self, snapshot: &WorkloadSnapshot) -> Result<(), Refused> {
         let side = self.side(&snapshot.slot)?;
+        if let Some(dial) = &self.sight.dial {
+            return self.restore_by_pods(dial, side, snapshot);
+        }
         let other = side.other();
         let slot = self.refill(side, snapshot)?;
         let is_ready = self.sight.ready(side) > 0;
         let at_once = is_ready && slot.is_empty();
         let weights = Weights::all(snapshot.slot.clone());
         let shift = self.sight.traffic.write(&self.sight.route.value, &weights)?;
+        let leaves = !shift.is_empty();
+        let shift = [shift, self.closed()?].concat();
         let emptied = self.empty(other)?;
         let live =
             set_at(&self.sight.main.value, annotation(names::LIVE), Some(snapshot.slot.as_str().into()));
@@ -226,7 +214,7 @@ impl<'a> Draft<'a> {
             Side::Main => ([slot, live].concat(), emptied),
             Side::Hotfix => (slot, [emptied, live].concat()),
         };
-        let leaves = !shift.is_empty() && !emptied.is_empty();
+        let leaves = leaves && !emptied.is_empty();
         if at_once {
             self.change(Place::Route, shift);
             self.change(Place::Slot(side), slot);
@@ -245,15 +233,27 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Puts template and size back. Pods of which none is ready are started anew, once per restore.
+    /// Puts template and size back.
     fn refill(&self, side: Side, snapshot: &WorkloadSnapshot) -> Result<Vec<PatchOperation>, Refused> {
+        let slot = &self.object(Place::Slot(side))?.value;
+        let mut patch = self.retemplated(side, snapshot)?;
+        patch.extend(self.resized(side, snapshot)?);
+        let is_filled = snapshot.backend.is_null() && !self.holds(side, &snapshot.release);
+        if !patch.is_empty() && !is_filled {
+            patch.extend(set_at(slot, annotation(names::RESTORED), Some(self.key.into())));
+        }
+        Ok(patch)
+    }
+
+    /// Puts the template back. Pods of which none is ready are started anew, once per restore.
+    fn retemplated(&self, side: Side, snapshot: &WorkloadSnapshot) -> Result<Vec<PatchOperation>, Refused> {
         let slot = &self.object(Place::Slot(side))?.value;
         let kept = Kept::read(snapshot).map_err(Refused::Snapshot)?;
         let current = &slot["spec"]["template"];
         let wanted = match kept.map(|kept| kept.template) {
             Some(template) => template,
             None if self.holds(side, &snapshot.release) => current.clone(),
-            None => return Ok([self.fill(side, &snapshot.release)?, self.resized(side, snapshot)?].concat()),
+            None => return self.fill(side, &snapshot.release),
         };
         let mut patch = Vec::new();
         if !template::is_same(current, &wanted) {
@@ -264,10 +264,6 @@ impl<'a> Draft<'a> {
         if !patch.is_empty() {
             // A paused Deployment would keep the pods it has.
             patch.extend(set(slot, ["spec", "paused"], None));
-        }
-        patch.extend(self.resized(side, snapshot)?);
-        if !patch.is_empty() {
-            patch.extend(set_at(slot, annotation(names::RESTORED), Some(self.key.into())));
         }
         Ok(patch)
     }
@@ -319,62 +315,29 @@ impl<'a> Draft<'a> {
         object.ok_or_else(|| Refused::NotAdopted(self.sight.main.reference.clone().into()))
     }
 
+    /// Whether the verb is planned anew after these edits.
+    fn goes_on(&self) -> bool {
+        matches!(self.edits.last(), Some(Edit::Wait(Step::UntilChanged(_))))
+    }
+
     fn change(&mut self, place: Place, patch: Vec<PatchOperation>) {
         if !patch.is_empty() {
             self.edits.push(Edit::Change(place, patch));
         }
     }
-
-    /// Puts the fence into every patch: the stamp into each, the key into the last.
-    fn fenced(self, applied: Applied) -> Result<Vec<Step>, Refused> {
-        let mut edits = self.edits;
-        if !matches!(edits.first(), Some(Edit::Change(Place::ANCHOR, _))) {
-            edits.insert(0, Edit::Change(Place::ANCHOR, Vec::new()));
-        }
-        let last = edits.iter().rposition(|edit| matches!(edit, Edit::Change(..)));
-        let mut fences: Vec<(Place, String, Note)> = Vec::new();
-        for place in Place::ALL {
-            if place == Place::Autoscaler && self.sight.autoscaler.is_none() {
-                continue;
-            }
-            let object = self.sight.object(place).and_then(|object| Some((object, object.fence.as_ref()?)));
-            let (_, (text, note)) =
-                object.ok_or_else(|| Refused::NotAdopted(self.sight.main.reference.clone().into()))?;
-            fences.push((place, text.clone(), note.clone()));
-        }
-        let mut steps = Vec::new();
-        for (index, edit) in edits.into_iter().enumerate() {
-            let (place, patch) = match edit {
-                Edit::Wait(step) => {
-                    steps.push(step);
-                    continue;
-                }
-                Edit::Change(place, patch) => (place, patch),
-            };
-            let fence = fences.iter_mut().find(|fence| fence.0 == place).expect("every place has one");
-            let next = if Some(index) == last {
-                fence.2.recorded(applied.clone())
-            } else {
-                fence.2.raised(applied.stamp)
-            };
-            let effect = if patch.is_empty() { WriteEffect::Fence } else { WriteEffect::Values };
-            let object = self.sight.object(place).expect("every place has one");
-            let guard = fence::guard(&object.value, &fence.1, &next);
-            let patch = [guard, patch].concat();
-            let object = object.reference.clone();
-            steps.push(Step::Patch(Write { place, object, patch, effect }));
-            *fence = (place, next.text(), next);
-        }
-        Ok(steps)
-    }
 }
 
 mod beside;
+mod fenced;
 mod refused;
+mod replicas;
 mod scaling;
+mod step;
+mod testers;
 
 pub(crate) use beside::Beside;
 pub(crate) use refused::Refused;
+pub(crate) use step::{Rest, Step, Write, WriteEffect};
 
 #[cfg(test)]
 #[path = "steps_tests.rs"]

@@ -5,10 +5,14 @@ use serde_json::json;
 
 use super::*;
 use crate::config::TargetConfig;
+use crate::fence::Note;
+use crate::object::ObjectRef;
 use crate::pod::Pod;
 use crate::shape::{Names, Shape};
-use crate::sight::{Naming, Object};
+use crate::sight::{Naming, Object, Patience};
 use crate::slot::Slots;
+use crate::sync::When;
+use crate::traffic::choice::Means;
 
 fn release(patch: u8) -> Release {
     let image = format!("shop/web:1.0.{patch}@sha256:{}", format!("{patch:02x}").repeat(32));
@@ -88,9 +92,14 @@ impl Scene {
             let fence = Note::read(&value).unwrap();
             Object { reference, value, fence }
         };
+        let Means::Route(traffic) = config.traffic.means(&names, &shape, &Slots::new()) else {
+            unreachable!("it is the selector of a Service")
+        };
         Sight {
             slots: Slots::new(),
-            traffic: config.traffic.route(&names, &shape, &Slots::new()),
+            traffic,
+            dial: None,
+            patience: Patience::Left,
             shape,
             selector: service["spec"]["selector"].clone(),
             main: object(names.main, self.main),
@@ -119,18 +128,14 @@ fn slot(name: &str) -> SlotName {
 }
 
 fn restore(patch: u8) -> Verb {
-    restore_to(patch, NonZeroU16::MIN)
+    restore_to(patch, 1)
 }
 
-fn restore_to(patch: u8, replicas: NonZeroU16) -> Verb {
-    let backend = Value::Null;
-    let snapshot = WorkloadSnapshot { slot: slot("main"), release: release(patch), replicas, backend };
-    Verb::Restore { snapshot }
-}
-
-/// To more pods than the main Deployment has.
-fn enlarge() -> Verb {
-    restore_to(1, NonZeroU16::new(4).unwrap())
+fn restore_to(patch: u8, replicas: u16) -> Verb {
+    let (replicas, backend) = (NonZeroU16::new(replicas).unwrap(), Value::Null);
+    Verb::Restore {
+        snapshot: WorkloadSnapshot { slot: slot("main"), release: release(patch), replicas, backend },
+    }
 }
 
 /// Prints steps as `object: path path`, without the fence, and `*` where the key is recorded.
@@ -150,6 +155,8 @@ fn outline_with(scene: Scene, verb: &Verb, beside: Beside) -> Vec<String> {
         Step::UntilReady(side) => format!("until {side:?} is ready"),
         Step::UntilFull(side) => format!("until {side:?} is full"),
         Step::UntilEmpty(side) => format!("until {side:?} is empty"),
+        Step::UntilServed(side) => format!("until {side:?} is served"),
+        Step::UntilChanged(_) => "until pods have changed".to_owned(),
         Step::UntilLeft(side) => format!("until {side:?} is left"),
         Step::PutBack(changed) => format!("put {} back", changed[0].object),
         Step::GiveSyncBack(when) => format!("give sync back {when:?}"),
@@ -256,20 +263,15 @@ fn a_restore_that_changes_the_slot_does_so_before_it_moves_the_traffic() {
         format!("shop-hotfix*: {MARK} /spec/replicas"),
     ];
     // It is smaller, or holds something else, of which pods are ready.
-    for (main, verb, changes) in [
-        (
-            deployment("shop", &release(1), 3, None),
-            enlarge(),
-            format!("shop: /spec/replicas {RESTORED} {LIVE}"),
-        ),
-        (deployment("shop", &release(3), 1, None), restore(1), format!("shop: /spec/template {MARK} {LIVE}")),
+    for (held, replicas, changes) in [
+        (1, 3, format!("shop: /spec/replicas {RESTORED} {LIVE}")),
+        (3, 1, format!("shop: /spec/template {MARK} {LIVE}")),
     ] {
+        let main = deployment("shop", &release(held), 1, None);
         let scene = Scene { main, ..Scene::shifted() };
         let expected = [&["route: ".to_owned(), changes], &rest[..]].concat();
-        assert_eq!(outline(scene, &verb), expected);
+        assert_eq!(outline(scene, &restore_to(1, replicas)), expected);
     }
-    let larger = Scene { main: deployment("shop", &release(1), 3, None), ..Scene::shifted() };
-    assert_eq!(outline(larger, &restore(1))[0], "route: /spec/selector/app", "its size is its owner's");
 }
 
 #[test]
@@ -307,9 +309,10 @@ fn a_restore_starts_pods_anew_of_which_none_is_ready_and_only_once() {
 
 #[test]
 fn two_patches_of_one_object_build_on_each_other() {
-    let main = deployment("shop", &release(1), 3, None);
+    let main = deployment("shop", &release(1), 1, None);
     let sight = Scene { main, ..Scene::shifted() }.sight();
-    let steps = steps(&sight, &call(), &enlarge(), "d", &Overrides::default(), Beside::default()).unwrap();
+    let steps =
+        steps(&sight, &call(), &restore_to(1, 3), "d", &Overrides::default(), Beside::default()).unwrap();
     let fences: Vec<(Place, Value, Value)> = steps
         .iter()
         .filter_map(|step| match step {
@@ -336,7 +339,7 @@ fn a_slot_whose_release_has_no_name_does_not_block_a_restore() {
     assert!(strange().sight().layout(Naming::Strict).is_err());
     let layout = strange().sight().layout(Naming::Lenient).unwrap();
     assert_eq!(layout.held(&slot("hotfix")), None);
-    assert_eq!(outline(strange(), &enlarge()).len(), 5);
+    assert_eq!(outline(strange(), &restore_to(1, 5)).len(), 5);
 }
 
 #[test]

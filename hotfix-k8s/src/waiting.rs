@@ -3,14 +3,18 @@
 use std::collections::BTreeSet;
 
 use hotfix_core::model::Target;
-use hotfix_core::port::{Ambiguity, Reply};
+use hotfix_core::port::{Ambiguity, Rejection, Reply};
 use serde_json::Value;
 use tokio::time::{Duration, Instant, sleep};
 
+use crate::api::Failure;
 use crate::deployer::{KubernetesDeployer, request};
 use crate::error::Unusable;
+use crate::hub::Follower;
 use crate::object;
 use crate::pod::Pod;
+use crate::reply;
+use crate::shape::Names;
 use crate::sight::{self, Sight};
 use crate::slot::Side;
 use crate::traffic::Uptake;
@@ -24,6 +28,8 @@ const ANY: &str = "0";
 /// How long a slot may go on getting traffic after the route was moved away from it, before it is emptied all the
 /// same: nobody may keep a rollback from its end.
 const LEAVE: Duration = Duration::from_secs(5);
+/// How long endpoints may take to follow pods that are ready.
+const SERVE: Duration = Duration::from_secs(5);
 
 impl KubernetesDeployer {
     /// Waits until a slot has a pod that can take traffic, at most for three quarters of the time: then it gets the
@@ -53,14 +59,15 @@ impl KubernetesDeployer {
         let Ok(config) = self.target(target) else { return };
         let is_ready = async || self.sight(target, until).await.is_ok_and(|sight| is_enough(&sight));
         // Mostly it is, and then no watch is worth its while.
-        if is_ready().await {
-            return;
+        if !is_ready().await {
+            let mut changes = self.hub.follow(config, side);
+            while Instant::now() < until && !is_ready().await {
+                // The watch only hastens the next look; without it there is one after a while.
+                changes.changed(PAUSE * 5).await;
+            }
         }
-        let mut changes = self.hub.follow(config, side);
-        while Instant::now() < until && !is_ready().await {
-            // The watch only hastens the next look; without it there is one after a while.
-            changes.changed(PAUSE * 5).await;
-        }
+        // Nobody may keep a rollback from its end.
+        let _late = self.until_served(target, side, until).await;
     }
 
     /// Waits until the route, which was written so, is in force and no endpoint of the Service is a pod of the slot.
@@ -90,6 +97,12 @@ impl KubernetesDeployer {
         }
     }
 
+    /// Follows both slots.
+    pub(crate) fn followers(&self, target: &Target) -> Option<[Follower; 2]> {
+        let config = self.target(target).ok()?;
+        Some(Side::BOTH.map(|side| self.hub.follow(config, side)))
+    }
+
     /// Waits until no pod of the slot is left that nobody has begun to end.
     pub(crate) async fn until_empty(&self, target: &Target, side: Side, deadline: Instant) {
         let now = Instant::now();
@@ -100,6 +113,63 @@ impl KubernetesDeployer {
                 _ => sleep(PAUSE).await,
             }
         }
+    }
+
+    /// Waits until the endpoints of the Service by which the route reaches the slot have a pod of what it holds: controllers
+    /// bring them up to date a while after the pod is ready, and until then the traffic would go nowhere.
+    pub(crate) async fn until_served(
+        &self,
+        target: &Target,
+        side: Side,
+        deadline: Instant,
+    ) -> Result<(), Rejection> {
+        let now = Instant::now();
+        let until = (now + SERVE).min(now + deadline.saturating_duration_since(now) / 2);
+        let Ok(config) = self.target(target) else { return Ok(()) };
+        let Some(service) = config.traffic.service_of(side, &Names::of(config).service.name) else {
+            return Ok(());
+        };
+        loop {
+            match self.is_served(target, side, &service, until).await {
+                Ok(true) => return Ok(()),
+                // Whoever may not read them goes by the pods alone.
+                Err(Unusable::Request { failure: Failure::Status(refusal), .. }) if refusal.code == 403 => {
+                    return Ok(());
+                }
+                Ok(false) | Err(_) if Instant::now() + PAUSE >= until => {
+                    let reason = format!("no endpoint of Service {service} is a ready pod of the slot");
+                    return Err(reply::busy(reason, None));
+                }
+                Ok(false) | Err(_) => sleep(PAUSE).await,
+            }
+        }
+    }
+
+    async fn is_served(
+        &self,
+        target: &Target,
+        side: Side,
+        service: &str,
+        deadline: Instant,
+    ) -> Result<bool, Unusable> {
+        let config = self.target(target)?;
+        let (sight, slices) =
+            tokio::join!(self.sight(target, deadline), self.slices(&config.namespace, service, deadline));
+        let (sight, slices) = (sight?, slices?);
+        // A Service whose endpoints no controller keeps says nothing.
+        Ok(slices.is_empty() || serving(&slices).iter().any(|pod| sight.has_current_pod(side, pod)))
+    }
+
+    async fn slices(
+        &self,
+        namespace: &str,
+        service: &str,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Unusable> {
+        let labels = format!("kubernetes.io/service-name={service}");
+        let collection = object::collection("discovery.k8s.io/v1", "endpointslices", namespace);
+        let slices = self.api.list(&collection, &labels, deadline).await;
+        slices.map_err(|failure| request(collection, failure))
     }
 
     /// Whether the Service, where its endpoints tell, sends nothing to the slot any more. The server's cache is good
@@ -168,6 +238,15 @@ impl KubernetesDeployer {
             };
             route = &read;
         }
+    }
+}
+
+/// Waits until a pod of either slot has changed. The watches only hasten the next look; without them there is one after
+/// a while.
+pub(crate) async fn until_changed([main, hotfix]: &mut [Follower; 2]) {
+    tokio::select! {
+        () = main.changed(PAUSE * 5) => {}
+        () = hotfix.changed(PAUSE * 5) => {}
     }
 }
 

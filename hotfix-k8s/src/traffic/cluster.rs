@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::http_route::{HttpRoute, Rules};
 use super::ingress::CanaryIngress;
 use super::patched::{hotfix, patched, slot, slots};
-use super::testers::Testers;
 use super::virtual_service::{Destinations, Routes, Service, VirtualService};
 use super::{Route, Uptake};
+use crate::config::Testers;
 
 /// A namespace with the kinds of Istio and of the Gateway API.
 struct Server {
@@ -79,6 +79,7 @@ impl Server {
             slots: slots(),
             destinations,
             routes: Routes::Every,
+            testers: None,
         }
     }
 
@@ -162,6 +163,7 @@ async fn an_http_route_is_in_force_when_its_gateway_says_so() {
         main: "shop".to_owned(),
         hotfix: "shop-hotfix".to_owned(),
         rules: Rules::Every,
+        testers: None,
     };
     let filter = json!([{"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["x"]}}]);
     let object = json!({"spec": {"parentRefs": [{"name": "edge"}], "rules": [{

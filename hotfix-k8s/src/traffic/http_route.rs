@@ -6,14 +6,16 @@
 
 use std::collections::BTreeSet;
 
-use hotfix_core::model::Weights;
+use hotfix_core::model::{SlotName, Weights};
 use hotfix_core::port::TrafficSplit;
 use json_patch::PatchOperation;
 use serde_json::Value;
 
 use super::cursor::{At, Misfit, of_the_generation_read};
 use super::shares::{self, Found, OneSided, Shares};
+use super::testers;
 use super::{NotUnderstood, Route, Uptake};
+use crate::config::Testers;
 use crate::object::ObjectRef;
 use crate::slot::{Side, Slots};
 
@@ -30,6 +32,16 @@ pub(crate) struct HttpRoute {
     /// The Service of the slot `hotfix`.
     pub(crate) hotfix: String,
     pub(crate) rules: Rules,
+    pub(crate) testers: Option<Testers>,
+}
+
+/// A rule that is ours to write.
+#[derive(Debug)]
+pub(super) struct OurRule<'a> {
+    /// Its place among all.
+    pub(super) index: usize,
+    pub(super) rule: At<'a>,
+    pub(super) shares: Shares<'a>,
 }
 
 /// Which rules are written.
@@ -70,6 +82,14 @@ impl Route for HttpRoute {
             .map_err(|misfit| misfit.of(self.object()))
     }
 
+    fn open(&self, object: &Value, slot: &SlotName) -> Result<Option<Vec<PatchOperation>>, NotUnderstood> {
+        self.testers.as_ref().map(|testers| self.open_to_testers(object, testers, slot)).transpose()
+    }
+
+    fn close(&self, object: &Value) -> Result<Vec<PatchOperation>, NotUnderstood> {
+        self.close_to_testers(object)
+    }
+
     /// In force when every Gateway that the route names says so of this generation: accepted, all references resolved.
     fn uptake(&self, object: &Value) -> Uptake {
         let parents = array(object, "/spec/parentRefs");
@@ -98,30 +118,42 @@ impl Route for HttpRoute {
 }
 
 impl HttpRoute {
-    /// The weighted lists that are ours to write; at least one.
     fn lists<'a>(&self, object: &'a Value, one_sided: OneSided) -> Result<Vec<Shares<'a>>, Misfit> {
+        Ok(self.ours(object, one_sided)?.into_iter().map(|ours| ours.shares).collect())
+    }
+
+    /// The rules that are ours to write; at least one.
+    pub(super) fn ours<'a>(
+        &self,
+        object: &'a Value,
+        one_sided: OneSided,
+    ) -> Result<Vec<OurRule<'a>>, Misfit> {
         let spec = At::root(object).need("spec", "give the HTTPRoute rules")?;
-        let rules = match &self.rules {
-            Rules::Every => spec.list("rules")?,
-            Rules::Named(names) => {
-                names.iter().map(|name| named(&spec, name)).collect::<Result<Vec<_>, _>>()?
+        let mut rules = Vec::new();
+        for (index, rule) in spec.list("rules")?.into_iter().enumerate() {
+            if !testers::owns(&rule)? {
+                rules.push((index, rule));
             }
-        };
-        let mut lists = Vec::new();
-        for rule in rules {
+        }
+        if let Rules::Named(names) = &self.rules {
+            let named = names.iter().map(|name| named(&spec, &rules, name));
+            rules = named.collect::<Result<Vec<_>, _>>()?;
+        }
+        let mut ours = Vec::new();
+        for (index, rule) in rules {
             let Some(list) = rule.field("backendRefs")? else {
                 continue;
             };
             // The API gives a backend without a weight the weight 1.
             match shares::find(&list, |_| 1, |entry| self.side(entry))? {
-                Found::Both(shares) => lists.push(shares),
+                Found::Both(shares) => ours.push(OurRule { index, rule, shares }),
                 Found::One(side) if one_sided == OneSided::Refused => return Err(self.one_sided(&list, side)),
                 Found::One(_) => {}
                 Found::Neither if self.rules == Rules::Every => {}
                 Found::Neither => return Err(self.without_slots(&list)),
             }
         }
-        if lists.is_empty() { Err(self.without_slots(&spec)) } else { Ok(lists) }
+        if ours.is_empty() { Err(self.without_slots(&spec)) } else { Ok(ours) }
     }
 
     fn side(&self, entry: &At<'_>) -> Result<Option<Side>, Misfit> {
@@ -153,12 +185,12 @@ impl HttpRoute {
 }
 
 /// The rule of that name.
-fn named<'a>(spec: &At<'a>, name: &str) -> Result<At<'a>, Misfit> {
+fn named<'a>(spec: &At<'a>, rules: &[(usize, At<'a>)], name: &str) -> Result<(usize, At<'a>), Misfit> {
     let list = spec.need("rules", &format!("add a rule with the name {name}"))?;
-    for rule in list.elements()? {
+    for (index, rule) in rules {
         if rule.text("name")? == Some(name) {
             rule.need("backendRefs", "name a rule with backends")?;
-            return Ok(rule);
+            return Ok((*index, rule.clone()));
         }
     }
     Err(list.misfit(format!("no rule has the name {name}; add it or name another")))

@@ -12,6 +12,7 @@ fn backend() -> HttpRoute {
         main: "shop".to_owned(),
         hotfix: "shop-hotfix".to_owned(),
         rules: Rules::Every,
+        testers: None,
     }
 }
 

@@ -5,17 +5,19 @@
 
 use std::fmt;
 
-use hotfix_core::model::Weights;
+use hotfix_core::model::{SlotName, Weights};
 use hotfix_core::port::TrafficSplit;
 use json_patch::PatchOperation;
 use serde_json::Value;
 
 use crate::object::ObjectRef;
 
-mod choice;
+pub(crate) mod choice;
 #[cfg(test)]
 mod cluster;
+pub(crate) mod course;
 mod cursor;
+pub(crate) mod dial;
 pub(crate) mod http_route;
 pub(crate) mod ingress;
 #[cfg(test)]
@@ -26,7 +28,9 @@ mod properties;
 pub(crate) mod ratio;
 mod service;
 mod shares;
-pub(crate) mod testers;
+pub(crate) mod size;
+mod tester_rules;
+mod testers;
 pub(crate) mod virtual_service;
 
 /// An object that says how traffic is split.
@@ -43,6 +47,17 @@ pub(crate) trait Route: fmt::Debug + Send + Sync {
     /// Returns what makes the object say `weights`: for each field that is ours a `test` of the value that was read
     /// and its replacement, and nothing else. Empty when it says so already.
     fn write(&self, object: &Value, weights: &Weights) -> Result<Vec<PatchOperation>, NotUnderstood>;
+
+    /// Returns what makes testers, and only they, reach a slot whatever the weights say: empty when they do, `None` where
+    /// nobody is a tester.
+    fn open(&self, _object: &Value, _slot: &SlotName) -> Result<Option<Vec<PatchOperation>>, NotUnderstood> {
+        Ok(None)
+    }
+
+    /// Returns what takes away whatever makes testers reach a slot.
+    fn close(&self, _object: &Value) -> Result<Vec<PatchOperation>, NotUnderstood> {
+        Ok(Vec::new())
+    }
 
     /// Tells whether whoever serves the traffic has taken the object up, where its status says.
     fn uptake(&self, object: &Value) -> Uptake;

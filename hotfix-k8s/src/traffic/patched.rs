@@ -28,6 +28,7 @@ pub(super) fn hosts() -> VirtualService {
         slots: slots(),
         destinations: Destinations::Hosts { main: service("shop"), hotfix: service("shop-hotfix") },
         routes: Routes::Every,
+        testers: None,
     }
 }
 

@@ -17,6 +17,7 @@ fn http_route() -> HttpRoute {
         main: "shop".to_owned(),
         hotfix: "shop-hotfix".to_owned(),
         rules: Rules::Every,
+        testers: None,
     }
 }
 

@@ -1,10 +1,9 @@
 //! Shares of traffic by numbers of pods, where nothing can weigh requests: one Service selects the pods of both
 //! slots and gives each pod the same, so that a slot gets about its share of the pods.
 //!
-//! # How a deployer uses it
 //! It is no [`super::Route`]: a weight is a pair of replica counts. [`Pods::for_weight`] names the pair that comes
-//! closest, and [`Fences::next`] the next pair on the way there that neither surges nor starves; after each write
-//! the deployer waits for pods and asks again, until the answer is the pair that it has.
+//! closest, and [`Fences::next`] the next pair on the way there that neither surges nor starves; [`super::dial`] puts
+//! them together with the switch and is asked again after each wait for pods.
 //!
 //! In a ratio both slots keep the label by which the Service selects, so a staged pod would get traffic at once. The
 //! Service keeps it out by one more term in its selector: `pod-template-hash`, the label that the ReplicaSet
@@ -12,24 +11,19 @@
 //! counts are the dial:
 //!
 //! * `stage` adds the hash of the live slot first, then scales the other slot up; its pods get nothing.
-//! * `shift` to a split brings both sides to their counts, then removes the term.
-//! * `shift` to all of one slot sets the hash of that slot. One patch of the Service moves all traffic, with both
-//!   sides still running, so an undo waits for no pod.
+//! * `shift` to a split brings the other slot to its count, removes the term, and only then makes the first smaller:
+//!   pods that are not selected serve nobody.
+//! * `shift` to all of one slot sets the hash of that slot as soon as its pods can bear it. One patch of the Service
+//!   moves all traffic, with both sides still running.
 //! * `retire` scales the side to zero and then removes the term: only the live slot is left to select, and a later
-//!   rollout by anybody else changes the hash without an outage.
+//!   rollout by anybody else changes the hash without an outage. While the copy is live the term stays, since nobody
+//!   else rolls out the copy.
 //!
 //! Reading goes the same way: with the term, all is with the slot whose ReplicaSet has that hash; without it, the
-//! weight is the one that was asked for (the deployer keeps it beside the fence), since several weights round to one
-//! pair. A hash that belongs to no ReplicaSet of the slots is foreign, and refused.
+//! weight is the one that was asked for, noted on the Service, since several weights round to one pair. A hash that
+//! belongs to no ReplicaSet of the slots is foreign, and refused.
 
-/// How far the number of pods may leave the wanted one on the way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Allowance {
-    /// That many pods.
-    Pods(u32),
-    /// That percentage of the wanted number.
-    Percent(u8),
-}
+use crate::config::Allowance;
 
 impl Allowance {
     /// As Kubernetes counts `maxSurge`: up.

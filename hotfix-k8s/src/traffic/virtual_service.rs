@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use hotfix_core::model::Weights;
+use hotfix_core::model::{SlotName, Weights};
 use hotfix_core::port::TrafficSplit;
 use json_patch::PatchOperation;
 use serde_json::Value;
@@ -17,6 +17,7 @@ use super::cursor::{At, Misfit, of_the_generation_read};
 use super::shares::{self, Found, OneSided, Shares};
 use super::testers;
 use super::{NotUnderstood, Route, Uptake};
+use crate::config::Testers;
 use crate::object::ObjectRef;
 use crate::slot::{Side, Slots};
 
@@ -28,6 +29,7 @@ pub(crate) struct VirtualService {
     pub(crate) slots: Slots,
     pub(crate) destinations: Destinations,
     pub(crate) routes: Routes,
+    pub(crate) testers: Option<Testers>,
 }
 
 /// What the slots are called in the routes.
@@ -81,6 +83,14 @@ impl Route for VirtualService {
         lists
             .map(|changes| of_the_generation_read(object, changes))
             .map_err(|misfit| misfit.of(self.object()))
+    }
+
+    fn open(&self, object: &Value, slot: &SlotName) -> Result<Option<Vec<PatchOperation>>, NotUnderstood> {
+        self.testers.as_ref().map(|testers| self.open_to_testers(object, testers, slot)).transpose()
+    }
+
+    fn close(&self, object: &Value) -> Result<Vec<PatchOperation>, NotUnderstood> {
+        self.close_to_testers(object)
     }
 
     /// Istio writes a status only where its operator asked for it. Its analysis is advice and no verdict on the

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hotfix_core::model::SlotName;
-use hotfix_k8s::{HttpRouteTraffic, IngressTraffic, Traffic, VirtualServiceTraffic};
+use hotfix_k8s::{HttpRouteTraffic, IngressTraffic, ReplicasTraffic, Traffic, VirtualServiceTraffic};
 use hotfix_testkit::cluster::{Behaviour, Gateway, Readiness, TestCluster};
 use hotfix_testkit::conformance::deployer::{self, DeployerFixture, DeployerSite};
 use serde_json::{Value, json};
@@ -63,6 +63,12 @@ impl DeployerFixture for Shops {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_deployer_keeps_its_contract_by_the_selector_of_a_service() {
     deployer::all(&Shops::along(Traffic::Service, Vec::new()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deployer_keeps_its_contract_by_the_numbers_of_pods() {
+    let traffic = Traffic::Replicas(ReplicasTraffic::default());
+    deployer::all(&Shops::along(traffic, Vec::new()).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,21 +18,21 @@ use serde_json::json;
 
 use super::site::{Kind, Shop, call, deployer, is_patch, release, slot};
 
-struct Behind {
-    shop: Shop,
-    proxy: FaultProxy,
-    deployer: KubernetesDeployer,
+pub(crate) struct Behind {
+    pub(crate) shop: Shop,
+    pub(crate) proxy: FaultProxy,
+    pub(crate) deployer: KubernetesDeployer,
 }
 
 impl Behind {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let shop = Shop::open(TestCluster::shared().await.expect("a cluster")).await;
         let proxy = FaultProxy::start(&shop.user).await.expect("a proxy");
         let deployer = deployer(&shop.namespace, &shop.target, proxy.through(&shop.user));
         Self { shop, proxy, deployer }
     }
 
-    async fn stage(&self, call: &Call) -> Reply {
+    pub(crate) async fn stage(&self, call: &Call) -> Reply {
         let release = release(self.shop.test_cluster, 2);
         let verb = Verb::Stage { slot: slot("hotfix"), release, replicas: NonZeroU16::MIN };
         self.deployer.apply(call, &self.shop.target, &verb, &Precondition::default()).await
@@ -263,7 +263,7 @@ async fn a_fence_that_somebody_took_away_is_put_back_by_the_seal() {
     assert!(matches!(behind.stage(&call("next", 4)).await, Reply::Applied(_)));
 }
 
-async fn instances(watch: &mut WorkloadWatch, expected: (u16, u16)) {
+pub(crate) async fn instances(watch: &mut WorkloadWatch, expected: (u16, u16)) {
     let waiting = async {
         loop {
             let change = Pin::as_mut(watch).next().await.expect("it goes on").expect("it is whole");
@@ -278,7 +278,7 @@ async fn instances(watch: &mut WorkloadWatch, expected: (u16, u16)) {
     tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it is told");
 }
 
-fn is_watch(request: &Recorded) -> bool {
+pub(crate) fn is_watch(request: &Recorded) -> bool {
     request.query.contains("watch=true")
 }
 

@@ -155,9 +155,9 @@ impl Shop {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    /// Returns the pods whose label `app` has the value.
+    /// Returns the pods of the Deployment of that name.
     pub(crate) async fn pods(&self, app: &str) -> Vec<Pod> {
-        let params = ListParams::default().labels(&format!("app={app}"));
+        let params = ListParams::default().labels(members(app));
         self.pod_api().list(&params).await.expect("a list").items
     }
 
@@ -217,7 +217,12 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, is_so: impl Fn()
     tokio::time::timeout(LIMIT, waiting).await.unwrap_or_else(|_| panic!("in vain: {what}"));
 }
 
-/// The value of the label `app` on the pods of a slot.
+/// What selects the pods of the Deployment of that name, whichever way the traffic is split.
+pub(crate) fn members(app: &str) -> &'static str {
+    if app == "shop" { "app=shop,hotfix.dev/slot!=hotfix" } else { "hotfix.dev/slot=hotfix" }
+}
+
+/// The Deployment of a slot.
 pub(crate) fn app(slot: &SlotName) -> &'static str {
     if slot.as_str() == "main" { "shop" } else { "shop-hotfix" }
 }

@@ -1,6 +1,7 @@
 //! What the API server put down about every request.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use serde_json::Value;
@@ -31,11 +32,33 @@ pub struct AuditEvent {
     pub raw: Value,
 }
 
-/// Reads the log. The last line counts once it is complete.
+/// Reads the log.
 pub(super) fn read(path: &Path) -> io::Result<Vec<AuditEvent>> {
-    let text = std::fs::read_to_string(path)?;
-    let complete = text.rsplit_once('\n').map_or("", |(complete, _)| complete);
-    complete.lines().map(|line| Ok(event(serde_json::from_str(line)?))).collect()
+    read_from(path, 0, "")
+}
+
+/// Reads what was put down about a namespace from a place in the log on.
+pub(super) fn read_about(path: &Path, begins: u64, namespace: &str) -> io::Result<Vec<AuditEvent>> {
+    let mut events = read_from(path, begins, namespace)?;
+    events.retain(|event| event.namespace.as_deref() == Some(namespace));
+    Ok(events)
+}
+
+/// Returns how long the log is.
+pub(super) fn length(path: &Path) -> io::Result<u64> {
+    Ok(path.metadata()?.len())
+}
+
+/// Reads the lines that say something. The last line counts once it is complete.
+fn read_from(path: &Path, begins: u64, something: &str) -> io::Result<Vec<AuditEvent>> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(begins))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let complete = bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
+    let text = std::str::from_utf8(&bytes[..complete]).map_err(io::Error::other)?;
+    let lines = text.lines().filter(|line| line.contains(something));
+    lines.map(|line| Ok(event(serde_json::from_str(line)?))).collect()
 }
 
 fn event(raw: Value) -> AuditEvent {

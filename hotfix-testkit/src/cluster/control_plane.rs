@@ -206,6 +206,8 @@ fn start_server(store: &str, port: u16) -> io::Result<Program> {
                 "--disable-admission-plugins=ServiceAccount".to_owned(),
                 format!("--audit-policy-file={}", at("audit.json")),
                 format!("--audit-log-path={}", at("audit.log")),
+                // It is read as one file, and gone with the cluster.
+                "--audit-log-maxsize=0".to_owned(),
             ]
         },
     )

@@ -59,7 +59,7 @@ pub use load::{Load, LoadPlan, LoadReport, VERSION_HEADER};
 pub use namespace::TestNamespace;
 pub use network::reach;
 pub use node::NodeOptions;
-pub use pod::{DemoPod, Identity, run as run_pod};
+pub use pod::{DemoPod, Identity, PodMetrics, run as run_pod};
 #[cfg(feature = "monitoring")]
 pub use scrape::PodScrape;
 pub use test_cluster::TestCluster;

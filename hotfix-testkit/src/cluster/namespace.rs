@@ -21,12 +21,19 @@ const FAREWELL: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct TestNamespace {
     name: String,
+    /// How long the audit log was before there was anything to say of it.
+    pub(super) log_begins: u64,
     config: Config,
     worker: Handle,
 }
 
 impl TestNamespace {
-    pub(super) async fn create(prefix: &str, config: Config, worker: Handle) -> Result<Self, kube::Error> {
+    pub(super) async fn create(
+        prefix: &str,
+        log_begins: u64,
+        config: Config,
+        worker: Handle,
+    ) -> Result<Self, kube::Error> {
         let namespaces: Api<Namespace> = Api::all(Client::try_from(config.clone())?);
         let metadata = ObjectMeta {
             generate_name: Some(format!("{prefix}-")),
@@ -36,7 +43,7 @@ impl TestNamespace {
         let namespace = Namespace { metadata, ..Namespace::default() };
         let created = namespaces.create(&PostParams::default(), &namespace).await?;
         let name = created.metadata.name.unwrap_or_default();
-        Ok(Self { name, config, worker })
+        Ok(Self { name, log_begins, config, worker })
     }
 
     /// Returns its name.

@@ -144,10 +144,11 @@ impl TestCluster {
     /// Makes a namespace whose name begins with the prefix and differs from all others.
     ///
     /// # Errors
-    /// When the server refuses.
+    /// When the server refuses, or its log cannot be read.
     pub async fn namespace(&self, prefix: &str) -> io::Result<TestNamespace> {
         let worker = self.worker.handle().clone();
-        TestNamespace::create(prefix, self.config(), worker).await.map_err(io::Error::other)
+        let log_begins = self.own.as_ref().map_or(Ok(0), |own| audit::length(&own.plane.audit_log()))?;
+        TestNamespace::create(prefix, log_begins, self.config(), worker).await.map_err(io::Error::other)
     }
 
     /// Makes a user who may do what the rules say in the namespace, and nothing else anywhere, and returns what leads
@@ -232,6 +233,15 @@ impl TestCluster {
     /// `Unsupported` for an existing cluster, whose log is out of reach.
     pub fn audit_log(&self) -> io::Result<Vec<AuditEvent>> {
         audit::read(&self.own()?.plane.audit_log())
+    }
+
+    /// Returns of [`audit_log`](Self::audit_log) what is about objects of a namespace. However long the cluster has been
+    /// there, only what was put down since the namespace was made is read.
+    ///
+    /// # Errors
+    /// As [`audit_log`](Self::audit_log).
+    pub fn audit_log_of(&self, namespace: &TestNamespace) -> io::Result<Vec<AuditEvent>> {
+        audit::read_about(&self.own()?.plane.audit_log(), namespace.log_begins, namespace.name())
     }
 
     fn own(&self) -> io::Result<&Own> {

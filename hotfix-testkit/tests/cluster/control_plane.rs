@@ -44,4 +44,8 @@ async fn a_user_may_do_what_the_rules_say_and_the_log_says_who_did_it() {
     let seen: Vec<_> = own.iter().map(|event| (event.verb.as_str(), event.status)).collect();
     assert_eq!(seen, [("create", 201), ("get", 403)]);
     assert_eq!(own[0].request.as_ref().unwrap()["metadata"]["name"], "allowed");
+    let of_the_namespace = cluster.audit_log_of(&namespace).unwrap();
+    let about_it: Vec<_> = of_the_namespace.iter().filter(|event| event.user == user).collect();
+    assert_eq!(about_it, own);
+    assert!(of_the_namespace.iter().all(|event| event.namespace.as_deref() == Some(namespace.name())));
 }

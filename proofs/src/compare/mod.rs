@@ -34,7 +34,8 @@ the difference.
 The area judge simulates most of its cases, the same each time; numbers in brackets are limits with 99 % confidence.
 
 The area k8s starts a control plane: etcd, kube-apiserver, kube-controller-manager and kubectl come from the folder that
-KUBEBUILDER_ASSETS names or from the cache of `hotfix-test-cluster build`, kubectl otherwise from PATH.
+KUBEBUILDER_ASSETS names or from the cache of `hotfix-test-cluster build`, kubectl otherwise from PATH. Argo Rollouts is
+built the first time, which takes Go and some minutes.
 
 HOTFIX_GIT_PEER names another git program than the one in PATH for the area git, HOTFIX_SCIPY_PYTHON a Python that has
 scipy for the area judge.

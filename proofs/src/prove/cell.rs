@@ -1,31 +1,29 @@
-//! A small world for one proof: repositories, an agent in its own process, v2.1.0 live, users, and a journal.
+//! A world on this host: repositories, an agent in its own process, v2.1.0 live on two targets, users, and a journal.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
+use hotfix_core::execute::Record;
 use hotfix_core::model::{
     Artifact, IdempotencyKey, ObjectId, Precondition, Release, SlotName, Stamp, TagName, Target, Verb,
     Version, Weights,
 };
+use hotfix_core::plan::StepId;
 use hotfix_core::port::{Call, Clock, Deployer, Reply};
 use hotfix_engine::SystemClock;
 use hotfix_local::{GitTreeSource, LocalConfig, LocalDeployer, TargetOptions, launch_agent};
-use tokio::time::Instant;
+use hotfix_testkit::cluster::FaultProxy;
 
-use super::driver::STATE;
-use super::program::{self, Running, processes_of};
-use super::repository::{self, Patch, Template};
-use super::traffic::Traffic;
-
-/// Everything is fast here; a step that takes this long has failed.
-pub(super) const LONG: Duration = Duration::from_secs(60);
-/// How often something that is waited for is looked at.
-const LOOK: Duration = Duration::from_millis(10);
+use super::audit::{self, Ending, Findings, Journal, Site};
+use super::driver::Backend;
+use super::driver::local::STATE;
+use super::kill::Moment;
+use super::program;
+use super::repository::{self, ORIGIN, Patch, Template, WORK};
+use super::traffic::{self, Traffic};
+use super::world::{Home, LONG, Place, Spot, World, eventually};
 
 /// What all cells share.
 #[derive(Debug)]
@@ -37,95 +35,123 @@ pub(super) struct Ground {
     pub(super) folder: PathBuf,
 }
 
-/// One world, gone with this value unless it is kept.
+/// One world on this host.
 #[derive(Debug)]
 pub(super) struct Cell {
-    pub(super) folder: PathBuf,
-    program: PathBuf,
+    home: Home,
     /// Where staging and production take requests.
-    pub(super) addresses: [SocketAddr; 2],
-    pub(super) traffic: Traffic,
-    kept: bool,
+    addresses: [SocketAddr; 2],
+    traffic: Traffic,
 }
 
-pub(super) fn targets() -> [Target; 2] {
-    ["staging/shop", "production/shop"].map(|target| target.parse().expect("two labels"))
+impl World for Cell {
+    type Ground = Ground;
+
+    const AT_ONCE: usize = 3;
+
+    const SAMPLE: usize = 12;
+
+    async fn open(ground: &Ground, name: &str) -> Result<Self, String> {
+        let home = Home::make(ground.folder.join(name), &ground.program, Backend::Local)?;
+        let furnished = furnish(ground, &home.folder).await;
+        let (addresses, traffic) =
+            furnished.map_err(|error| format!("the world of {name} cannot be built: {error}"))?;
+        Ok(Self { home, addresses, traffic })
+    }
+
+    fn home(&self) -> &Home {
+        &self.home
+    }
+
+    fn keep(&mut self) -> PathBuf {
+        self.home.keep()
+    }
+
+    fn spots(&self, patch: Patch) -> Result<Vec<Spot>, String> {
+        let effects = effects(&Journal::read(&self.home.journal())?, patch);
+        let spot = |(step, what): (StepId, String), moment| Spot {
+            step: step.0,
+            what,
+            place: Place::Inside(moment),
+        };
+        let all =
+            effects.into_iter().flat_map(|effect| Moment::ALL.map(|moment| spot(effect.clone(), moment)));
+        Ok(all.collect())
+    }
+
+    fn network(&self) -> Option<&FaultProxy> {
+        None
+    }
+
+    fn at_any_moment(&self, findings: &mut Findings) {
+        audit::at_any_moment(&self.site(), findings);
+    }
+
+    async fn at_the_end(&self, ending: Ending, findings: &mut Findings) {
+        let site = self.site();
+        let settled = eventually("the processes are as wanted", async || audit::processes(&site).ok()).await;
+        let settled = settled.and_then(|()| audit::processes(&site));
+        findings.check(settled.is_ok(), || settled.err().unwrap_or_default());
+        audit::at_the_end(&site, ending, findings);
+        let release = if ending == Ending::Live { "good" } else { "baseline" };
+        for address in self.addresses {
+            let answer = traffic::who_answers(address).await;
+            findings
+                .check(answer.as_deref() == Ok(release), || format!("{address} is answered by {answer:?}"));
+        }
+        audit::check_answers(&self.traffic.answers(), findings);
+    }
+
+    fn fingerprint(&self) -> Result<String, String> {
+        audit::fingerprint(&self.site())
+    }
 }
 
 impl Cell {
-    /// Builds a world in a fresh folder.
-    pub(super) async fn open(ground: &Ground, name: &str) -> Result<Self, String> {
-        let folder = ground.folder.join(name);
-        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        match Self::furnish(ground, &folder).await {
-            Ok((addresses, traffic)) => {
-                let program = ground.program.clone();
-                Ok(Self { folder, program, addresses, traffic, kept: false })
-            }
-            Err(error) => {
-                clear(&folder);
-                Err(format!("the world of {name} cannot be built: {error}"))
-            }
-        }
-    }
-
-    async fn furnish(ground: &Ground, folder: &Path) -> Result<([SocketAddr; 2], Traffic), String> {
-        ground.template.copy_to(folder)?;
-        let (state, work) = (folder.join(STATE), folder.join(repository::WORK));
-        let arguments = [super::AGENT, state.to_str().ok_or("the folder is not UTF-8")?];
-        launch_agent(&ground.program, &arguments, &state, LONG).await.map_err(|error| error.to_string())?;
-        let trees = Arc::new(GitTreeSource::new(work.clone()));
-        let deployer = LocalDeployer::new(LocalConfig { state }, trees, Arc::new(SystemClock));
-        let release = baseline(&work)?;
-        let [staging, production] = targets();
-        let (staging, production) =
-            tokio::join!(install(&deployer, &staging, &release), install(&deployer, &production, &release));
-        let (staging, production) = (staging?, production?);
-        Ok(([staging, production], Traffic::to(production)))
-    }
-
-    /// Starts a driver with its output in a file of the world.
-    pub(super) fn drive(&self, worker: &str, words: &[&str]) -> Result<Running, String> {
-        let log = self.folder.join(format!("driver-{worker}.log"));
-        let open = || fs::OpenOptions::new().append(true).create(true).open(&log);
-        let (output, errors) = open()
-            .and_then(|file| Ok((file, open()?)))
-            .map_err(|error| format!("{}: {error}", log.display()))?;
-        let mut command = program::command(&self.program);
-        command.arg(super::DRIVE).arg(&self.folder).arg(worker).args(words);
-        command.stdout(Stdio::from(output)).stderr(Stdio::from(errors));
-        command.spawn().map(Running).map_err(|error| format!("a driver cannot be started: {error}"))
-    }
-
-    pub(super) fn start(&self, worker: &str, patch: Patch, point: Option<&str>) -> Result<Running, String> {
-        let words: Vec<&str> = ["start", patch.name()].into_iter().chain(point).collect();
-        self.drive(worker, &words)
-    }
-
-    /// Keeps the folder as evidence. The processes go.
-    pub(super) fn keep(&mut self) -> PathBuf {
-        self.kept = true;
-        self.folder.clone()
-    }
-}
-
-impl Drop for Cell {
-    fn drop(&mut self) {
-        for process in processes_of(&self.folder) {
-            process.kill();
-        }
-        if !self.kept {
-            clear(&self.folder);
+    fn site(&self) -> Site {
+        let below = |name: &str| self.home.below(name);
+        Site {
+            journal: self.home.journal(),
+            origin: below(ORIGIN),
+            work: below(WORK),
+            state: below(STATE),
+            folder: self.home.folder.clone(),
         }
     }
 }
 
-fn clear(folder: &Path) {
-    for process in processes_of(folder) {
-        process.kill();
-    }
-    // A process that is just ending may still write; what stays behind goes with the folder of all cells.
-    let _ = fs::remove_dir_all(folder);
+/// Returns the effects that a run had: all of them for the good fix, those of the way back for the bad one.
+pub(super) fn effects(journal: &Journal, patch: Patch) -> Vec<(StepId, String)> {
+    let records: Vec<_> =
+        journal.entries.iter().filter_map(|entry| Record::decode(&entry.text).ok()).collect();
+    let Some(Record::Planned(planned)) = records.first() else { return Vec::new() };
+    let plan = &planned.plan;
+    let steps = records.iter().filter_map(|record| match record {
+        Record::Intent(intent) if intent.attempt == 1 => Some(intent.step),
+        _ => None,
+    });
+    let wanted = |step: &StepId| patch == Patch::Good || plan.undo(*step).is_some();
+    let named = |step: StepId| (step, plan.effect(step).map(ToString::to_string).unwrap_or_default());
+    steps.filter(wanted).map(named).collect()
+}
+
+fn targets() -> [Target; 2] {
+    ["staging/shop", "production/shop"].map(|target| target.parse().expect("two labels"))
+}
+
+async fn furnish(ground: &Ground, folder: &Path) -> Result<([SocketAddr; 2], Traffic), String> {
+    ground.template.copy_to(folder)?;
+    let (state, work) = (folder.join(STATE), folder.join(repository::WORK));
+    let arguments = [super::AGENT, state.to_str().ok_or("the folder is not UTF-8")?];
+    launch_agent(&ground.program, &arguments, &state, LONG).await.map_err(|error| error.to_string())?;
+    let trees = Arc::new(GitTreeSource::new(work.clone()));
+    let deployer = LocalDeployer::new(LocalConfig { state }, trees, Arc::new(SystemClock));
+    let release = baseline(&work)?;
+    let [staging, production] = targets();
+    let (staging, production) =
+        tokio::join!(install(&deployer, &staging, &release), install(&deployer, &production, &release));
+    let (staging, production) = (staging?, production?);
+    Ok(([staging, production], Traffic::to(production)))
 }
 
 fn baseline(work: &Path) -> Result<Release, String> {
@@ -164,19 +190,5 @@ async fn apply(deployer: &LocalDeployer, target: &Target, seq: u32, verb: &Verb)
     match deployer.apply(&call, target, verb, &Precondition::default()).await {
         Reply::Applied(_) => Ok(()),
         other => Err(format!("{verb} on {target}: {other:?}")),
-    }
-}
-
-/// Polls until `look` finds something; the deadline only ends a proof that has failed.
-pub(super) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> Result<T, String> {
-    let deadline = Instant::now() + LONG;
-    loop {
-        if let Some(found) = look().await {
-            return Ok(found);
-        }
-        if Instant::now() >= deadline {
-            return Err(format!("waited {} s in vain until {what}", LONG.as_secs()));
-        }
-        tokio::time::sleep(LOOK).await;
     }
 }

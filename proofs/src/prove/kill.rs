@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
 
@@ -10,10 +11,14 @@ use rustix::process::{Signal, getpid, kill_process};
 pub(super) enum Moment {
     /// Its intent is about to be committed.
     BeforeIntent,
+    /// Its intent is being committed: nobody knows whether it will be.
+    WithinIntent,
     /// Its intent is committed, nothing was sent.
     AfterIntent,
     /// It was applied, its outcome is not committed.
     AfterApply,
+    /// Its outcome is being committed.
+    WithinOutcome,
     /// Its outcome is committed.
     AfterOutcome,
 }
@@ -36,20 +41,41 @@ pub(super) struct KillPoint {
 }
 
 impl Moment {
-    pub(super) const ALL: [Self; 4] =
-        [Self::BeforeIntent, Self::AfterIntent, Self::AfterApply, Self::AfterOutcome];
+    pub(super) const ALL: [Self; 6] = [
+        Self::BeforeIntent,
+        Self::WithinIntent,
+        Self::AfterIntent,
+        Self::AfterApply,
+        Self::WithinOutcome,
+        Self::AfterOutcome,
+    ];
 
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::BeforeIntent => "before-intent",
+            Self::WithinIntent => "within-intent",
             Self::AfterIntent => "after-intent",
             Self::AfterApply => "after-apply",
+            Self::WithinOutcome => "within-outcome",
             Self::AfterOutcome => "after-outcome",
         }
+    }
+
+    /// Whether a transaction of the store is open. Whoever is frozen then keeps everybody else from writing until he
+    /// wakes, so nobody can go on in his place.
+    pub(super) const fn is_within(self) -> bool {
+        matches!(self, Self::WithinIntent | Self::WithinOutcome)
     }
 }
 
 impl How {
+    pub(super) const fn signal(self) -> Signal {
+        match self {
+            Self::Kill => Signal::KILL,
+            Self::Freeze => Signal::STOP,
+        }
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Kill => "kill",
@@ -57,16 +83,19 @@ impl How {
         }
     }
 
+    /// Does it to this process a while later, in which this thread does nothing.
+    pub(super) fn strike_after(self, while_later: Duration) {
+        #[expect(clippy::disallowed_methods, reason = "another thread is about to be interrupted")]
+        std::thread::sleep(while_later);
+        self.strike();
+    }
+
     /// Does it to this process. Returns only after a freeze, when it was continued.
     pub(super) fn strike(self) {
-        let signal = match self {
-            Self::Kill => Signal::KILL,
-            Self::Freeze => Signal::STOP,
-        };
-        kill_process(getpid(), signal).expect("a process may signal itself");
+        kill_process(getpid(), self.signal()).expect("a process may signal itself");
         // The signal may be taken by another thread a moment later. This one must not go on before.
         #[expect(clippy::disallowed_methods, reason = "nothing else may happen in this thread")]
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(100));
     }
 }
 

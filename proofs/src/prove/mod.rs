@@ -2,10 +2,13 @@
 
 mod audit;
 mod cell;
+mod cluster;
 mod driver;
 mod engine;
 mod judge;
 mod kill;
+mod matrix;
+mod network;
 mod program;
 mod random;
 mod repository;
@@ -13,14 +16,17 @@ mod service;
 mod successor;
 mod traffic;
 mod trap;
+mod world;
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use crate::say;
 
-pub use engine::{Extent, Figures, kill_matrix};
+pub use cluster::kill_matrix_on_kubernetes;
+pub use engine::kill_matrix;
 pub use judge::{Check, Claim, Study};
+pub use matrix::{Extent, Figures};
 
 /// The part of the service that is deployed.
 const SERVE: &str = "@serve";
@@ -39,8 +45,10 @@ pub fn main(arguments: &[String]) -> ExitCode {
         [DRIVE, ref rest @ ..] => driver::main(rest),
         ["engine"] => return engine::main(Extent::Whole),
         ["engine", "random"] => return engine::main(Extent::Random),
+        ["k8s"] => return cluster::main(Extent::Whole),
+        ["k8s", "sample"] => return cluster::main(Extent::Sample),
         ["judge"] => return judge::main(),
-        _ => Err("usage: prove engine [random] | judge".to_owned()),
+        _ => Err("usage: prove engine [random] | k8s [sample] | judge".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

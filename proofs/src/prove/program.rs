@@ -5,6 +5,8 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::kill::How;
+
 /// Keeps git away from the configuration of the machine, and gives it a name and a time.
 const SEALED: [(&str, &str); 8] = [
     ("GIT_CONFIG_GLOBAL", "/dev/null"),
@@ -41,10 +43,19 @@ pub(super) fn git(repository: &Path, arguments: &[&str]) -> Result<String, Strin
 pub(super) struct Running(pub(super) Child);
 
 impl Running {
+    /// Kills or freezes it.
+    pub(super) fn stop(&self, how: How) -> Result<(), String> {
+        self.signal(how.signal())
+    }
+
     /// Continues a frozen program.
     pub(super) fn thaw(&self) -> Result<(), String> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), String> {
         let pid = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).ok_or("no pid")?;
-        kill_process(pid, Signal::CONT).map_err(|error| format!("cannot continue {}: {error}", self.0.id()))
+        kill_process(pid, signal).map_err(|error| format!("cannot signal {}: {error}", self.0.id()))
     }
 
     /// Tells whether it is frozen.

@@ -2,37 +2,37 @@
 
 use std::time::Duration;
 
-use super::audit::{self, Ending, Journal};
-use super::cell::{Cell, Ground};
+use super::audit::{Ending, Journal};
 use super::repository::Patch;
-use super::successor::{Successor, Verdict, ended, ending, free_at, site};
+use super::successor::{Successor, Verdict, ended, ending, free_at};
+use super::world::World;
 
 /// How often a run is killed at the most.
 const MOST_KILLS: u64 = 3;
 
 /// Plays one run. Every driver but the last is killed within the time that a whole run takes.
-pub(super) async fn play(ground: &Ground, seed: u64, whole: Duration) -> Verdict {
+pub(super) async fn play<W: World>(ground: &W::Ground, seed: u64, whole: Duration) -> Verdict {
     let name = format!("random-{seed}");
     let mut verdict = Verdict::new(name.clone());
-    match Cell::open(ground, &name).await {
+    match W::open(ground, &name).await {
         Err(error) => verdict.findings.check(false, || error),
-        Ok(mut cell) => {
-            let played = play_in(&cell, &mut verdict, Dice(seed), whole).await;
-            verdict.close(&mut cell, played).await;
+        Ok(mut world) => {
+            let played = play_in(&world, &mut verdict, Dice(seed), whole).await;
+            verdict.close(&mut world, played).await;
         }
     }
     verdict
 }
 
-async fn play_in(
-    cell: &Cell,
+async fn play_in<W: World>(
+    world: &W,
     verdict: &mut Verdict,
     mut dice: Dice,
     whole: Duration,
 ) -> Result<Ending, String> {
-    let site = site(cell);
+    let home = world.home();
     let patch = if dice.below(3) == 0 { Patch::Bad } else { Patch::Good };
-    let mut driver = cell.start("w1", patch, None)?;
+    let mut driver = home.start("w1", patch, None)?;
     for _ in 0..=dice.below(MOST_KILLS) {
         let most = u64::try_from(whole.as_millis()).unwrap_or(u64::MAX);
         tokio::time::sleep(Duration::from_millis(dice.below(most))).await;
@@ -40,17 +40,17 @@ async fn play_in(
             verdict.kills += 1;
         }
         drop(driver);
-        audit::at_any_moment(&site, &mut verdict.findings);
+        world.at_any_moment(&mut verdict.findings);
         let successor = if dice.below(2) == 0 { Successor::Restart } else { Successor::Second };
-        let free = free_at(&site, successor)?;
-        let before = Journal::read(&site.journal)?.epoch();
-        driver = cell.drive(successor.worker(), &["resume"])?;
+        let free = free_at(home, successor)?;
+        let before = Journal::read(&home.journal())?.epoch();
+        driver = home.drive(successor.worker(), &["resume"])?;
         if dice.below(2) == 0 {
             continue;
         }
         ended(&mut driver, "the successor").await?;
-        if Journal::read(&site.journal)?.epoch() > before {
-            verdict.took_over(&site, free)?;
+        if Journal::read(&home.journal())?.epoch() > before {
+            verdict.took_over(home, free)?;
         }
         break;
     }
@@ -59,8 +59,8 @@ async fn play_in(
     }
     drop(driver);
     // The last one may have been killed while it waited: nobody is left to go on but us.
-    ended(&mut cell.drive("w4", &["resume"])?, "whoever comes last").await?;
-    let opened = !Journal::read(&site.journal)?.is_empty();
+    ended(&mut home.drive("w4", &["resume"])?, "whoever comes last").await?;
+    let opened = !Journal::read(&home.journal())?.is_empty();
     Ok(if opened { ending(patch) } else { Ending::Nothing })
 }
 

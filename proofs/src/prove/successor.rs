@@ -1,16 +1,15 @@
-//! One cell of the matrix: a driver dies at a point, a successor ends the run, the auditor looks before and after.
-
-use std::path::Path;
+//! One cell of a matrix: a driver is stopped at a spot, a successor ends the run, the auditor looks before and after.
 
 use hotfix_core::port::Clock as _;
 use hotfix_engine::SystemClock;
+use hotfix_testkit::cluster::{Disturbance, FaultProxy};
 
-use super::audit::{self, Ending, Findings, Journal, Site};
-use super::cell::{Cell, Ground, eventually};
-use super::driver::{JOURNAL, STATE};
-use super::kill::{How, KillPoint, Moment};
+use super::audit::{Ending, Findings, Journal};
+use super::kill::{How, KillPoint};
+use super::network;
 use super::program::Running;
-use super::repository::{ORIGIN, Patch, WORK};
+use super::repository::Patch;
+use super::world::{Home, Place, Spot, World, eventually};
 
 /// Who goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +23,7 @@ pub(super) enum Successor {
 }
 
 impl Successor {
-    pub(super) const ALL: [Self; 3] = [Self::Restart, Self::Second, Self::Zombie];
+    const ALL: [Self; 3] = [Self::Restart, Self::Second, Self::Zombie];
 
     const fn name(self) -> &'static str {
         match self {
@@ -52,12 +51,9 @@ impl Successor {
 /// A cell of the matrix.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
-    pub(super) patch: Patch,
-    pub(super) step: u16,
-    /// What the step does, for people.
-    pub(super) what: String,
-    pub(super) moment: Moment,
-    pub(super) successor: Successor,
+    patch: Patch,
+    spot: Spot,
+    successor: Successor,
 }
 
 /// What came of a cell.
@@ -73,52 +69,116 @@ pub(super) struct Verdict {
 }
 
 impl Case {
-    fn point(&self) -> KillPoint {
-        KillPoint { step: self.step, moment: self.moment, how: self.successor.how() }
+    /// Returns every cell of a spot.
+    pub(super) fn all(patch: Patch, spot: &Spot) -> Vec<Self> {
+        let possible = |successor: &Successor| {
+            !(*successor == Successor::Zombie
+                && matches!(spot.place, Place::Inside(moment) if moment.is_within()))
+        };
+        let case = |successor| Self { patch, spot: spot.clone(), successor };
+        Successor::ALL.into_iter().filter(possible).map(case).collect()
     }
 
     /// The name of the folder, and of the cell.
     fn name(&self) -> String {
-        let point = self.point().to_string().replace(':', "-");
-        format!("{}-{point}-{}", self.patch.name(), self.successor.name())
+        format!("{}-{}-{}", self.patch.name(), self.spot.name(), self.successor.name())
     }
 
     /// Plays the cell.
-    pub(super) async fn play(&self, ground: &Ground) -> Verdict {
-        let mut verdict = Verdict::new(format!("{} ({})", self.name(), self.what));
-        match Cell::open(ground, &self.name()).await {
+    pub(super) async fn play<W: World>(&self, ground: &W::Ground) -> Verdict {
+        let mut verdict = Verdict::new(format!("{} ({})", self.name(), self.spot.what));
+        match W::open(ground, &self.name()).await {
             Err(error) => verdict.findings.check(false, || error),
-            Ok(mut cell) => {
-                let played = self.play_in(&cell, &mut verdict).await;
-                verdict.close(&mut cell, played).await;
+            Ok(mut world) => {
+                let played = self.play_in(&world, &mut verdict).await;
+                verdict.close(&mut world, played).await;
             }
         }
         verdict
     }
 
-    async fn play_in(&self, cell: &Cell, verdict: &mut Verdict) -> Result<Ending, String> {
-        let site = site(cell);
-        let mut first = cell.start("w1", self.patch, Some(&self.point().to_string()))?;
-        let stopped = stopped(&mut first, self.successor.how()).await?;
+    async fn play_in<W: World>(&self, world: &W, verdict: &mut Verdict) -> Result<Ending, String> {
+        let (home, how) = (world.home(), self.successor.how());
+        let point = |moment| KillPoint { step: self.spot.step, moment, how };
+        if let Place::Cut(request) = &self.spot.place {
+            network::disturb(need(world)?, request, Disturbance::LoseAnswer);
+        }
+        let held = match &self.spot.place {
+            Place::Held(request) => {
+                network::disturb(need(world)?, request, Disturbance::Hold);
+                Some(need(world)?)
+            }
+            Place::Inside(_) | Place::Cut(_) => None,
+        };
+        let mut first = home.start("w1", self.patch, self.spot.moment().map(point))?;
+        if let Some(held) = held {
+            network::until_held(held, &mut first).await?;
+            match how {
+                How::Kill => first.stop(how)?,
+                How::Freeze => freeze(&mut first, home).await?,
+            }
+        }
+        let stopped = stopped(&mut first, how).await?;
         verdict.findings.check(stopped, || "the driver ended before it reached its point".to_owned());
         verdict.kills += 1;
-        audit::at_any_moment(&site, &mut verdict.findings);
-        let free = free_at(&site, self.successor)?;
-        let mut second = cell.drive(self.successor.worker(), &["resume"])?;
+        world.at_any_moment(&mut verdict.findings);
+        let free = free_at(home, self.successor)?;
+        let mut second = home.drive(self.successor.worker(), &["resume"])?;
+        if let Some(held) = held {
+            sealed(home).await?;
+            let answers = held.release().await;
+            verdict.findings.check(answers == [REFUSED], || {
+                format!("the request that came after the seal was answered with {answers:?}")
+            });
+        }
         if self.successor == Successor::Zombie {
-            eventually("the run is taken over", async || {
-                Journal::read(&site.journal).ok().filter(|journal| journal.epoch() > 1)
-            })
-            .await?;
+            eventually("the run is taken over", async || journal(home).filter(|journal| journal.epoch() > 1))
+                .await?;
             first.thaw()?;
         }
         ended(&mut second, "the successor").await?;
         if self.successor == Successor::Zombie {
             ended_somehow(&mut first, "the zombie").await?;
         }
-        verdict.took_over(&site, free)?;
+        verdict.took_over(home, free)?;
         Ok(ending(self.patch))
     }
+}
+
+/// What a server says to a patch whose tests fail.
+const REFUSED: u16 = 422;
+
+fn need<W: World>(world: &W) -> Result<&FaultProxy, String> {
+    world.network().ok_or_else(|| "there is no network between this driver and its target".to_owned())
+}
+
+/// Freezes a driver, but not while it writes to the journal: nobody else could until it wakes.
+async fn freeze(driver: &mut Running, home: &Home) -> Result<(), String> {
+    eventually("the driver is frozen between two transactions", async || {
+        driver.stop(How::Freeze).ok()?;
+        eventually("the driver is frozen", async || {
+            (driver.is_frozen() || driver.ended().is_some()).then_some(())
+        })
+        .await
+        .ok()?;
+        let free = Journal::is_free(&home.journal());
+        if !free {
+            driver.thaw().ok()?;
+        }
+        free.then_some(())
+    })
+    .await
+}
+
+fn journal(home: &Home) -> Option<Journal> {
+    Journal::read(&home.journal()).ok()
+}
+
+/// Waits until somebody has noted that a target is sealed.
+async fn sealed(home: &Home) -> Result<(), String> {
+    let sealed =
+        async || journal(home).filter(|journal| journal.entries.iter().any(|entry| entry.is("sealed")));
+    eventually("the successor has sealed", sealed).await.map(drop)
 }
 
 /// How a run with the patch ends, however often it is interrupted.
@@ -135,47 +195,34 @@ impl Verdict {
     }
 
     /// Notes how long the last takeover took from when it was possible.
-    pub(super) fn took_over(&mut self, site: &Site, free: i64) -> Result<(), String> {
-        if let Some(at) = Journal::read(&site.journal)?.last_takeover() {
+    pub(super) fn took_over(&mut self, home: &Home, free: i64) -> Result<(), String> {
+        if let Some(at) = Journal::read(&home.journal())?.last_takeover() {
             self.resume_ms.push((at - free).max(0) as f64 / 1000.0);
         }
         Ok(())
     }
 
-    /// Looks at everything that is left, and once more after a further resumption.
-    pub(super) async fn close(&mut self, cell: &mut Cell, played: Result<Ending, String>) {
+    /// Looks at everything that is left, after a further resumption that changes nothing.
+    pub(super) async fn close<W: World>(&mut self, world: &mut W, played: Result<Ending, String>) {
         match played {
-            Ok(ending) => self.look(cell, ending).await,
+            Ok(ending) => {
+                let again = resumed_again(world).await;
+                self.findings.check(again.is_ok(), || again.err().unwrap_or_default());
+                world.at_the_end(ending, &mut self.findings).await;
+            }
             Err(error) => self.findings.check(false, || error),
         }
         if !self.findings.violations.is_empty() {
-            self.evidence = Some(cell.keep());
+            self.evidence = Some(world.keep());
         }
-    }
-
-    async fn look(&mut self, cell: &Cell, ending: Ending) {
-        let (site, findings) = (site(cell), &mut self.findings);
-        let settled = eventually("the processes are as wanted", async || audit::processes(&site).ok()).await;
-        let settled = settled.and_then(|()| audit::processes(&site));
-        findings.check(settled.is_ok(), || settled.err().unwrap_or_default());
-        audit::at_the_end(&site, ending, findings);
-        let release = if ending == Ending::Live { "good" } else { "baseline" };
-        for address in cell.addresses {
-            let answer = super::traffic::who_answers(address).await;
-            findings
-                .check(answer.as_deref() == Ok(release), || format!("{address} is answered by {answer:?}"));
-        }
-        let again = resumed_again(cell, &site).await;
-        findings.check(again.is_ok(), || again.err().unwrap_or_default());
-        audit::check_answers(&cell.traffic.answers(), findings);
     }
 }
 
 /// A further resumption changes nothing.
-async fn resumed_again(cell: &Cell, site: &Site) -> Result<(), String> {
-    let before = audit::fingerprint(site)?;
-    ended(&mut cell.drive("w3", &["resume"])?, "a further resumption").await?;
-    let after = audit::fingerprint(site)?;
+async fn resumed_again<W: World>(world: &W) -> Result<(), String> {
+    let before = world.fingerprint()?;
+    ended(&mut world.home().drive("w3", &["resume"])?, "a further resumption").await?;
+    let after = world.fingerprint()?;
     if before == after {
         Ok(())
     } else {
@@ -184,21 +231,10 @@ async fn resumed_again(cell: &Cell, site: &Site) -> Result<(), String> {
 }
 
 /// From when on somebody else may take the run.
-pub(super) fn free_at(site: &Site, successor: Successor) -> Result<i64, String> {
+pub(super) fn free_at(home: &Home, successor: Successor) -> Result<i64, String> {
     let now = SystemClock.now().timestamp_micros();
-    let lease_ends = Journal::read(&site.journal)?.lease_ends();
+    let lease_ends = Journal::read(&home.journal())?.lease_ends();
     Ok(if successor == Successor::Restart { now } else { now.max(lease_ends) })
-}
-
-pub(super) fn site(cell: &Cell) -> Site {
-    let below = |name: &str| Path::new(&cell.folder).join(name);
-    Site {
-        journal: below(JOURNAL),
-        origin: below(ORIGIN),
-        work: below(WORK),
-        state: below(STATE),
-        folder: cell.folder.clone(),
-    }
 }
 
 /// Waits until a driver was stopped at its point; `false` when it ended without.
@@ -217,6 +253,10 @@ pub(super) async fn ended(driver: &mut Running, who: &str) -> Result<(), String>
     if status.success() { Ok(()) } else { Err(format!("{who} failed: {status}")) }
 }
 
-async fn ended_somehow(driver: &mut Running, who: &str) -> Result<std::process::ExitStatus, String> {
+/// Waits for a driver to end.
+pub(super) async fn ended_somehow(
+    driver: &mut Running,
+    who: &str,
+) -> Result<std::process::ExitStatus, String> {
     eventually(&format!("{who} ends"), async || driver.ended()).await
 }

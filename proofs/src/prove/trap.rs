@@ -2,8 +2,11 @@
 //!
 //! The engine is the production engine; only what it is given is wrapped.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use hotfix_core::Result;
@@ -21,7 +24,12 @@ use hotfix_core::port::{
 
 use tokio::sync::RwLock;
 
-use super::kill::{KillPoint, Moment};
+use super::kill::{How, KillPoint, Moment};
+
+/// A commit takes some of these. Each step is killed in another part of its commits.
+const PART_OF_A_COMMIT: Duration = Duration::from_micros(60);
+/// How many.
+const PARTS: u16 = 6;
 
 /// Springs once, at its point.
 #[derive(Debug, Default)]
@@ -39,14 +47,28 @@ impl Trap {
     }
 
     async fn reached(&self, step: u16, moment: Moment) {
-        if let Some(point) = self.point
-            && point.step == step
-            && point.moment == moment
-            && !self.sprung.swap(true, Ordering::SeqCst)
-        {
+        if let Some(how) = self.springs(step, moment) {
             let _nobody_writes = self.writing.write().await;
-            point.how.strike();
+            how.strike();
         }
+    }
+
+    /// Does something, and strikes while another thread is at it if the point is there.
+    async fn while_reaching<T>(&self, step: u16, moment: Moment, doing: impl Future<Output = T>) -> T {
+        let Some(how) = self.springs(step, moment) else { return doing.await };
+        let mut doing = pin!(doing);
+        poll_fn(|context| {
+            // This hands it to the thread that writes.
+            let begun = doing.as_mut().poll(context);
+            how.strike_after(PART_OF_A_COMMIT * u32::from(step % PARTS));
+            begun
+        })
+        .await
+    }
+
+    fn springs(&self, step: u16, moment: Moment) -> Option<How> {
+        let point = self.point.filter(|point| point.step == step && point.moment == moment)?;
+        (!self.sprung.swap(true, Ordering::SeqCst)).then_some(point.how)
     }
 
     async fn applied(&self, key: &IdempotencyKey) {
@@ -76,18 +98,21 @@ impl<P: IncidentStore> IncidentStore for Trapped<P> {
     }
 
     async fn append(&self, append: Append) -> Result<Appended> {
-        let record = Record::decode(&append.body).ok();
-        if let Some(Record::Intent(intent)) = &record {
-            self.trap.reached(intent.step.0, Moment::BeforeIntent).await;
-        }
+        let (step, within, after) = match Record::decode(&append.body) {
+            Ok(Record::Intent(intent)) => {
+                self.trap.reached(intent.step.0, Moment::BeforeIntent).await;
+                (intent.step.0, Moment::WithinIntent, Moment::AfterIntent)
+            }
+            Ok(Record::Outcome { step, .. }) => (step.0, Moment::WithinOutcome, Moment::AfterOutcome),
+            _ => {
+                let _writing = self.trap.writing.read().await;
+                return self.inner.append(append).await;
+            }
+        };
         let writing = self.trap.writing.read().await;
-        let appended = self.inner.append(append).await?;
+        let appended = self.trap.while_reaching(step, within, self.inner.append(append)).await?;
         drop(writing);
-        match record {
-            Some(Record::Intent(intent)) => self.trap.reached(intent.step.0, Moment::AfterIntent).await,
-            Some(Record::Outcome { step, .. }) => self.trap.reached(step.0, Moment::AfterOutcome).await,
-            _ => {}
-        }
+        self.trap.reached(step, after).await;
         Ok(appended)
     }
 

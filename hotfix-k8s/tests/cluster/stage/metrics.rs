@@ -15,7 +15,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::ListParams;
 
-use super::super::site::app;
+use super::super::site::{app, members};
 use super::LOOK;
 
 /// What one reading of the counters gives.
@@ -58,7 +58,7 @@ impl PodMetrics {
     async fn read(&self, query: &MetricsQuery) -> Scrape {
         let mut scrape = Scrape::default();
         for slot in &query.slots {
-            let params = ListParams::default().labels(&format!("app={}", app(slot)));
+            let params = ListParams::default().labels(members(app(slot)));
             for pod in self.pods.list(&params).await.expect("a list").items {
                 let Some(demo) = DemoPod::of(&pod) else { continue };
                 let Ok((200, page)) = demo.get("/metrics").await else { continue };

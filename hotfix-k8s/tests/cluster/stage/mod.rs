@@ -57,7 +57,10 @@ impl Stage {
     pub(crate) async fn with(deployment: &Value, traffic: Traffic, settings: Settings) -> Self {
         let cluster = TestCluster::shared().await.expect("a cluster");
         cluster.install_istio().await.expect("kinds of Istio");
-        let routes = if traffic == Traffic::Service { Vec::new() } else { routes() };
+        let routes = match &traffic {
+            Traffic::Service | Traffic::Replicas(_) => Vec::new(),
+            _ => routes(),
+        };
         let shop = Shop::closed(cluster, traffic, deployment, &routes).await;
         Self::around(shop, settings).await
     }
@@ -290,7 +293,7 @@ fn request(goal: Goal) -> Request {
     }
 }
 
-fn routes() -> Vec<Value> {
+pub(crate) fn routes() -> Vec<Value> {
     let route = json!({
         "apiVersion": "networking.istio.io/v1",
         "kind": "VirtualService",

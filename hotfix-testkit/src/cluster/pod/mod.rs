@@ -14,6 +14,7 @@ mod client;
 mod metrics;
 mod serve;
 mod service;
+mod source;
 
 use std::net::SocketAddr;
 
@@ -23,6 +24,7 @@ use super::behaviour::Behaviour;
 
 pub use client::DemoPod;
 pub use serve::run;
+pub use source::PodMetrics;
 
 /// What a node tells the process: the one argument, as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -91,11 +91,15 @@ impl Argo {
         let pod = self.pods(&hash).await?.into_iter().next();
         let pod = pod.ok_or_else(|| Failure::new("the canary has no pod"))?;
         let name = pod.metadata.name.clone().unwrap_or_default();
+        let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
+        let restarts =
+            statuses.and_then(|all| all.first()).map_or(0, |status| i64::from(status.restart_count));
         let mut seen = Seen::follow(Kind::Pod.api(&self.client, &self.namespace), &name);
         if let Some(demo) = DemoPod::of(&pod) {
             demo.crash().await;
         }
-        seen.until("the pod says that its container ended", has_ended).await?;
+        let ended = |pod: &Value| has_ended(pod, restarts);
+        seen.until("the pod says that its container ended", ended).await?;
         self.left(Stopwatch::start()).await
     }
 
@@ -164,7 +168,9 @@ fn is_in(rollout: &Value, phase: &str) -> bool {
     rollout["status"]["phase"] == phase && observed.as_str() == Some(generation.to_string().as_str())
 }
 
-fn has_ended(pod: &Value) -> bool {
+/// Whether the container has ended since it had been restarted so often.
+fn has_ended(pod: &Value, restarts: i64) -> bool {
     let status = &pod["status"]["containerStatuses"][0];
-    ["state", "lastState"].iter().any(|state| status[state]["terminated"].is_object())
+    status["state"]["terminated"].is_object()
+        || status["restartCount"].as_i64().is_some_and(|count| count > restarts)
 }

@@ -5,13 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hotfix_benches::Failure;
-use hotfix_core::model::{
-    Artifact, IdempotencyKey, ImageReference, Precondition, Release, SlotName, Stamp, TagName, Target, Verb,
-    Version, Workload,
-};
+use hotfix_core::model::{IdempotencyKey, Precondition, Release, SlotName, Stamp, Target, Verb, Workload};
 use hotfix_core::port::{Call, Clock as _, Deployer as _, Reply};
 use hotfix_engine::SystemClock;
-use hotfix_k8s::rights::{self, Feature};
 use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, TargetConfig, Traffic, VirtualServiceTraffic};
 use hotfix_testkit::cluster::{AuditEvent, Behaviour, TestCluster, TestNamespace};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -23,6 +19,8 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::seen::LONG;
+use crate::shop;
+pub(super) use crate::shop::{image, release, service, template};
 
 /// How many pods a Deployment has.
 pub(super) const REPLICAS: NonZeroU16 = NonZeroU16::new(2).unwrap();
@@ -88,10 +86,7 @@ impl Site {
         let (namespace, client) = (cluster.namespace("compare").await?, cluster.client()?);
         let target: Target = "production/shop".parse()?;
         let config = target_config(&namespace, traffic.clone());
-        let mut features = config.features();
-        features.insert(Feature::Adoption);
-        let rules = serde_json::from_value::<Vec<_>>(serde_json::to_value(rights::rules(&features))?)?;
-        let user = cluster.user(&namespace, USER, &rules).await?;
+        let user = cluster.user(&namespace, USER, &shop::rules(&config)?).await?;
         let deployer = deployer(&namespace, &target, user.clone(), traffic.clone())?;
         let site = Self { namespace, target, deployer, user, client };
         site.create("shop", &release(cluster, 0, &Behaviour::default())?).await?;
@@ -107,7 +102,8 @@ impl Site {
 
     /// Creates a Deployment and a Service in front of it.
     pub(super) async fn create(&self, name: &str, release: &Release) -> Result<(), Failure> {
-        let objects = [(Kind::Deployment, deployment(name, image(release)?)), (Kind::Service, service(name))];
+        let deployment = shop::deployment(name, image(release)?, REPLICAS);
+        let objects = [(Kind::Deployment, deployment), (Kind::Service, service(name))];
         for (kind, object) in objects {
             kind.create(&self.client, &self.namespace, object).await?;
         }
@@ -150,9 +146,7 @@ impl Site {
 
     /// Returns what the deployer's user did here, by the server's own log.
     pub(super) fn log(&self, cluster: &TestCluster) -> Result<Vec<AuditEvent>, Failure> {
-        let mut log = cluster.audit_log()?;
-        log.retain(|event| event.namespace.as_deref() == Some(self.namespace.name()));
-        Ok(log)
+        Ok(cluster.audit_log_of(&self.namespace)?)
     }
 
     /// The deployer's user, as the server calls it.
@@ -177,34 +171,8 @@ fn target_config(namespace: &str, traffic: Traffic) -> TargetConfig {
     TargetConfig { namespace: namespace.to_owned(), deployment, traffic, ..TargetConfig::default() }
 }
 
-/// Pushes the image of a release by the patch number of its version.
-pub(super) fn release(cluster: &TestCluster, patch: u8, behaviour: &Behaviour) -> Result<Release, Failure> {
-    let tagged = format!("shop/web:2.1.{patch}");
-    let reference = format!("{tagged}@{}", cluster.image(&tagged, behaviour)?.digest());
-    Ok(Release {
-        version: Version::new(2, 1, patch.into()),
-        tag: TagName::new(format!("v2.1.{patch}"))?,
-        artifact: Artifact::Image(ImageReference::new(&reference)?),
-    })
-}
-
-pub(super) fn image(release: &Release) -> Result<&ImageReference, Failure> {
-    match &release.artifact {
-        Artifact::Image(image) => Ok(image),
-        other => Err(Failure::new(format!("{other:?} is no image"))),
-    }
-}
-
 pub(super) fn slot(name: &str) -> Result<SlotName, Failure> {
     Ok(SlotName::new(name)?)
-}
-
-/// A Service of that name, whose pods have the name as their label `app`.
-pub(super) fn service(name: &str) -> Value {
-    json!({
-        "metadata": {"name": name},
-        "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8080}]},
-    })
 }
 
 /// A VirtualService of that name that sends everything to the first of two Services.
@@ -221,30 +189,4 @@ pub(super) fn split(name: &str, services: [&str; 2]) -> Value {
 /// Which percentage a VirtualService sends to the second of its Services.
 pub(super) fn second_weight(split: &Value) -> Option<u64> {
     split["spec"]["http"][0]["route"][1]["weight"].as_u64()
-}
-
-/// What the pods of a workload are.
-pub(super) fn template(name: &str, image: &ImageReference) -> Value {
-    json!({
-        "metadata": {"labels": {"app": name}},
-        "spec": {"terminationGracePeriodSeconds": 5, "containers": [{
-            "name": "web",
-            "image": image.as_str(),
-            "ports": [{"name": "http", "containerPort": 8080}],
-            "readinessProbe": {
-                "httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1, "failureThreshold": 1,
-            },
-        }]},
-    })
-}
-
-fn deployment(name: &str, image: &ImageReference) -> Value {
-    json!({
-        "metadata": {"name": name},
-        "spec": {
-            "replicas": REPLICAS,
-            "selector": {"matchLabels": {"app": name}},
-            "template": template(name, image),
-        },
-    })
 }

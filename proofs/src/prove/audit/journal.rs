@@ -27,6 +27,7 @@ struct Run {
 /// One journal entry.
 #[derive(Debug)]
 pub(in crate::prove) struct Entry {
+    pub(in crate::prove) run: String,
     seq: u64,
     epoch: u64,
     /// Microseconds since 1970.
@@ -35,9 +36,36 @@ pub(in crate::prove) struct Entry {
     body: Value,
 }
 
+/// An effect that somebody was about to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::prove) struct Intent {
+    pub(in crate::prove) run: String,
+    pub(in crate::prove) step: u16,
+    pub(in crate::prove) key: String,
+    /// Microseconds since 1970.
+    pub(in crate::prove) at: i64,
+}
+
+/// The life of a run, in microseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::prove) struct Life {
+    pub(in crate::prove) id: String,
+    pub(in crate::prove) began_at: i64,
+    /// When a verdict said that it must go back.
+    pub(in crate::prove) failed_at: Option<i64>,
+    pub(in crate::prove) ended_at: Option<i64>,
+    /// How many of the steps lead forward; those from there on lead back.
+    pub(in crate::prove) forward: u16,
+}
+
 impl Entry {
     pub(in crate::prove) fn is(&self, kind: &str) -> bool {
         self.body["kind"] == kind
+    }
+
+    /// Whether a verdict says that the release may go on.
+    fn passed(&self) -> bool {
+        self.body["body"]["verdict"]["outcome"] == "pass"
     }
 }
 
@@ -61,13 +89,15 @@ impl Journal {
                 let epoch: i64 = row.get(1)?;
                 Ok(Run { state: row.get(0)?, epoch: epoch.cast_unsigned(), expires_at: row.get(2)? })
             })?;
-            let mut sql_entries = db.prepare("SELECT seq, epoch, at, body FROM journal ORDER BY number")?;
+            let mut sql_entries = db.prepare(
+                "SELECT seq, journal.epoch, at, body, id FROM journal JOIN run ON run.number = run ORDER BY journal.number",
+            )?;
             let entries = sql_entries.query_map([], |row| {
                 let (seq, epoch): (i64, i64) = (row.get(0)?, row.get(1)?);
                 let text: String = row.get(3)?;
                 let body = serde_json::from_str(&text).unwrap_or(Value::Null);
                 let (seq, epoch) = (seq.cast_unsigned(), epoch.cast_unsigned());
-                Ok(Entry { seq, epoch, at: row.get(2)?, text, body })
+                Ok(Entry { run: row.get(4)?, seq, epoch, at: row.get(2)?, text, body })
             })?;
             let mut sql_claims = db.prepare("SELECT name FROM target WHERE active_run IS NOT NULL")?;
             let claimed = sql_claims.query_map([], |row| row.get(0))?;
@@ -83,25 +113,41 @@ impl Journal {
     /// A forged journal with one run.
     #[cfg(test)]
     pub(super) fn of(state: &str, claimed: &[&str], records: &[Value]) -> Self {
-        let entry = |(seq, body): (u64, &Value)| Entry {
+        let timed: Vec<_> = records.iter().map(|record| ("run-1", 0, record.clone())).collect();
+        let runs = vec![Run { state: state.to_owned(), epoch: 1, expires_at: 0 }];
+        let claimed = claimed.iter().map(|name| (*name).to_owned()).collect();
+        Self { runs, claimed, ..Self::timed(&timed) }
+    }
+
+    /// A forged journal with the run of each record and when it was written. Every run is an epoch: `run-2` is the second.
+    #[cfg(test)]
+    pub(in crate::prove) fn timed(records: &[(&str, i64, Value)]) -> Self {
+        let entry = |(seq, (run, at, body)): (u64, &(&str, i64, Value))| Entry {
+            run: (*run).to_owned(),
             seq,
-            epoch: 1,
-            at: 0,
+            epoch: run.rsplit('-').next().and_then(|epoch| epoch.parse().ok()).unwrap_or(1),
+            at: *at,
             text: body.to_string(),
             body: body.clone(),
         };
-        Self {
-            runs: vec![Run { state: state.to_owned(), epoch: 1, expires_at: 0 }],
-            entries: (0..).zip(records).map(entry).collect(),
-            claimed: claimed.iter().map(|name| (*name).to_owned()).collect(),
-        }
+        Self { runs: Vec::new(), entries: (0..).zip(records).map(entry).collect(), claimed: Vec::new() }
+    }
+
+    /// Whether nobody is in the middle of a transaction that writes.
+    pub(in crate::prove) fn is_free(path: &Path) -> bool {
+        let look = || -> rusqlite::Result<()> {
+            let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            db.busy_timeout(std::time::Duration::ZERO)?;
+            db.execute_batch("BEGIN IMMEDIATE; ROLLBACK")
+        };
+        look().is_ok()
     }
 
     pub(in crate::prove) fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
 
-    pub(super) fn epochs(&self) -> Vec<u64> {
+    fn epochs(&self) -> Vec<u64> {
         self.runs.iter().map(|run| run.epoch).collect()
     }
 
@@ -121,16 +167,61 @@ impl Journal {
     }
 
     /// The committed intents: which effect each stamp stands for.
-    pub(super) fn intents(&self) -> BTreeMap<Stamp, String> {
+    pub(in crate::prove) fn intents(&self) -> BTreeMap<Stamp, Intent> {
         let intents = self.entries.iter().filter(|entry| entry.is("intent"));
         let stamped = intents.filter_map(|entry| {
-            let intent = &entry.body["body"];
-            Some((stamp(&intent["stamp"])?, intent["key"].as_str()?.to_owned()))
+            let body = &entry.body["body"];
+            let step = body["step"].as_u64()?.try_into().ok()?;
+            let key = body["key"].as_str()?.to_owned();
+            Some((stamp(&body["stamp"])?, Intent { run: entry.run.clone(), step, key, at: entry.at }))
         });
         stamped.collect()
     }
 
-    pub(super) fn check_ended(&self, ending: Ending, findings: &mut Findings) {
+    /// The stamp of the first attempt at a step.
+    pub(in crate::prove) fn first_stamp_of(&self, step: u16) -> Option<Stamp> {
+        self.intents().into_iter().find(|(_, intent)| intent.step == step).map(|(stamp, _)| stamp)
+    }
+
+    /// When an epoch began, in microseconds since 1970.
+    pub(in crate::prove) fn epoch_begins(&self, epoch: u64) -> Option<i64> {
+        self.entries.iter().find(|entry| entry.epoch == epoch).map(|entry| entry.at)
+    }
+
+    /// The run that a stamp belongs to: that of its intent; a seal has none, but an epoch.
+    pub(in crate::prove) fn run_of(&self, stamp: Stamp) -> Option<Life> {
+        let intended = self.intents().get(&stamp).map(|intent| intent.run.clone());
+        let claimed =
+            || self.entries.iter().find(|entry| entry.epoch == stamp.0).map(|entry| entry.run.clone());
+        self.life(&intended.or_else(claimed)?)
+    }
+
+    fn life(&self, id: &str) -> Option<Life> {
+        let own = || self.entries.iter().filter(|entry| entry.run == id);
+        let first = own().next()?;
+        let forward = first.body.pointer("/body/plan/steps").and_then(Value::as_array).map_or(0, Vec::len);
+        let failed = |entry: &&Entry| entry.is("verdict") && !entry.passed();
+        Some(Life {
+            id: id.to_owned(),
+            began_at: first.at,
+            failed_at: own().find(failed).map(|entry| entry.at),
+            ended_at: own().find(|entry| entry.is("terminal")).map(|entry| entry.at),
+            forward: forward.try_into().unwrap_or(u16::MAX),
+        })
+    }
+
+    /// How its runs ended, each in a word.
+    pub(in crate::prove) fn outcomes(&self) -> Vec<String> {
+        let ends = self.entries.iter().filter(|entry| entry.is("terminal"));
+        ends.filter_map(|entry| entry.body["body"]["outcome"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// Everything that one more entry would change.
+    pub(in crate::prove) fn sum(&self) -> String {
+        format!("{} entries, epochs {:?}", self.entries.len(), self.epochs())
+    }
+
+    pub(in crate::prove) fn check_ended(&self, ending: Ending, findings: &mut Findings) {
         let runs = usize::from(ending != Ending::Nothing);
         findings.check(self.runs.len() == runs, || format!("{} runs instead of {runs}", self.runs.len()));
         for run in &self.runs {
@@ -146,6 +237,7 @@ impl Journal {
             format!("the epoch falls at entry {:?}", falls.map(|pair| pair[1].seq))
         });
         self.check_effects(findings);
+        self.check_negatives(findings);
         if ending == Ending::Nothing {
             return;
         }
@@ -158,6 +250,33 @@ impl Journal {
         findings.check(outcome == ending.outcome(), || {
             format!("the outcome is {outcome}, not {}", ending.outcome())
         });
+        let verdicts: Vec<bool> =
+            self.entries.iter().filter(|entry| entry.is("verdict")).map(Entry::passed).collect();
+        let proven = !verdicts.is_empty() && verdicts.iter().all(|passed| *passed);
+        findings.check(proven || outcome != Ending::Live.outcome(), || {
+            format!("it succeeded with the verdicts {verdicts:?}")
+        });
+    }
+
+    /// "Not applied" is believed of an effect whose sender did not hear of it only when the target was sealed above it.
+    fn check_negatives(&self, findings: &mut Findings) {
+        let mut sealed: BTreeMap<u64, Stamp> = BTreeMap::new();
+        for entry in &self.entries {
+            let body = &entry.body["body"];
+            let (Some(step), Some(stamp)) = (body["step"].as_u64(), stamp(&body["stamp"])) else { continue };
+            if entry.is("sealed") {
+                sealed.insert(step, stamp);
+            }
+            let failure = &body["result"]["failure"];
+            if entry.is("outcome") && (failure == "interrupted" || !failure["unanswered"].is_null()) {
+                findings.check(sealed.get(&step).is_some_and(|seal| *seal > stamp), || {
+                    format!(
+                        "step {step} at {stamp:?} counts as not applied, sealed is {:?}",
+                        sealed.get(&step)
+                    )
+                });
+            }
+        }
     }
 
     /// Every intent has one outcome and stamps rise.

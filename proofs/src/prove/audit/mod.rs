@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 use super::traffic::Answers;
 
 pub(super) use journal::Journal;
-pub(super) use target::TARGETS;
+pub(super) use source::{check_references, references};
+use target::TARGETS;
 
 /// A stamp as the files hold it: epoch and number.
-type Stamp = (u64, u64);
+pub(super) type Stamp = (u64, u64);
 
 /// What was checked and what was found wrong.
 #[derive(Debug, Default)]
@@ -112,11 +113,7 @@ pub(super) fn check_answers(answers: &Answers, findings: &mut Findings) {
 
 /// Sums up everything a further resumption could change.
 pub(super) fn fingerprint(site: &Site) -> Result<String, String> {
-    let journal = Journal::read(&site.journal)?;
-    let mut text = format!("{} entries, epochs {:?}\n", journal.entries.len(), journal.epochs());
-    for repository in [&site.origin, &site.work] {
-        text += &source::all_references(repository)?;
-    }
+    let mut text = Journal::read(&site.journal)?.sum() + "\n" + &references(&site.origin, &site.work)?;
     for name in TARGETS {
         text += &target::writes_text(&site.state, name)?;
     }

@@ -29,10 +29,8 @@ pub(super) fn check_fence(origin: &Path, journal: &Journal, findings: &mut Findi
         if title == "hotfix fence: seal" {
             continue;
         }
-        let intent = intents.get(&stamp);
-        findings.check(intent.map(String::as_str) == key, || {
-            format!("{key:?} at {stamp:?} was pushed, committed is {intent:?}")
-        });
+        let intent = intents.get(&stamp).map(|intent| intent.key.as_str());
+        findings.check(intent == key, || format!("{key:?} at {stamp:?} was pushed, committed is {intent:?}"));
         if title == "hotfix fence: apply" {
             findings.check(applied.insert(key), || format!("{key:?} was pushed twice"));
         }
@@ -53,7 +51,12 @@ pub(super) fn live_tree(origin: &Path, ending: Ending) -> Result<String, String>
 }
 
 /// Checks branches and tags after the end, in both repositories.
-pub(super) fn check_references(origin: &Path, work: &Path, ending: Ending, findings: &mut Findings) {
+pub(in crate::prove) fn check_references(
+    origin: &Path,
+    work: &Path,
+    ending: Ending,
+    findings: &mut Findings,
+) {
     let at = |revision: &str| git(origin, &["rev-parse", "--verify", "--quiet", revision]).ok();
     let (main, first) = (at("main"), at("v2.1.0^{commit}"));
     let merged = git(origin, &["merge-base", "--is-ancestor", "main", "develop"]).is_ok();
@@ -83,6 +86,8 @@ pub(super) fn check_references(origin: &Path, work: &Path, ending: Ending, findi
     }
 }
 
-pub(super) fn all_references(repository: &Path) -> Result<String, String> {
-    git(repository, &["for-each-ref"])
+/// Returns every reference of both repositories.
+pub(in crate::prove) fn references(origin: &Path, work: &Path) -> Result<String, String> {
+    let all = |repository| git(repository, &["for-each-ref"]);
+    Ok(format!("{}\n{}\n", all(origin)?, all(work)?))
 }

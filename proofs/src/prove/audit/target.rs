@@ -9,7 +9,7 @@ use super::journal::{Journal, stamp};
 use super::{Findings, Stamp, read_text};
 
 /// The targets, as folders below the state directory.
-pub(in crate::prove) const TARGETS: [&str; 2] = ["staging/shop", "production/shop"];
+pub(super) const TARGETS: [&str; 2] = ["staging/shop", "production/shop"];
 
 fn folder(state: &Path, name: &str) -> PathBuf {
     state.join("targets").join(name)
@@ -41,8 +41,8 @@ pub(super) fn check_writes(state: &Path, name: &str, journal: &Journal, findings
             findings.check(applied.insert(key.to_owned()), || format!("{}: {key} was applied twice", here()));
         }
         if change != "sealed" && stamp.0 > 0 {
-            let intent = intents.get(&stamp);
-            findings.check(intent.is_some_and(|intent| intent == key), || {
+            let intent = intents.get(&stamp).map(|intent| intent.key.as_str());
+            findings.check(intent == Some(key), || {
                 format!("{}: {key} at {stamp:?} was accepted, committed is {intent:?}", here())
             });
         }

@@ -24,8 +24,20 @@ fn journal(records: &[Value]) -> Journal {
     Journal::of("ended", &[], records)
 }
 
+fn verdict(outcome: &str) -> Value {
+    json!({"kind": "verdict", "body": {"step": 1, "verdict": {"outcome": outcome}}})
+}
+
 fn whole() -> Vec<Value> {
-    vec![json!({"kind": "planned"}), intent(1), outcome(1), intent(2), outcome(2), terminal()]
+    vec![
+        json!({"kind": "planned"}),
+        intent(1),
+        outcome(1),
+        intent(2),
+        outcome(2),
+        verdict("pass"),
+        terminal(),
+    ]
 }
 
 fn found(look: impl FnOnce(&mut Findings)) -> String {
@@ -50,7 +62,7 @@ fn a_second_end_and_anything_after_the_end_are_found() {
     assert_eq!(ended(&journal(&twice)), "2 terminal records");
     let after = [whole(), vec![json!({"kind": "signal"})]].concat();
     assert_eq!(ended(&journal(&after)), "the last record is not the terminal one");
-    let never = &whole()[..5];
+    let never = &whole()[..6];
     assert!(ended(&journal(never)).starts_with("0 terminal records"));
 }
 
@@ -67,6 +79,38 @@ fn an_effect_without_outcome_and_a_wrong_end_are_found() {
 fn a_claim_that_stays_and_a_run_that_goes_on_are_found() {
     let left = Journal::of("active", &["production/shop"], &whole());
     assert_eq!(ended(&left), "the run is active\nstill claimed: [\"production/shop\"]");
+}
+
+#[test]
+fn a_success_that_nobody_proved_is_found() {
+    for (verdicts, found) in [(vec![], "[]"), (vec![verdict("pass"), verdict("fail")], "[true, false]")] {
+        let mut records = whole();
+        records.splice(5..6, verdicts);
+        assert_eq!(ended(&journal(&records)), format!("it succeeded with the verdicts {found}"));
+    }
+}
+
+#[test]
+fn a_negative_that_was_believed_without_a_seal_is_found() {
+    let retry = |failure: Value| {
+        let result = json!({"result": "retry", "failure": failure});
+        json!({"kind": "outcome", "body": {"step": 1, "stamp": {"epoch": 1, "seq": 1}, "result": result}})
+    };
+    let seal = |seq| json!({"kind": "sealed", "body": {"step": 1, "stamp": {"epoch": 1, "seq": seq}}});
+    let with = |middle: &[Value]| {
+        let mut records = whole();
+        records.splice(2..3, middle.iter().cloned());
+        ended(&journal(&records))
+    };
+    let [interrupted, unanswered] = [json!("interrupted"), json!({"unanswered": "timeout"})].map(retry);
+    assert_eq!(with(&[seal(2), interrupted.clone()]), "");
+    assert_eq!(with(&[retry(json!({"rejected": {"busy": {}}}))]), "");
+    for doubtful in [interrupted, unanswered] {
+        let found = with(std::slice::from_ref(&doubtful));
+        assert_eq!(found, "step 1 at (1, 1) counts as not applied, sealed is None");
+        let found = with(&[seal(1), doubtful]);
+        assert_eq!(found, "step 1 at (1, 1) counts as not applied, sealed is Some((1, 1))");
+    }
 }
 
 fn write(number: u64, seq: u32, key: &str, change: &str) -> Value {

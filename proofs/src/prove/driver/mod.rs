@@ -1,53 +1,115 @@
 //! The part of the process that drives a run: the production engine, with a trap in front of its ports.
 
+pub(super) mod cluster;
+pub(super) mod local;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hotfix_core::model::{
-    BranchName, IssueKey, JudgeSettings, Pace, Period, ServiceName, Severity, WorkerName,
+    BranchName, ImageReference, InvalidValue, IssueKey, JudgeSettings, Pace, Period, ServiceName, Severity,
+    WorkerName,
 };
 use hotfix_core::plan::Planned;
 use hotfix_core::policy::{Execution, Policy, RolloutPolicy, Settings};
 use hotfix_core::port::{Clock, RunFilter};
 use hotfix_core::request::{Fix, Goal, Request, Revision, Staging, Strategy};
-use hotfix_engine::{Engine, SystemClock};
+use hotfix_engine::{Engine, EngineBuilder, SystemClock};
 use hotfix_git::{GitConfig, GitVersionControl};
-use hotfix_local::{GitTreeSource, LocalConfig, LocalDeployer, LocalMetrics};
 use hotfix_store::SqliteStore;
 
 use super::kill::KillPoint;
 use super::trap::{Trap, Trapped};
+use super::world::JOURNAL;
 use super::{repository, say};
 
 /// How long the lease of a driver lasts: how long a second process waits at the least.
-pub(super) const LEASE: Period = Period::from_secs(1);
+const LEASE: Period = Period::from_secs(1);
 
-/// The journal of a cell.
-pub(super) const JOURNAL: &str = "journal.db";
-/// The state directory of the agent of a cell.
-pub(super) const STATE: &str = "state";
+/// What runs deploy to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Backend {
+    /// This host.
+    Local,
+    /// A namespace of a cluster.
+    Cluster,
+}
 
-/// `FOLDER WORKER start REVISION [POINT]`, or `FOLDER WORKER resume`.
+/// How a release gets there.
+struct Route {
+    strategy: Strategy,
+    staging: Staging,
+    image: Option<ImageReference>,
+}
+
+impl Backend {
+    const ALL: [Self; 2] = [Self::Local, Self::Cluster];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Cluster => "cluster",
+        }
+    }
+
+    fn parse(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|backend| backend.name() == name);
+        found.ok_or_else(|| format!("{name:?} is nothing that runs deploy to"))
+    }
+
+    /// Gives an engine what it deploys with and what it judges by.
+    async fn attach(
+        self,
+        engine: EngineBuilder,
+        folder: &Path,
+        trap: &Arc<Trap>,
+    ) -> Result<EngineBuilder, String> {
+        match self {
+            Self::Local => Ok(local::attach(engine, folder, trap)),
+            Self::Cluster => cluster::attach(engine, folder, trap).await,
+        }
+    }
+
+    fn settings(self) -> Settings {
+        match self {
+            Self::Local => settings(),
+            Self::Cluster => cluster::settings(settings()),
+        }
+    }
+
+    fn route(self, folder: &Path, revision: &str) -> Result<Route, String> {
+        match self {
+            Self::Local => Ok(Route { strategy: Strategy::Canary, staging: Staging::First, image: None }),
+            Self::Cluster => cluster::route(folder, revision),
+        }
+    }
+}
+
+/// `BACKEND FOLDER WORKER start REVISION [POINT]`, or `BACKEND FOLDER WORKER resume`.
 pub(super) fn main(words: &[&str]) -> Result<(), String> {
+    let usage =
+        "a driver takes BACKEND FOLDER WORKER start REVISION [POINT], or BACKEND FOLDER WORKER resume";
+    let [backend, folder, worker, ref rest @ ..] = *words else { return Err(usage.to_owned()) };
+    let (backend, folder) = (Backend::parse(backend)?, Path::new(folder));
+    let point = match *rest {
+        [_, _, point] => Some(point.parse()?),
+        _ => None,
+    };
     super::runtime()?.block_on(async {
-        match *words {
-            [folder, worker, "resume"] => resume(&engine(Path::new(folder), worker, None).await?).await,
-            [folder, worker, "start", revision] => {
-                start(&engine(Path::new(folder), worker, None).await?, revision).await
+        let engine = engine(backend, folder, worker, point).await?;
+        match *rest {
+            ["resume"] => resume(&engine).await,
+            ["start", revision] | ["start", revision, _] => {
+                start(&engine, request(revision, backend.route(folder, revision)?)?).await
             }
-            [folder, worker, "start", revision, point] => {
-                start(&engine(Path::new(folder), worker, Some(point.parse()?)).await?, revision).await
-            }
-            _ => {
-                Err("a driver takes FOLDER WORKER start REVISION [POINT], or FOLDER WORKER resume".to_owned())
-            }
+            _ => Err(usage.to_owned()),
         }
     })
 }
 
-async fn start(engine: &Engine, revision: &str) -> Result<(), String> {
-    let plan = match engine.plan(&request(revision)?).await {
+async fn start(engine: &Engine, request: Request) -> Result<(), String> {
+    let plan = match engine.plan(&request).await {
         Ok(Planned::Plan(plan)) => *plan,
         Ok(other) => return Err(format!("nothing to do: {other:?}")),
         Err(error) => return Err(error.to_string()),
@@ -76,35 +138,33 @@ async fn resume(engine: &Engine) -> Result<(), String> {
     }
 }
 
-async fn engine(folder: &Path, worker: &str, point: Option<KillPoint>) -> Result<Engine, String> {
+async fn engine(
+    backend: Backend,
+    folder: &Path,
+    worker: &str,
+    point: Option<KillPoint>,
+) -> Result<Engine, String> {
     let trap = Trap::new(point);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let work = folder.join(repository::WORK);
     let source = GitConfig {
-        path: work.clone(),
+        path: folder.join(repository::WORK),
         remote: Some("origin".to_owned()),
         timeout: Period::from_secs(20),
         ..GitConfig::default()
     };
     let source = GitVersionControl::new(source, Arc::clone(&clock)).map_err(|error| error.to_string())?;
-    let state = LocalConfig { state: folder.join(STATE) };
-    let trees = Arc::new(GitTreeSource::new(work));
-    let deployer = LocalDeployer::new(state.clone(), trees, Arc::clone(&clock));
-    let store = SqliteStore::open(folder.join(JOURNAL), Arc::clone(&clock)).await;
+    let store = SqliteStore::open(folder.join(JOURNAL), clock).await;
     let store = store.map_err(|error| error.to_string())?;
-    Engine::builder()
+    let engine = Engine::builder()
         .version_control(Trapped { inner: source, trap: Arc::clone(&trap) })
-        .deployer(Trapped { inner: deployer, trap: Arc::clone(&trap) })
-        .metrics(LocalMetrics::new(state, clock))
-        .store(Trapped { inner: store, trap })
-        .policy(policy()?)
-        .worker(WorkerName::new(worker).map_err(|error| error.to_string())?)
-        .build()
-        .map_err(|error| error.to_string())
+        .store(Trapped { inner: store, trap: Arc::clone(&trap) })
+        .policy(Policy::new(backend.settings()).map_err(|error| error.to_string())?)
+        .worker(WorkerName::new(worker).map_err(text)?);
+    backend.attach(engine, folder, &trap).await?.build().map_err(|error| error.to_string())
 }
 
 /// Everything as fast as it makes sense on a busy machine.
-fn policy() -> Result<Policy, String> {
+fn settings() -> Settings {
     let mut settings = Settings {
         execution: Execution {
             attempts: 5,
@@ -125,7 +185,7 @@ fn policy() -> Result<Policy, String> {
         },
         ..Settings::default()
     };
-    settings.source.develop = Some(BranchName::new("develop").map_err(|error| error.to_string())?);
+    settings.source.develop = BranchName::new("develop").ok();
     settings.after_success.lasting = Period::default();
     settings.judging.judge = JudgeSettings::fast();
     settings.judging.pace = Pace {
@@ -140,21 +200,24 @@ fn policy() -> Result<Policy, String> {
         hold_limit: 300,
         ..Pace::default()
     };
-    Policy::new(settings).map_err(|error| error.to_string())
+    settings
 }
 
-fn request(revision: &str) -> Result<Request, String> {
-    let text = |error: hotfix_core::model::InvalidValue| error.to_string();
+fn request(revision: &str, route: Route) -> Result<Request, String> {
     let goal = Goal::Deploy {
         fix: Fix::Commits(vec![Revision::new(revision).map_err(text)?]),
         from: None,
-        image: None,
-        strategy: Some(Strategy::Canary),
-        staging: Staging::First,
+        image: route.image,
+        strategy: Some(route.strategy),
+        staging: route.staging,
     };
     let service = ServiceName::new("shop").map_err(text)?;
     let issue = IssueKey::new("PROD-2847").map_err(text)?;
     let mut request = Request::new(issue, "Payments are down", Severity::P0, service, "ada", goal);
     request.break_glass = Some("payments are down".to_owned());
     Ok(request)
+}
+
+fn text(error: InvalidValue) -> String {
+    error.to_string()
 }

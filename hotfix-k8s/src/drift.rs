@@ -1,0 +1,32 @@
+//! What a patch was planned for and is not there any more.
+
+use hotfix_core::port::Conflict;
+use json_patch::PatchOperation;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::fence::hex;
+
+/// Finds the first tested value that is not there any more.
+pub(crate) fn drift(patch: &[PatchOperation], found: &Value) -> Option<Conflict> {
+    let tests = patch.iter().filter_map(|operation| match operation {
+        PatchOperation::Test(test) => Some(test),
+        _ => None,
+    });
+    let moved = |path: &str| found.pointer(path).map_or_else(|| "nothing".to_owned(), brief);
+    let mut failed = tests.filter(|test| found.pointer(test.path.as_str()) != Some(&test.value));
+    let test = failed.next()?;
+    let path = test.path.as_str();
+    Some(Conflict::Drifted {
+        expected: format!("{path} {}", brief(&test.value)),
+        found: format!("{path} {}", moved(path)),
+    })
+}
+
+/// A value in so few words that it fits a line. What is in a template may be long and is nobody's business.
+fn brief(value: &Value) -> String {
+    match value {
+        Value::Object(_) | Value::Array(_) => hex(&Sha256::digest(value.to_string().as_bytes())[..6]),
+        value => value.to_string(),
+    }
+}

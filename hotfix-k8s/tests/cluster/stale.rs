@@ -1,0 +1,142 @@
+//! Watches that tell old news: what was told before is not told again, whatever the server repeats.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use hotfix_core::model::{Precondition, SlotName, Verb};
+use hotfix_core::port::{Deployer, Reply, WorkloadChange, WorkloadWatch};
+use hotfix_testkit::cluster::Disturbance;
+use hotfix_testkit::http::{Answer, Recorded};
+use serde_json::{Value, json};
+
+use super::faults::{Behind, instances, is_watch};
+use super::site::{call, slot, until};
+
+/// How long a watch that went silent may stay unnoticed: the server closes one after a minute, and the client waits a
+/// little longer than that.
+const SILENCE: Duration = Duration::from_secs(100);
+
+fn watches_pods(request: &Recorded) -> bool {
+    is_watch(request) && request.path.ends_with("/pods")
+}
+
+impl Behind {
+    /// The first release beside the second one, both ready and told.
+    async fn watched() -> (Self, WorkloadWatch) {
+        let behind = Self::open().await;
+        let mut watch = behind.deployer.watch(&behind.shop.target).await.expect("a watch");
+        assert!(matches!(behind.stage(&call("stage", 1)).await, Reply::Applied(_)));
+        instances(&mut watch, (1, 1)).await;
+        (behind, watch)
+    }
+
+    /// The pod of the hotfix slot, as the server has it.
+    async fn pod(&self) -> Value {
+        let pods = self.shop.pods("shop-hotfix").await;
+        let mut pod = serde_json::to_value(&pods[0]).expect("JSON");
+        pod["kind"] = json!("Pod");
+        pod["apiVersion"] = json!("v1");
+        pod
+    }
+
+    /// Answers the next watch of pods with these events, after which it ends as a watch does, and waits until whoever
+    /// watches has come back.
+    async fn tell(&self, events: &[Value]) {
+        let lines: String = events.iter().map(|event| format!("{event}\n")).collect();
+        let before = self.watches();
+        self.proxy.next(watches_pods, Disturbance::Instead(Answer::status(200).text(lines)));
+        self.proxy.cut_connections();
+        until("the watch was taken up again", || async { self.watches() > before + 1 }).await;
+    }
+
+    fn watches(&self) -> usize {
+        self.proxy.happened().iter().filter(|happened| watches_pods(&happened.request)).count()
+    }
+
+    /// Not through the proxy: a patch on a connection that is cut is ambiguous, and rightly so.
+    async fn retire(&self) {
+        let retire = Verb::Retire { slot: slot("hotfix") };
+        let (call, anything) = (call("retire", 2), Precondition::default());
+        let reply = self.shop.deployer.apply(&call, &self.shop.target, &retire, &anything).await;
+        assert!(matches!(reply, Reply::Applied(_)), "{reply:?}");
+    }
+}
+
+/// Returns everything that is told of the hotfix slot until it is empty.
+async fn told(watch: &mut WorkloadWatch, limit: Duration) -> Vec<WorkloadChange> {
+    let mut told = Vec::new();
+    let reading = async {
+        loop {
+            let change = Pin::as_mut(watch).next().await.expect("it goes on").expect("it is whole");
+            let is_ours = |found: &SlotName| *found == slot("hotfix");
+            match &change {
+                WorkloadChange::Instances { slot, replicas: 0, ready: 0 } if is_ours(slot) => return,
+                WorkloadChange::Instances { slot, .. } | WorkloadChange::Faulty { slot, .. }
+                    if is_ours(slot) =>
+                {
+                    told.push(change.clone());
+                }
+                _ => {}
+            }
+        }
+    };
+    tokio::time::timeout(limit, reading).await.expect("it is told that the slot is empty");
+    told
+}
+
+fn bookmark(version: &Value) -> Value {
+    let metadata = json!({"resourceVersion": version});
+    json!({"type": "BOOKMARK", "object": {"kind": "Pod", "apiVersion": "v1", "metadata": metadata}})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_are_repeated_or_older_than_others_are_not_told_again() {
+    let (behind, mut watch) = Behind::watched().await;
+    let now = behind.pod().await;
+    let mut old = now.clone();
+    // Had it been told in its time, it would have been a fault.
+    old["metadata"]["resourceVersion"] = json!("2");
+    let container = &mut old["status"]["containerStatuses"][0];
+    container["restartCount"] = json!(7);
+    container["ready"] = json!(false);
+    container["state"] = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+    let again = json!({"type": "MODIFIED", "object": now});
+    let replayed = json!({"type": "MODIFIED", "object": old});
+    let deleted = json!({"type": "DELETED", "object": old});
+    behind.tell(&[again.clone(), replayed, deleted, again]).await;
+    behind.retire().await;
+    let told = told(&mut watch, Duration::from_secs(20)).await;
+    let odd: Vec<_> = told.iter().filter(|change| matches!(change, WorkloadChange::Faulty { .. })).collect();
+    assert!(odd.is_empty(), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_of_which_only_bookmarks_come_goes_on_where_they_say() {
+    let (behind, mut watch) = Behind::watched().await;
+    let version = behind.pod().await["metadata"]["resourceVersion"].clone();
+    behind.tell(&[bookmark(&version), bookmark(&version)]).await;
+    let asked = behind.proxy.happened().into_iter().rfind(|happened| watches_pods(&happened.request));
+    let query = asked.expect("a watch").request.query;
+    assert!(query.contains(&format!("resourceVersion={}", version.as_str().expect("text"))), "{query}");
+    behind.retire().await;
+    told(&mut watch, Duration::from_secs(20)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_went_silent_is_noticed_and_taken_up_again() {
+    let (behind, mut watch) = Behind::watched().await;
+    // One of each kind.
+    for kind in ["/pods", "/deployments"] {
+        let is_it = move |request: &Recorded| is_watch(request) && request.path.ends_with(kind);
+        behind.proxy.next(is_it, Disturbance::Silence);
+    }
+    behind.proxy.cut_connections();
+    until("both watches are silent", || async {
+        let happened = behind.proxy.happened();
+        happened.iter().filter(|it| matches!(it.disturbance, Some(Disturbance::Silence))).count() == 2
+    })
+    .await;
+    behind.retire().await;
+    told(&mut watch, SILENCE).await;
+}

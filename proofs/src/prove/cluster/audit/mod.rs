@@ -1,0 +1,85 @@
+//! The independent auditor of a namespace: it reads the API server's own log and the objects as they are, and shares no
+//! code with the deployer. It knows the formats, not the types.
+
+mod fence;
+mod log;
+mod runs;
+mod state;
+#[cfg(test)]
+mod tests;
+mod traffic;
+
+use serde_json::Value;
+
+use crate::prove::audit::{Findings, Journal, Stamp};
+use log::Change;
+
+pub(super) use state::{Wanted, check_objects};
+
+/// What there is to look at.
+#[derive(Debug)]
+pub(super) struct Evidence<'a> {
+    /// Every request about the namespace, as the server wrote it down.
+    pub(super) log: &'a [Value],
+    /// Whose changes are looked at.
+    pub(super) sides: &'a [Side<'a>],
+    /// The object that says where the traffic goes, such as `services/shop`.
+    pub(super) route: &'a str,
+}
+
+/// A user as which drivers work, and the journal that they share.
+#[derive(Debug)]
+pub(super) struct Side<'a> {
+    pub(super) user: String,
+    pub(super) journal: &'a Journal,
+}
+
+impl<'a> Evidence<'a> {
+    fn side(&self, change: &Change) -> Option<&'a Side<'a>> {
+        self.sides.iter().find(|side| side.user == change.user)
+    }
+}
+
+/// Checks what must hold at every moment.
+pub(super) fn check(evidence: &Evidence<'_>, findings: &mut Findings) {
+    let changes = log::changes(evidence.log);
+    fence::check(evidence, &changes, findings);
+    runs::check(evidence, &changes, findings);
+    traffic::check(evidence, &changes, findings);
+}
+
+/// Checks what must hold although the drivers know nothing of each other.
+pub(super) fn check_apart(evidence: &Evidence<'_>, findings: &mut Findings) {
+    let changes = log::changes(evidence.log);
+    fence::check(evidence, &changes, findings);
+    traffic::check(evidence, &changes, findings);
+}
+
+/// Returns how many changes of the drivers the server accepted.
+pub(super) fn count(evidence: &Evidence<'_>) -> usize {
+    log::changes(evidence.log).iter().filter(|change| evidence.side(change).is_some()).count()
+}
+
+/// A change of a driver that came with a stamp.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) stamp: Stamp,
+    pub(super) object: String,
+    pub(super) changes_only_the_fence: bool,
+}
+
+/// Returns the changes of the drivers that came with a stamp.
+pub(super) fn sent(evidence: &Evidence<'_>) -> Vec<Sent> {
+    let changes = log::changes(evidence.log);
+    let own = changes.iter().filter(|change| evidence.side(change).is_some() && change.verb == "patch");
+    let sent = own.filter_map(|change| {
+        let (stamp, object) = (change.fence()?.ok()?.stamp, change.object.clone());
+        Some(Sent { stamp, object, changes_only_the_fence: change.changes_only_the_fence() })
+    });
+    sent.collect()
+}
+
+/// A stamp as people read it.
+pub(super) fn show((epoch, seq): Stamp) -> String {
+    format!("{epoch}.{seq}")
+}

@@ -1,0 +1,74 @@
+//! `prove k8s`: the kill matrix and random kills of runs on a real API server, whose own log is what is audited.
+
+mod audit;
+mod objects;
+mod two;
+mod world;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use hotfix_testkit::cluster::TestCluster;
+
+use super::matrix::{Extent, Figures, Matrix, folder_of_worlds, run};
+use super::repository::Template;
+use super::say;
+use two::{End, When};
+use world::{Ground, Images, Shop, Way};
+
+/// How many runs are killed at random times, each way.
+const RANDOM_RUNS: u64 = 12;
+
+pub(super) fn main(extent: Extent) -> ExitCode {
+    run(async |program| kill_matrix_on_kubernetes(&program, extent).await)
+}
+
+/// Plays the matrix on the cluster that all tests of this process share, with drivers that are processes of `program`,
+/// which is `prove`.
+///
+/// # Errors
+/// A sentence when the proof cannot be set up: no folder, no git, no control plane, a run without interruption that does
+/// not end well.
+pub async fn kill_matrix_on_kubernetes(program: &Path, extent: Extent) -> Result<Figures, String> {
+    let folder = folder_of_worlds()?;
+    let template = Template::make(folder.path(), program)?;
+    let cluster = TestCluster::shared().await.map_err(|error| error.to_string())?;
+    cluster.install_istio().await.map_err(|error| error.to_string())?;
+    let mut ground = Ground {
+        template,
+        program: program.to_owned(),
+        folder: folder.path().to_owned(),
+        cluster,
+        images: Images::push(cluster)?,
+        way: Way::Switch,
+    };
+    let mut figures = Figures::of("k8s");
+    for way in [Way::Switch, Way::Canary] {
+        ground.way = way;
+        let proven = prove(&ground, extent, &mut figures).await;
+        if proven.is_err() {
+            return figures.conclude(proven, folder);
+        }
+    }
+    for verdict in two::with_one_store(&ground).await {
+        figures.add(verdict);
+    }
+    for when in [When::Later, When::AtOnce] {
+        let (verdict, ends) = two::with_two_stores(&ground, when).await;
+        figures.add(verdict);
+        for End { status, said: last } in ends.into_iter().flatten() {
+            say(&format!("two stores, {when:?}: {status}: {last}"));
+        }
+    }
+    figures.conclude(Ok(()), folder)
+}
+
+async fn prove(ground: &Ground, extent: Extent, figures: &mut Figures) -> Result<(), String> {
+    let matrix = Matrix::of::<Shop>(ground, figures).await?;
+    let longest = matrix.longest;
+    matrix.play::<Shop>(ground, extent, figures).await;
+    if extent != Extent::Sample {
+        figures.kill_at_random::<Shop>(ground, RANDOM_RUNS, longest).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,365 @@
+//! A world in a namespace: repositories, v2.1.0 live in real pods, users, a journal, and a proxy in front of the server.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use hotfix_core::model::{ImageReference, Target, Workload};
+use hotfix_core::port::Deployer as _;
+use hotfix_engine::SystemClock;
+use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, TargetConfig, Traffic, VirtualServiceTraffic};
+use hotfix_testkit::cluster::{
+    Behaviour, FaultProxy, Gateway, Load, LoadPlan, LoadReport, TestCluster, TestNamespace,
+};
+use serde_json::{Value, json};
+
+use super::audit::{self, Evidence};
+use super::objects::Objects;
+use crate::prove::audit::{Ending, Findings, Journal, check_references, references};
+use crate::prove::cell::effects;
+use crate::prove::driver::Backend;
+use crate::prove::driver::cluster::{Destination, KUBECONFIG};
+use crate::prove::kill::Moment;
+use crate::prove::program::processes_of;
+use crate::prove::repository::{ORIGIN, Patch, Template, WORK};
+use crate::prove::world::{Home, Place, Request, Spot, World, eventually};
+use crate::shop;
+
+/// The service accounts of the drivers: that of a world, and that of others who know nothing of it.
+const USERS: [&str; 2] = ["hotfix", "rival"];
+/// Pods of a slot. What several of them do is not what kills are about.
+const REPLICAS: NonZeroU16 = NonZeroU16::MIN;
+/// Requests of all users in a second.
+const PER_SECOND: u32 = 40;
+
+/// How the traffic gets to the slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// A Service selects one of them.
+    Switch,
+    /// A VirtualService splits it.
+    Canary,
+}
+
+/// What pods of the shop can run.
+#[derive(Debug)]
+pub(super) struct Images {
+    baseline: ImageReference,
+    patches: BTreeMap<String, ImageReference>,
+}
+
+/// What all worlds share.
+#[derive(Debug)]
+pub(super) struct Ground {
+    pub(super) template: Template,
+    /// The program that plays the parts.
+    pub(super) program: PathBuf,
+    /// Where the folders of the worlds are made.
+    pub(super) folder: PathBuf,
+    pub(super) cluster: &'static TestCluster,
+    pub(super) images: Images,
+    pub(super) way: Way,
+}
+
+/// One world in a cluster.
+#[derive(Debug)]
+pub(super) struct Shop {
+    home: Home,
+    cluster: &'static TestCluster,
+    proxy: FaultProxy,
+    load: Load,
+    _gateway: Gateway,
+    objects: Objects,
+    /// The objects before anybody deployed.
+    before: Value,
+    images: BTreeMap<String, ImageReference>,
+    way: Way,
+    namespace: TestNamespace,
+}
+
+fn target() -> Result<Target, String> {
+    "production/shop".parse().map_err(|error: hotfix_core::model::InvalidValue| error.to_string())
+}
+
+impl Way {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Switch => "switch",
+            Self::Canary => "canary",
+        }
+    }
+
+    fn config(self, namespace: &str) -> TargetConfig {
+        let (namespace, deployment) = (namespace.to_owned(), "shop".to_owned());
+        TargetConfig { namespace, deployment, traffic: self.traffic(), ..TargetConfig::default() }
+    }
+
+    fn targets(self, namespace: &str) -> Result<KubernetesConfig, String> {
+        Ok(KubernetesConfig { targets: [(target()?, self.config(namespace))].into() })
+    }
+
+    fn traffic(self) -> Traffic {
+        match self {
+            Self::Switch => Traffic::Service,
+            Self::Canary => Traffic::VirtualService(VirtualServiceTraffic::default()),
+        }
+    }
+
+    /// The object that says which slot gets which traffic.
+    pub(super) const fn route(self) -> &'static str {
+        match self {
+            Self::Switch => "services/shop",
+            Self::Canary => "virtualservices/shop",
+        }
+    }
+
+    /// Group, version and kind of that object.
+    pub(super) const fn route_kind(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Switch => ("", "v1", "Service"),
+            Self::Canary => ("networking.istio.io", "v1", "VirtualService"),
+        }
+    }
+
+    /// What there is beside the Deployment and its Service.
+    fn objects(self) -> Vec<Value> {
+        match self {
+            Self::Switch => Vec::new(),
+            Self::Canary => vec![
+                shop::service("shop-hotfix"),
+                json!({
+                    "apiVersion": "networking.istio.io/v1",
+                    "kind": "VirtualService",
+                    "metadata": {"name": "shop"},
+                    "spec": {"hosts": ["shop"], "http": [{"route": [
+                        {"destination": {"host": "shop"}, "weight": 100},
+                        {"destination": {"host": "shop-hotfix"}, "weight": 0},
+                    ]}]},
+                }),
+            ],
+        }
+    }
+}
+
+impl Images {
+    /// Pushes what the shop runs at first, a fix that works and one that answers everybody with an error.
+    pub(super) fn push(cluster: &TestCluster) -> Result<Self, String> {
+        let push = |tag: &str, error_percent| {
+            let tagged = format!("shop/web:{tag}");
+            let behaviour = Behaviour { error_percent, ..Behaviour::default() };
+            let image = cluster.image(&tagged, &behaviour).map_err(|error| error.to_string())?;
+            ImageReference::new(&format!("{tagged}@{}", image.digest())).map_err(|error| error.to_string())
+        };
+        let patches = [(Patch::Good, push("2.1.1", 0)?), (Patch::Bad, push("2.1.1-bad", 100)?)];
+        let patches = patches.map(|(patch, image)| (patch.name().to_owned(), image));
+        Ok(Self { baseline: push("2.1.0", 0)?, patches: patches.into() })
+    }
+}
+
+impl World for Shop {
+    type Ground = Ground;
+
+    const AT_ONCE: usize = 6;
+
+    const SAMPLE: usize = 6;
+
+    async fn open(ground: &Ground, name: &str) -> Result<Self, String> {
+        let folder = ground.folder.join(ground.way.name()).join(name);
+        let home = Home::make(folder, &ground.program, Backend::Cluster)?;
+        let furnished = Self::furnish(ground, home).await;
+        furnished.map_err(|error| format!("the world of {name} cannot be built: {error}"))
+    }
+
+    fn home(&self) -> &Home {
+        &self.home
+    }
+
+    fn keep(&mut self) -> PathBuf {
+        if let Ok(log) = self.log() {
+            let lines: String = log.iter().map(|event| format!("{event}\n")).collect();
+            // Evidence that cannot be written is missed by who looks for it.
+            let _ = std::fs::write(self.home.below("audit.log"), lines);
+        }
+        self.home.keep()
+    }
+
+    /// The effects on the workload; the others are those of every run, wherever it deploys to. What does not touch the
+    /// route is the same either way, and looked at where there are more of them.
+    fn spots(&self, patch: Patch) -> Result<Vec<Spot>, String> {
+        let journal = Journal::read(&self.home.journal())?;
+        let sent = self.with_evidence(&journal, audit::sent)?;
+        let mut spots = Vec::new();
+        for (step, what) in effects(&journal, patch) {
+            let Some(stamp) = journal.first_stamp_of(step.0) else { continue };
+            let own: Vec<_> = sent.iter().filter(|sent| sent.stamp == stamp).collect();
+            let is_of_route =
+                |sent: &&audit::Sent| sent.object == self.way.route() && !sent.changes_only_the_fence;
+            if own.is_empty() || (self.way == Way::Switch && !own.iter().any(is_of_route)) {
+                continue;
+            }
+            let spot = |place| Spot { step: step.0, what: what.clone(), place };
+            spots.extend(Moment::ALL.map(Place::Inside).map(spot));
+            // Of several to one object the first is the one that is met.
+            let objects: BTreeSet<&str> = own.iter().map(|sent| sent.object.as_str()).collect();
+            let requests = objects
+                .into_iter()
+                .map(|object| Request { stamp: audit::show(stamp), object: object.to_owned() });
+            spots.extend(
+                requests.flat_map(|request| [Place::Held(request.clone()), Place::Cut(request)]).map(spot),
+            );
+        }
+        Ok(spots)
+    }
+
+    fn network(&self) -> Option<&FaultProxy> {
+        Some(&self.proxy)
+    }
+
+    fn at_any_moment(&self, findings: &mut Findings) {
+        let journal = Journal::read(&self.home.journal());
+        let looked = journal
+            .and_then(|journal| self.with_evidence(&journal, |evidence| audit::check(evidence, findings)));
+        findings.check(looked.is_ok(), || looked.err().unwrap_or_default());
+    }
+
+    async fn at_the_end(&self, ending: Ending, findings: &mut Findings) {
+        self.at_any_moment(findings);
+        match Journal::read(&self.home.journal()) {
+            Ok(journal) => journal.check_ended(ending, findings),
+            Err(error) => findings.check(false, || error),
+        }
+        check_references(&self.home.below(ORIGIN), &self.home.below(WORK), ending, findings);
+        let good = self.images.get(Patch::Good.name()).map(ImageReference::as_str).unwrap_or_default();
+        let wanted = match ending {
+            Ending::Live => audit::Wanted::Image(good),
+            Ending::Back | Ending::Nothing => audit::Wanted::AsBefore(&self.before),
+        };
+        match self.settled(wanted).await {
+            Ok(objects) => audit::check_objects(&objects, wanted, findings),
+            Err(error) => findings.check(false, || error),
+        }
+        let left = processes_of(&self.home.folder);
+        findings.check(left.is_empty(), || format!("these processes are left: {left:?}"));
+        check_answers(&self.load.report(), findings);
+    }
+
+    fn fingerprint(&self) -> Result<String, String> {
+        let journal = Journal::read(&self.home.journal())?;
+        let changes = self.with_evidence(&journal, audit::count)?;
+        let references = references(&self.home.below(ORIGIN), &self.home.below(WORK))?;
+        Ok(format!("{}\n{changes} changes\n{references}", journal.sum()))
+    }
+}
+
+impl Shop {
+    async fn furnish(ground: &Ground, home: Home) -> Result<Self, String> {
+        let Ground { cluster, way, images, .. } = ground;
+        ground.template.copy_to(&home.folder)?;
+        let text = |error: hotfix_benches::Failure| error.to_string();
+        let io = |error: std::io::Error| error.to_string();
+        let (namespace, client) =
+            (cluster.namespace("kill").await.map_err(io)?, cluster.client().map_err(io)?);
+        let (target, targets) = (target()?, way.targets(&namespace)?);
+        let rules = shop::rules(&way.config(&namespace)).map_err(text)?;
+        let user = cluster.user(&namespace, USERS[0], &rules).await.map_err(io)?;
+        let basics = [shop::deployment("shop", &images.baseline, REPLICAS), shop::service("shop")];
+        for object in basics.into_iter().chain(way.objects()) {
+            shop::create(&client, &namespace, object).await.map_err(text)?;
+        }
+        let deployer =
+            KubernetesDeployer::connect(targets.clone(), user.clone(), std::sync::Arc::new(SystemClock));
+        let deployer = deployer.map_err(|error| error.to_string())?;
+        eventually("the first release is ready", async || {
+            deployer
+                .observe(&target)
+                .await
+                .is_ok_and(|workload: Workload| workload.is_healthy())
+                .then_some(())
+        })
+        .await?;
+        deployer.adopt(&target).await.map_err(|error| error.to_string())?;
+        let proxy = FaultProxy::start(&user).await.map_err(io)?;
+        cluster.write_kubeconfig(&proxy.through(&user), &home.below(KUBECONFIG)).map_err(io)?;
+        let destination = Destination { targets, images: images.patches.clone() };
+        destination.write(&home.folder)?;
+        let objects = Objects::of(&client, &namespace, *way);
+        let before = objects.read().await?;
+        let gateway = Gateway::start(client, &namespace).await.map_err(io)?;
+        // Until then nobody could be served.
+        gateway.has_endpoints("shop", usize::from(REPLICAS.get())).await;
+        let plan =
+            LoadPlan { per_second: PER_SECOND, connections: 2, ..LoadPlan::to(gateway.address(), "shop") };
+        let (load, images) = (Load::start(plan), images.patches.clone());
+        Ok(Self {
+            home,
+            cluster,
+            proxy,
+            load,
+            _gateway: gateway,
+            objects,
+            before,
+            images,
+            way: *way,
+            namespace,
+        })
+    }
+
+    /// Makes a home for drivers that deploy to the same target with a journal and a repository of their own.
+    pub(super) async fn rival(&self, ground: &Ground) -> Result<Home, String> {
+        let folder = self.home.folder.with_extension("rival");
+        let home = Home::make(folder, &ground.program, Backend::Cluster)?;
+        ground.template.copy_to(&home.folder)?;
+        let io = |error: std::io::Error| error.to_string();
+        let config = self.way.config(&self.namespace);
+        let rules = shop::rules(&config).map_err(|error| error.to_string())?;
+        let user = self.cluster.user(&self.namespace, USERS[1], &rules).await.map_err(io)?;
+        self.cluster.write_kubeconfig(&self.proxy.through(&user), &home.below(KUBECONFIG)).map_err(io)?;
+        Destination { targets: self.way.targets(&self.namespace)?, images: self.images.clone() }
+            .write(&home.folder)?;
+        Ok(home)
+    }
+
+    /// The name of a user, as the server calls it.
+    pub(super) fn user(&self, index: usize) -> String {
+        format!("system:serviceaccount:{}:{}", self.namespace, USERS[index])
+    }
+
+    pub(super) const fn route(&self) -> &'static str {
+        self.way.route()
+    }
+
+    pub(super) fn log(&self) -> Result<Vec<Value>, String> {
+        let log = self.cluster.audit_log_of(&self.namespace).map_err(|error| error.to_string())?;
+        Ok(log.into_iter().map(|event| event.raw).collect())
+    }
+
+    fn with_evidence<T>(
+        &self,
+        journal: &Journal,
+        look: impl FnOnce(&Evidence<'_>) -> T,
+    ) -> Result<T, String> {
+        let log = self.log()?;
+        let sides = [audit::Side { user: self.user(0), journal }];
+        Ok(look(&Evidence { log: &log, sides: &sides, route: self.way.route() }))
+    }
+
+    /// Waits until the controllers have done what the objects say, and returns the objects.
+    async fn settled(&self, wanted: audit::Wanted<'_>) -> Result<Value, String> {
+        let fine = async || {
+            let objects = self.objects.read().await.ok()?;
+            let mut findings = Findings::default();
+            audit::check_objects(&objects, wanted, &mut findings);
+            findings.violations.is_empty().then_some(objects)
+        };
+        match eventually("the objects are as they should be", fine).await {
+            Ok(objects) => Ok(objects),
+            Err(_) => self.objects.read().await,
+        }
+    }
+}
+
+/// No request of a user failed but those that the bad release answered itself.
+fn check_answers(report: &LoadReport, findings: &mut Findings) {
+    let bad = report.by_status.get(&500).copied().unwrap_or(0);
+    findings.check(report.failed == bad && report.by_version.contains_key("2.1.0"), || format!("{report:?}"));
+}

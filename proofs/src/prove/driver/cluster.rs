@@ -1,0 +1,87 @@
+//! Runs that deploy to a namespace of a cluster.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use hotfix_core::model::{ImageReference, Period, SlotName};
+use hotfix_core::policy::Settings;
+use hotfix_core::request::{Staging, Strategy};
+use hotfix_engine::{EngineBuilder, SystemClock};
+use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, Traffic};
+use hotfix_testkit::cluster::PodMetrics;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde::{Deserialize, Serialize};
+
+use super::Route;
+use crate::prove::trap::{Trap, Trapped};
+
+/// The file of a world that says where its runs deploy to.
+const DESTINATION: &str = "destination.json";
+/// The file that leads its drivers to the API server.
+pub(in crate::prove) const KUBECONFIG: &str = "kubeconfig";
+/// How often pods are asked for their counters.
+const LOOK: Period = Period::from_millis(250);
+
+/// Where the runs of a world deploy to, and what.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::prove) struct Destination {
+    pub(in crate::prove) targets: KubernetesConfig,
+    /// The image of each patch.
+    pub(in crate::prove) images: BTreeMap<String, ImageReference>,
+}
+
+impl Destination {
+    pub(in crate::prove) fn write(&self, folder: &Path) -> Result<(), String> {
+        let text = serde_json::to_string_pretty(self).map_err(|error| error.to_string())?;
+        std::fs::write(folder.join(DESTINATION), text).map_err(|error| format!("{DESTINATION}: {error}"))
+    }
+
+    fn read(folder: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(folder.join(DESTINATION))
+            .map_err(|error| format!("{DESTINATION}: {error}"))?;
+        serde_json::from_str(&text).map_err(|error| format!("{DESTINATION}: {error}"))
+    }
+}
+
+pub(super) async fn attach(
+    engine: EngineBuilder,
+    folder: &Path,
+    trap: &Arc<Trap>,
+) -> Result<EngineBuilder, String> {
+    let destination = Destination::read(folder)?;
+    let file = Kubeconfig::read_from(folder.join(KUBECONFIG)).map_err(|error| error.to_string())?;
+    let cluster = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
+    let cluster = cluster.map_err(|error| error.to_string())?;
+    let slots = ["main", "hotfix"].into_iter().zip(["app=shop", "app=shop-hotfix"]);
+    let slots =
+        slots.map(|(slot, labels)| Ok((SlotName::new(slot).map_err(super::text)?, labels.to_owned())));
+    let slots: BTreeMap<SlotName, String> = slots.collect::<Result<_, String>>()?;
+    let namespace = cluster.default_namespace.clone();
+    let client = Client::try_from(cluster.clone()).map_err(|error| error.to_string())?;
+    let deployer = KubernetesDeployer::connect(destination.targets, cluster, Arc::new(SystemClock));
+    let deployer = deployer.map_err(|error| error.to_string())?;
+    Ok(engine
+        .deployer(Trapped { inner: deployer, trap: Arc::clone(trap) })
+        .metrics(PodMetrics::new(client, &namespace, LOOK, slots)))
+}
+
+/// There is one environment, and pods take their time.
+pub(super) fn settings(mut settings: Settings) -> Settings {
+    settings.environments.staging = None;
+    settings.execution.look = LOOK;
+    settings.rollout.preview_soak = Period::from_millis(100);
+    settings.rollout.rollback_soak = Period::from_millis(100);
+    settings
+}
+
+/// What a Service can only switch is switched; everything else is split.
+pub(super) fn route(folder: &Path, revision: &str) -> Result<Route, String> {
+    let mut destination = Destination::read(folder)?;
+    let image = destination.images.remove(revision);
+    let image = image.ok_or_else(|| format!("there is no image of {revision}"))?;
+    let switched = destination.targets.targets.values().any(|target| target.traffic == Traffic::Service);
+    let strategy = if switched { Strategy::BlueGreen } else { Strategy::Canary };
+    Ok(Route { strategy, staging: Staging::Skip, image: Some(image) })
+}
