@@ -1,18 +1,11 @@
 //! A shop that is a StatefulSet or a DaemonSet, in a namespace of its own.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use hotfix_core::Result;
 use hotfix_core::memory::{MemoryStore, MemoryVersionControl};
 use hotfix_core::model::{Artifact, Release, SlotName, Target, WorkerName};
 use hotfix_core::plan::Planned;
 use hotfix_core::policy::{Policy, Settings};
-use hotfix_core::port::{
-    Clock, CounterSeries, History, HistoryQuery, Latency, MetricsCapabilities, MetricsQuery, MetricsSource,
-    Scrape,
-};
 use hotfix_core::request::{Fix, Goal, Revision, Staging, Strategy};
 use hotfix_engine::{Engine, RunHandle, SystemClock};
 use hotfix_k8s::rights;
@@ -27,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::site::{deployment, release, service, until};
-use super::stage::{LOOK, counters, repository, request};
+use super::stage::{pod_metrics, repository, request};
 
 /// How many pods a shop has: so many replicas, or nodes.
 pub(crate) const PODS: u16 = 3;
@@ -136,7 +129,7 @@ impl SetShop {
     /// An engine with git and journal in memory, and a plan for a release that fixes 1.0.1.
     pub(crate) async fn deploy(&self, fix: &Release, strategy: Strategy, settings: Settings) -> RunHandle {
         let source: MemoryVersionControl = repository();
-        let metrics = PodMetrics { pods: Api::namespaced(self.client.clone(), &self.namespace) };
+        let metrics = pod_metrics(self.client.clone(), &self.namespace);
         let engine = Engine::builder()
             .version_control(source.clone())
             .deployer(self.deployer.clone())
@@ -206,42 +199,4 @@ fn object(cluster: &TestCluster, kind: WorkloadKind) -> Value {
         spec.insert("serviceName".to_owned(), "shop".into());
     }
     object
-}
-
-/// What the pods count themselves, read from each.
-#[derive(Debug)]
-struct PodMetrics {
-    pods: Api<Pod>,
-}
-
-#[async_trait]
-impl MetricsSource for PodMetrics {
-    fn capabilities(&self) -> MetricsCapabilities {
-        MetricsCapabilities { interval: LOOK, latency: Latency::Unknown }
-    }
-
-    async fn scrape(&self, query: &MetricsQuery) -> Result<Scrape> {
-        let mut scrape = Scrape::default();
-        for pod in self.pods.list(&ListParams::default().labels("app=shop")).await.expect("a list").items {
-            let slot = query.slots.iter().find(|slot| slot.as_str() == slot_of(&pod));
-            let (Some(slot), Some(demo)) = (slot, DemoPod::of(&pod)) else { continue };
-            let Ok((200, page)) = demo.get("/metrics").await else { continue };
-            let (requests, errors) = counters(&String::from_utf8_lossy(&page));
-            scrape.series.push(CounterSeries {
-                slot: slot.clone(),
-                series: pod.metadata.uid.unwrap_or_default(),
-                at: SystemClock.now(),
-                kind: None,
-                running_since: None,
-                requests,
-                errors: Some(errors),
-                slow: BTreeMap::new(),
-            });
-        }
-        Ok(scrape)
-    }
-
-    async fn history(&self, _query: &HistoryQuery) -> Result<History> {
-        Ok(History::default())
-    }
 }

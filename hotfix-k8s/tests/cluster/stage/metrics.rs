@@ -1,21 +1,15 @@
-//! What the pods count themselves, read from each, and what a monitoring system makes of that on a bad day.
+//! What the pods count themselves, and what a monitoring system makes of that on a bad day.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use hotfix_core::port::{
-    Clock, CounterSeries, History, HistoryQuery, Latency, MetricsCapabilities, MetricsQuery, MetricsSource,
-    Scrape,
-};
+use hotfix_core::port::{History, HistoryQuery, MetricsCapabilities, MetricsQuery, MetricsSource, Scrape};
 use hotfix_core::{Error, ErrorKind, Result};
-use hotfix_engine::SystemClock;
-use hotfix_testkit::cluster::DemoPod;
-use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
-use kube::api::ListParams;
+use hotfix_testkit::cluster::PodMetrics;
+use kube::Client;
 
-use super::super::site::{app, members};
+use super::super::site::{app, members, slot};
 use super::LOOK;
 
 /// What one reading of the counters gives.
@@ -31,16 +25,23 @@ pub(crate) enum Telling {
     NoAnswer,
 }
 
+/// The counters of the pods, or what is told in their place.
 #[derive(Debug, Clone)]
-pub(crate) struct PodMetrics {
-    pods: Api<Pod>,
+pub(crate) struct ToldMetrics {
+    pods: Arc<PodMetrics>,
     /// What the next readings give, over and over again.
     turns: Arc<Mutex<VecDeque<Telling>>>,
 }
 
-impl PodMetrics {
-    pub(super) fn of(pods: Api<Pod>) -> Self {
-        Self { pods, turns: Arc::new(Mutex::new(VecDeque::from([Telling::Counts]))) }
+/// The counters of the pods of both slots, wherever those are told apart by the slot that they were staged in.
+pub(crate) fn pod_metrics(client: Client, namespace: &str) -> PodMetrics {
+    let slots = ["main", "hotfix"].map(slot).map(|slot| (slot.clone(), members(app(&slot)).to_owned()));
+    PodMetrics::new(client, namespace, LOOK, slots)
+}
+
+impl ToldMetrics {
+    pub(super) fn of(pods: PodMetrics) -> Self {
+        Self { pods: Arc::new(pods), turns: Arc::new(Mutex::new(VecDeque::from([Telling::Counts]))) }
     }
 
     /// Has the readings give this from now on, one after the other, and again from the start.
@@ -53,44 +54,20 @@ impl PodMetrics {
         turns.rotate_left(1);
         turns.back().copied().unwrap_or(Telling::Counts)
     }
-
-    /// Reads every pod of a slot. What is down has no series, as in any system that scrapes.
-    async fn read(&self, query: &MetricsQuery) -> Scrape {
-        let mut scrape = Scrape::default();
-        for slot in &query.slots {
-            let params = ListParams::default().labels(members(app(slot)));
-            for pod in self.pods.list(&params).await.expect("a list").items {
-                let Some(demo) = DemoPod::of(&pod) else { continue };
-                let Ok((200, page)) = demo.get("/metrics").await else { continue };
-                let (requests, errors) = counters(&String::from_utf8_lossy(&page));
-                scrape.series.push(CounterSeries {
-                    slot: slot.clone(),
-                    series: pod.metadata.name.unwrap_or_default(),
-                    at: SystemClock.now(),
-                    kind: None,
-                    running_since: None,
-                    requests,
-                    errors: Some(errors),
-                    slow: BTreeMap::new(),
-                });
-            }
-        }
-        scrape
-    }
 }
 
 #[async_trait]
-impl MetricsSource for PodMetrics {
+impl MetricsSource for ToldMetrics {
     fn capabilities(&self) -> MetricsCapabilities {
-        MetricsCapabilities { interval: LOOK, latency: Latency::Unknown }
+        self.pods.capabilities()
     }
 
     async fn scrape(&self, query: &MetricsQuery) -> Result<Scrape> {
         match self.turn() {
-            Telling::Counts => Ok(self.read(query).await),
+            Telling::Counts => self.pods.scrape(query).await,
             Telling::Nothing => Ok(Scrape::default()),
             Telling::NotANumber => {
-                let mut scrape = self.read(query).await;
+                let mut scrape = self.pods.scrape(query).await?;
                 scrape.series.iter_mut().for_each(|series| series.requests = f64::NAN);
                 Ok(scrape)
             }
@@ -98,17 +75,7 @@ impl MetricsSource for PodMetrics {
         }
     }
 
-    async fn history(&self, _query: &HistoryQuery) -> Result<History> {
-        Ok(History::default())
+    async fn history(&self, query: &HistoryQuery) -> Result<History> {
+        self.pods.history(query).await
     }
-}
-
-/// Returns the requests and the errors of a page of metrics.
-pub(crate) fn counters(page: &str) -> (f64, f64) {
-    let series = page.lines().filter_map(|line| line.strip_prefix("http_requests_total{code=\""));
-    series.fold((0.0, 0.0), |(requests, errors), series| {
-        let (code, count) = series.split_once("\"} ").expect("a series");
-        let count: f64 = count.parse().expect("a count");
-        (requests + count, if code.starts_with('5') { errors + count } else { errors })
-    })
 }

@@ -20,10 +20,9 @@ use hotfix_core::request::{Fix, Goal, Request, Revision, RollbackTo, Staging, St
 use hotfix_engine::{Engine, EngineBuilder, EngineError, RunHandle, SystemClock};
 use hotfix_k8s::{Traffic, VirtualServiceTraffic};
 use hotfix_testkit::cluster::{DemoPod, Gateway, Load, LoadPlan, TestCluster};
-use kube::Api;
 use serde_json::{Value, json};
 
-pub(crate) use metrics::{PodMetrics, Telling, counters};
+pub(crate) use metrics::{Telling, ToldMetrics, pod_metrics};
 
 use super::site::{Kind, Shop, app, deployment, service, slot, until, written};
 
@@ -41,7 +40,7 @@ pub(crate) struct Stage {
     _gateway: Gateway,
     pub(crate) engine: Engine,
     pub(crate) load: Load,
-    pub(crate) metrics: PodMetrics,
+    pub(crate) metrics: ToldMetrics,
     source: MemoryVersionControl,
     store: MemoryStore,
 }
@@ -72,7 +71,7 @@ impl Stage {
         let load = Load::start(LoadPlan::to(gateway.address(), "shop"));
         let source = repository();
         let store = MemoryStore::new(Arc::new(SystemClock));
-        let metrics = PodMetrics::of(Api::namespaced(shop.client.clone(), &shop.namespace));
+        let metrics = ToldMetrics::of(pod_metrics(shop.client.clone(), &shop.namespace));
         let engine = engine("first", &source, &store, &metrics, settings).deployer(shop.deployer.clone());
         let engine = engine.build().expect("a complete engine");
         Self { shop, _gateway: gateway, engine, load, metrics, source, store }
@@ -263,7 +262,7 @@ fn engine(
     worker: &str,
     source: &MemoryVersionControl,
     store: &MemoryStore,
-    metrics: &PodMetrics,
+    metrics: &ToldMetrics,
     settings: Settings,
 ) -> EngineBuilder {
     Engine::builder()
