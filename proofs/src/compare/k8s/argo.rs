@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::seen::Seen;
 use super::site::{Kind, image, release, second_weight, service, split, template};
 use crate::compare::clock::Stopwatch;
+use crate::shop;
 
 /// How long the peer is watched that may do nothing at all.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -41,9 +42,9 @@ impl Argo {
         for name in [NAME, CANARY] {
             let mut service = service(NAME);
             service["metadata"]["name"] = name.into();
-            Kind::Service.create(&client, &namespace, service).await?;
+            shop::create(&client, &namespace, service).await?;
         }
-        Kind::VirtualService.create(&client, &namespace, split(NAME, [NAME, CANARY])).await?;
+        shop::create(&client, &namespace, split(NAME, [NAME, CANARY])).await?;
         let rollout = json!({
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Rollout",
@@ -62,7 +63,7 @@ impl Argo {
                 }},
             },
         });
-        Kind::Rollout.create(&client, &namespace, rollout).await?;
+        shop::create(&client, &namespace, rollout).await?;
         let mut rollout = Seen::follow(Kind::Rollout.api(&client, &namespace), NAME);
         rollout.until("the rollout is healthy", |rollout| is_in(rollout, "Healthy")).await?;
         let split = Seen::follow(Kind::VirtualService.api(&client, &namespace), NAME);

@@ -12,7 +12,7 @@ use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, TargetConfig, Traffic, Vi
 use hotfix_testkit::cluster::{AuditEvent, Behaviour, TestCluster, TestNamespace};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service};
-use kube::api::{ListParams, PostParams};
+use kube::api::ListParams;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
 use serde_json::{Value, json};
@@ -62,13 +62,6 @@ impl Kind {
         };
         Api::namespaced_with(client.clone(), namespace, &resource)
     }
-
-    /// Creates an object of the kind.
-    pub(super) async fn create(self, client: &Client, namespace: &str, object: Value) -> Result<(), Failure> {
-        let object = serde_json::from_value(object)?;
-        self.api(client, namespace).create(&PostParams::default(), &object).await?;
-        Ok(())
-    }
 }
 
 impl Site {
@@ -91,9 +84,9 @@ impl Site {
         let site = Self { namespace, target, deployer, user, client };
         site.create("shop", &release(cluster, 0, &Behaviour::default())?).await?;
         if traffic != Traffic::Service {
-            Kind::Service.create(&site.client, &site.namespace, service("shop-hotfix")).await?;
+            shop::create(&site.client, &site.namespace, service("shop-hotfix")).await?;
             let split = split("shop", ["shop", "shop-hotfix"]);
-            Kind::VirtualService.create(&site.client, &site.namespace, split).await?;
+            shop::create(&site.client, &site.namespace, split).await?;
         }
         site.until(Workload::is_healthy).await?;
         site.deployer.adopt(&site.target).await?;
@@ -103,11 +96,8 @@ impl Site {
     /// Creates a Deployment and a Service in front of it.
     pub(super) async fn create(&self, name: &str, release: &Release) -> Result<(), Failure> {
         let deployment = shop::deployment(name, image(release)?, REPLICAS);
-        let objects = [(Kind::Deployment, deployment), (Kind::Service, service(name))];
-        for (kind, object) in objects {
-            kind.create(&self.client, &self.namespace, object).await?;
-        }
-        Ok(())
+        shop::create(&self.client, &self.namespace, deployment).await?;
+        shop::create(&self.client, &self.namespace, service(name)).await
     }
 
     /// What an administrator does with objects of the kind here.
@@ -178,6 +168,8 @@ pub(super) fn slot(name: &str) -> Result<SlotName, Failure> {
 /// A VirtualService of that name that sends everything to the first of two Services.
 pub(super) fn split(name: &str, services: [&str; 2]) -> Value {
     json!({
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
         "metadata": {"name": name},
         "spec": {"hosts": [name], "http": [{"name": "all", "route": [
             {"destination": {"host": services[0]}, "weight": 100},
