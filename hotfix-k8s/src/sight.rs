@@ -51,6 +51,21 @@ pub(crate) enum Naming {
     Lenient,
 }
 
+impl Naming {
+    /// Returns what each slot is to hold.
+    pub(crate) fn held<E>(
+        self,
+        slots: &Slots,
+        held: impl Fn(Side) -> Result<Option<Held>, E>,
+    ) -> Result<BTreeMap<SlotName, Option<Held>>, E> {
+        let named = |side| match (held(side), self) {
+            (Err(_), Self::Lenient) => Ok((slots.name(side).clone(), None)),
+            (held, _) => Ok((slots.name(side).clone(), held?)),
+        };
+        Side::BOTH.into_iter().map(named).collect()
+    }
+}
+
 /// A target as it was read.
 #[derive(Debug)]
 pub(crate) struct Sight {
@@ -161,14 +176,7 @@ impl Sight {
 
     /// Returns the part of the workload that verbs determine.
     pub(crate) fn layout(&self, naming: Naming) -> Result<Layout, Unreadable> {
-        let mut slots = BTreeMap::new();
-        for side in Side::BOTH {
-            let held = match (self.held(side), naming) {
-                (Err(_), Naming::Lenient) => None,
-                (held, _) => held?,
-            };
-            slots.insert(self.slots.name(side).clone(), held);
-        }
+        let slots = naming.held(&self.slots, |side| self.held(side))?;
         let weights = match naming {
             Naming::Lenient => self.weights().ok(),
             Naming::Strict => Some(self.weights()?),

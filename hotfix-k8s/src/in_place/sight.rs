@@ -1,6 +1,5 @@
 //! A StatefulSet or a DaemonSet as it was read, with its pods.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
 use hotfix_core::model::{Held, Layout, Rollout, SlotName, SlotState, Target, Workload};
@@ -142,14 +141,7 @@ impl InPlace {
 
     /// Returns the part of the workload that verbs determine.
     pub(crate) fn layout(&self, naming: Naming) -> Result<Layout, Unnamed> {
-        let mut slots = BTreeMap::new();
-        for side in Side::BOTH {
-            let held = match (self.held(side), naming) {
-                (Err(_), Naming::Lenient) => None,
-                (held, _) => held?,
-            };
-            slots.insert(self.slots.name(side).clone(), held);
-        }
+        let slots = naming.held(&self.slots, |side| self.held(side))?;
         let View { live, template, total, .. } = self.view;
         let (live, staged) = (self.slots.name(live), self.slots.name(template));
         let weights =
