@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hotfix_core::model::RunId;
 use tokio::sync::{Notify, watch};
 
+use crate::news::News;
+
 /// What others in this process may know of a run that is driven here.
 #[derive(Debug, Clone)]
 pub(crate) struct Driven {
-    /// Tells how many entries its journal has.
-    pub(crate) grown: watch::Receiver<u64>,
+    /// Tells how far it is.
+    pub(crate) news: watch::Receiver<News>,
     /// Tells it that there is a signal. Also names this driver among all that the run ever had.
     pub(crate) nudge: Arc<Notify>,
 }

@@ -48,7 +48,8 @@ impl Driver {
         let steady = Steady::start(&ports.clock);
         let ttl = run.plan().execution().lease;
         let lease = LeaseKeeper::start(Arc::clone(&ports.store), run.run().clone(), epoch, ttl);
-        let gates = GateWatch::new(Arc::clone(&ports), told, steady, parts.samples);
+        let news = Arc::clone(&parts.writer.news);
+        let gates = GateWatch::new(Arc::clone(&ports), told, steady, news, parts.samples);
         let signals = Signals::new(Arc::clone(&ports.store), &run, parts.nudge);
         let (writer, machine) = (parts.writer, Machine::new(run));
         let calls = JoinSet::new();

@@ -231,13 +231,13 @@ impl Engine {
     }
 
     /// Follows a run from a journal entry on, wherever it is driven. Use the cursor of the last [`Progress`] plus one
-    /// to go on where you were.
+    /// to go on where you were. What is not journaled is told from now on, if this process drives the run.
     ///
     /// [`Progress`]: hotfix_core::communicate::Progress
     #[must_use]
     pub fn watch(&self, run: &RunId, from: u64) -> ProgressStream {
-        let grown = self.shared.driven.get(run).map(|driven| driven.grown);
-        progress::follow(Arc::clone(&self.shared.ports.store), run.clone(), from, grown)
+        let news = self.shared.driven.get(run).map(|driven| driven.news);
+        progress::follow(Arc::clone(&self.shared.ports.store), run.clone(), from, news)
     }
 
     /// Lists runs, oldest first.
@@ -308,9 +308,9 @@ impl Engine {
         let (id, nudge) = (run.run().clone(), Arc::new(Notify::new()));
         let writer = Writer::new(Arc::clone(ports), run.entries(), incident.clone(), outbox.bell());
         outbox.bell().ring();
-        let grown = writer.grown.subscribe();
-        let progress = progress::follow(Arc::clone(&ports.store), id.clone(), 0, Some(grown.clone()));
-        let forget = driven.add(&id, Driven { grown, nudge: Arc::clone(&nudge) });
+        let news = writer.news.subscribe();
+        let progress = progress::follow(Arc::clone(&ports.store), id.clone(), 0, Some(news.clone()));
+        let forget = driven.add(&id, Driven { news, nudge: Arc::clone(&nudge) });
         let driver =
             Driver::new(Arc::clone(ports), worker.clone(), run, epoch, Parts { writer, nudge, samples });
         let (ended, shared, of) = (forget.clone(), Arc::downgrade(&self.shared), id.clone());

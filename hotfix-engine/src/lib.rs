@@ -16,6 +16,7 @@ mod gate;
 mod handle;
 mod journal;
 mod lease;
+mod news;
 mod observe;
 mod outbox;
 mod perform;

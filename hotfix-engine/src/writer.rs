@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::EngineError;
 use crate::backends::Backends;
+use crate::news::News;
 use crate::outbox::Bell;
 
 /// How long a store may be unable to write before the driver gives the run up for somebody else to resume.
@@ -24,15 +25,15 @@ const PATIENCE: u32 = 60;
 pub(crate) struct Writer {
     ports: Arc<Backends>,
     incident: IncidentId,
-    /// Tells followers how many entries there are.
-    pub(crate) grown: watch::Sender<u64>,
+    /// Tells followers how far the run is.
+    pub(crate) news: Arc<watch::Sender<News>>,
     /// Tells the outbox that there is something to deliver.
     outbox: Bell,
 }
 
 impl Writer {
     pub(crate) fn new(ports: Arc<Backends>, entries: u64, incident: IncidentId, outbox: Bell) -> Self {
-        Self { ports, incident, grown: watch::Sender::new(entries), outbox }
+        Self { ports, incident, news: Arc::new(watch::Sender::new(News::new(entries))), outbox }
     }
 
     /// Commits a record. A store that cannot write now is tried again: nothing is sent meanwhile, so waiting is safe.
@@ -62,7 +63,7 @@ impl Writer {
             }
         };
         if appended == Appended::Written {
-            self.grown.send_replace(entries);
+            self.news.send_modify(|news| news.entries = entries);
             self.outbox.ring();
         }
         Ok(appended)

@@ -7,6 +7,7 @@ mod checks;
 mod faulty_store;
 mod gates;
 mod hasten;
+mod instances;
 mod journal;
 mod many;
 mod messages;

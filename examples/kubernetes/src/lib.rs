@@ -3,7 +3,6 @@
 mod objects;
 mod pair;
 mod pipeline;
-mod pods;
 mod routes;
 mod show;
 mod site;

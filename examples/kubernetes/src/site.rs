@@ -21,7 +21,6 @@ use tempfile::TempDir;
 
 use crate::objects::{create, deployment, deployment_of, service};
 use crate::pipeline;
-use crate::pods::Pods;
 use crate::routes::Routes;
 use crate::show::say;
 use crate::story::Story;
@@ -46,7 +45,6 @@ pub struct Site {
     repository: Repository,
     /// How many writes were told.
     told: usize,
-    _pods: Pods,
     _gateway: Gateway,
     _scrape: PodScrape,
     _prometheus: RealPrometheus,
@@ -107,7 +105,6 @@ impl Site {
         let prometheus = pipeline::prometheus().await?;
         let scrape = cluster.scrape_pods(&namespace, &prometheus);
         let engine = pipeline::engine(home.path(), deployer.clone(), &prometheus).await?;
-        let pods = Pods::told(&deployer, &target, REPLICAS).await?;
         let gateway = Gateway::start(client, &namespace).await?;
         let plan = LoadPlan { per_second: CUSTOMERS, ..LoadPlan::to(gateway.address(), "shop") };
         let load = Load::start(plan);
@@ -118,7 +115,6 @@ impl Site {
             load,
             repository,
             told: 0,
-            _pods: pods,
             _gateway: gateway,
             _scrape: scrape,
             _prometheus: prometheus,

@@ -59,6 +59,9 @@ impl Story {
             }
             // What it did is what it said it would.
             ProgressKind::StepDone { step, .. } => line(progress, &format_args!("step {step}: done")),
+            ProgressKind::InstanceReady { instance, of, .. } => {
+                line(progress, &format_args!("pod {instance}/{of} healthy"));
+            }
             ProgressKind::Ended(outcome) => line(progress, outcome),
             kind => line(progress, kind),
         }

@@ -10,9 +10,10 @@ use crate::port::SignalEntry;
 /// One thing that happened in a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
-    /// The journal entry it stands for: ask for everything after it to go on where you were.
+    /// The journal entry it stands for, or the last one before it if it stands for none: ask for everything after it to
+    /// go on where you were.
     pub seq: u64,
-    /// When it was committed.
+    /// When it was committed, or seen.
     pub at: Timestamp,
     /// What happened.
     pub kind: ProgressKind,
@@ -68,6 +69,17 @@ pub enum ProgressKind {
     Sealed {
         /// The step.
         step: StepId,
+    },
+    /// One more instance of what was staged can take traffic. Told once of each, also when several are ready at once.
+    ///
+    /// It stands for no journal entry: only those hear of it who follow the run in the process that drives it.
+    InstanceReady {
+        /// The gate that saw it.
+        step: StepId,
+        /// Which it is, from 1.
+        instance: u16,
+        /// How many there are to be in the end.
+        of: u16,
     },
     /// One look at the metrics.
     Looked {
@@ -157,6 +169,9 @@ impl fmt::Display for ProgressKind {
             Self::StepRetried { step, failure } => write!(f, "step {step}: {failure}; trying again"),
             Self::StepFailed { step, why } => write!(f, "step {step}: failed, {why}"),
             Self::Sealed { step } => write!(f, "step {step}: outcome unknown, target sealed, asking it"),
+            Self::InstanceReady { step, instance, of } => {
+                write!(f, "step {step}: instance {instance}/{of} healthy")
+            }
             Self::Looked { step, sample } => {
                 write!(f, "step {step}: canary {}, baseline {}", Read(&sample.canary), Read(&sample.baseline))
             }

@@ -1,13 +1,14 @@
 //! The finished plan: complete, immutable, its rollback included.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU16;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Execution, Gate, OnFailure, Report, Step, StepId, Undo};
 use crate::model::{
-    Calibration, Effect, Fenced, LatencyBound, Period, Release, Target, Threshold, Timestamp,
+    Calibration, Effect, Fenced, LatencyBound, Period, Release, Target, Threshold, Timestamp, Verb,
     VerificationRules, WorkloadSnapshot,
 };
 use crate::request::Request;
@@ -244,6 +245,24 @@ impl Plan {
             Some(_) => None,
             None => self.undo(id).map(|undo| &undo.effect),
         }
+    }
+
+    /// Returns how many instances of what a gate is about the plan stages in the end; `None` when it stages none.
+    #[must_use]
+    pub fn staged(&self, gate: &Gate) -> Option<NonZeroU16> {
+        let staged = self.0.steps.iter().filter_map(|step| match &step.action {
+            super::Action::Effect(Effect::Workload {
+                target,
+                verb: Verb::Stage { slot, release, replicas },
+                ..
+            }) if (target, slot) == (gate.target(), gate.slot())
+                && release.artifact.id() == *gate.artifact() =>
+            {
+                Some(*replicas)
+            }
+            _ => None,
+        });
+        staged.max()
     }
 
     /// Returns everything that a run of this plan claims, in order, each once.

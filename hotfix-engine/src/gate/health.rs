@@ -12,13 +12,15 @@ use hotfix_core::port::{WorkloadChange, WorkloadWatch};
 use super::outside::Outside;
 use super::{Context, Nudge};
 use crate::backends::Backends;
+use crate::news::Announcer;
+use crate::steady::Steady;
 
 /// How long a broken watch rests before it is opened again.
 const REOPEN: Duration = Duration::from_millis(200);
 
 /// Watches a gate to its decision.
 pub(super) async fn watch(mut context: Context, gate: Gate) {
-    let mut follower = Follower::new(gate.target().clone(), gate.slot().clone());
+    let mut follower = Follower::new(&context, gate.target().clone(), gate.slot().clone());
     // What is not ready yet is not looked at from outside.
     let mut outside = match gate {
         Gate::Soak { .. } => Some(Outside::start(&context, &gate).await),
@@ -74,11 +76,14 @@ pub(super) struct Follower {
     slot: SlotName,
     stream: Option<WorkloadWatch>,
     pub(super) health: Health,
+    announcer: Announcer,
+    steady: Steady,
 }
 
 impl Follower {
-    pub(super) fn new(target: Target, slot: SlotName) -> Self {
-        Self { target, slot, stream: None, health: Health::default() }
+    pub(super) fn new(context: &Context, target: Target, slot: SlotName) -> Self {
+        let (announcer, steady) = (context.announcer.clone(), context.steady);
+        Self { target, slot, stream: None, health: Health::default(), announcer, steady }
     }
 
     /// Waits until something is known that was not known before. Dropping the future loses nothing.
@@ -100,6 +105,7 @@ impl Follower {
             match stream.next().await {
                 Some(Ok(WorkloadChange::Instances { slot, replicas, ready })) if slot == self.slot => {
                     self.health.count(replicas, ready);
+                    self.announcer.count(self.steady.now(), replicas, ready);
                     return;
                 }
                 Some(Ok(WorkloadChange::Faulty { slot, fault })) if slot == self.slot => {

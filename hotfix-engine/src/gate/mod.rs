@@ -9,16 +9,18 @@ mod outside;
 mod verify;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU16;
 
 use hotfix_core::execute::{Event, Record, Run, StepState};
 use hotfix_core::judge::Increments;
 use hotfix_core::model::{Sample, SlotName, Target, Timestamp};
 use hotfix_core::plan::{Action, Gate, Plan, StepId};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::Instrument as _;
 
 use crate::backends::Backends;
+use crate::news::{Announcer, News};
 use crate::steady::Steady;
 
 /// The gates of one run, at most one of which is open.
@@ -27,10 +29,13 @@ pub(crate) struct GateWatch {
     ports: Arc<Backends>,
     told: mpsc::Sender<Box<Event>>,
     steady: Steady,
+    news: Arc<watch::Sender<News>>,
     /// Every committed sample, in order.
     samples: Vec<(StepId, Sample)>,
     /// The counters as last seen, kept from gate to gate of one rollout.
     counters: Counters,
+    /// How many of its instances were told of as ready, likewise.
+    announced: Arc<AtomicU16>,
     /// Which rollout that is.
     counted: Option<(Target, SlotName)>,
     open: Option<OpenGate>,
@@ -66,6 +71,7 @@ struct Context {
     steady: Steady,
     nudges: mpsc::UnboundedReceiver<Nudge>,
     counters: Counters,
+    announcer: Announcer,
 }
 
 impl GateWatch {
@@ -73,14 +79,17 @@ impl GateWatch {
         ports: Arc<Backends>,
         told: mpsc::Sender<Box<Event>>,
         steady: Steady,
+        news: Arc<watch::Sender<News>>,
         samples: Vec<(StepId, Sample)>,
     ) -> Self {
         Self {
             ports,
             told,
             steady,
+            news,
             samples,
             counters: Arc::default(),
+            announced: Arc::default(),
             counted: None,
             open: None,
             beside: JoinSet::new(),
@@ -125,7 +134,8 @@ impl GateWatch {
         let StepState::Open { at, .. } = run.steps().get(usize::from(step.0))? else { return None };
         let rollout = Some((gate.target().clone(), gate.slot().clone()));
         if matches!(gate, Gate::Ready { .. } | Gate::Verify { .. }) && self.counted != rollout {
-            (self.counters, self.counted) = (Counters::default(), rollout);
+            (self.counters, self.announced) = Default::default();
+            self.counted = rollout;
         }
         if let Gate::Ready { .. } = gate
             && let Some(rollout) = verify::Rollout::after(plan, step, gate)
@@ -143,6 +153,12 @@ impl GateWatch {
             steady: self.steady,
             nudges,
             counters: Arc::clone(&self.counters),
+            announcer: Announcer {
+                news: Arc::clone(&self.news),
+                step,
+                staged: plan.staged(gate),
+                told: Arc::clone(&self.announced),
+            },
         };
         let span = tracing::info_span!("gate", run = %run.run(), %step, target = %gate.target());
         let task = match gate.clone() {

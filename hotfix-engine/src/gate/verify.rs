@@ -28,7 +28,7 @@ pub(super) async fn watch(context: Context, gate: Gate, samples: Vec<(StepId, Sa
         }
     };
     let resumed = samples.iter().any(|(step, _)| rollout.gates.iter().any(|(gate, _)| gate == step));
-    let follower = Follower::new(rollout.target.clone(), rollout.canary.clone());
+    let follower = Follower::new(&context, rollout.target.clone(), rollout.canary.clone());
     drop(samples);
     let outside = Outside::start(&context, &gate).await;
     // A gate waits most of its life: boxed, its task holds neither two of this nor what it takes to look.
