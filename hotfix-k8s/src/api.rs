@@ -16,6 +16,7 @@ use kube::core::Request;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
+use crate::connection;
 use crate::lanes::{Lane, LaneLimits, Lanes};
 use crate::names::MANAGER;
 use crate::object::ObjectRef;
@@ -75,7 +76,7 @@ impl Api {
     pub(crate) fn connect(mut config: kube::Config) -> Result<Self, kube::Error> {
         config.default_retry = false;
         let lanes = Arc::new(Lanes::new(LaneLimits::default()));
-        Ok(Self { client: Client::try_from(config)?, lanes, lane: Lane::Observe })
+        Ok(Self { client: connection::connect(config)?, lanes, lane: Lane::Observe })
     }
 
     /// Returns the same connection for requests that are for something else.

@@ -8,6 +8,7 @@ mod backend;
 mod budget;
 mod change;
 mod config;
+mod connection;
 mod contents;
 mod copies;
 mod deployer;

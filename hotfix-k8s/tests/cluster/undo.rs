@@ -1,15 +1,16 @@
 //! A restore whose first patch is the switch back: what a seal, a crash, a copy and a second caller make of it, and that
 //! nothing is read twice before it.
 
-use hotfix_core::model::{Precondition, Stamp, Verb, WorkloadSnapshot};
+use hotfix_core::model::{Precondition, Stamp, Verb, Weights, WorkloadSnapshot};
 use hotfix_core::port::{Ambiguity, Call, Conflict, Deployer, Probe, Reply, Seal, Sealed};
-use hotfix_k8s::KubernetesDeployer;
+use hotfix_k8s::{KubernetesDeployer, TargetConfig, Traffic};
 use hotfix_testkit::cluster::{Disturbance, FaultProxy, Happened, TestCluster};
 use kube::api::DeleteParams;
 use serde_json::Value;
 
 use super::restore::{apply, shift, stage};
-use super::site::{Kind, Shop, call, deployer, is_patch, slot, until};
+use super::site::{Kind, Shop, call, config, deployer_with, is_patch, slot, until, written};
+use super::stage::{mesh, routes};
 
 const SWITCH: &str = "/services/shop";
 const EMPTIES: &str = "/deployments/shop-hotfix";
@@ -25,11 +26,25 @@ struct Scene {
 impl Scene {
     async fn shifted() -> Self {
         let shop = Shop::open(TestCluster::shared().await.expect("a cluster")).await;
+        Self::taken_to(shop, Traffic::Service, &shift("hotfix")).await
+    }
+
+    /// The same with a quarter of the traffic, by the weights of a VirtualService.
+    async fn weighed() -> Self {
+        let cluster = TestCluster::shared().await.expect("a cluster");
+        cluster.install_istio().await.expect("kinds of Istio");
+        let shop = Shop::open_with(cluster, mesh(), &routes()).await;
+        let weights = Weights::split(slot("main"), slot("hotfix"), 25).expect("percent");
+        Self::taken_to(shop, mesh(), &Verb::Shift { weights }).await
+    }
+
+    async fn taken_to(shop: Shop, traffic: Traffic, shift: &Verb) -> Self {
         let snapshot = shop.deployer.snapshot(&shop.target).await.expect("a snapshot");
         stage(&shop, 1, 2, 1).await;
-        apply(&shop, 2, &shift("hotfix")).await;
+        apply(&shop, 2, shift).await;
         let proxy = FaultProxy::start(&shop.user).await.expect("a proxy");
-        let behind = deployer(&shop.namespace, &shop.target, proxy.through(&shop.user));
+        let config = TargetConfig { traffic, ..config(&shop.namespace) };
+        let behind = deployer_with(config, &shop.target, proxy.through(&shop.user));
         // It has looked at the target before, as whoever deployed to it has.
         behind.observe(&shop.target).await.expect("a workload");
         Self { shop, proxy, behind, snapshot }
@@ -79,11 +94,14 @@ fn fenced(seq: u32) -> Reply {
     Reply::Conflict(Conflict::Fenced { current: Stamp::new(1, seq) })
 }
 
-/// The requests before the first patch.
+/// The requests before the first patch, which come in any order.
 fn before_the_switch(happened: Vec<Happened>) -> Vec<String> {
     let requests = happened.into_iter().map(|happened| happened.request);
     let reads = requests.take_while(|request| request.method != "PATCH");
-    reads.map(|request| request.path.rsplit_once("/namespaces/").expect("namespaced").1.to_owned()).collect()
+    let path = |path: &str| path.rsplit_once("/namespaces/").expect("namespaced").1.to_owned();
+    let mut reads: Vec<_> = reads.map(|request| path(&request.path)).collect();
+    reads.sort();
+    reads
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,12 +213,34 @@ async fn one_round_of_reads_comes_before_the_switch_back() {
         "the Service, the mark of what is live, the other side"
     );
     let pod = scene.shop.pods("shop").await.remove(0).metadata.name.expect("a name");
-    let mut reads = before_the_switch(happened);
-    reads.sort();
     let of = |rest: &str| format!("{}/{rest}", scene.shop.namespace);
     let expected =
         ["deployments/shop", "deployments/shop-hotfix", &format!("pods/{pod}"), "services/shop"].map(of);
-    assert_eq!(reads, expected);
+    assert_eq!(before_the_switch(happened), expected);
+}
+
+/// A canary that is called off: its share goes with the first patch, and nothing is listed before.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_round_of_reads_comes_before_the_weights_go_back() {
+    let scene = Scene::weighed().await;
+    let seen = scene.proxy.happened().len();
+    assert!(matches!(scene.restore(&call("restore", 3)).await, Reply::Applied(_)));
+    let happened = scene.proxy.happened().split_off(seen);
+    let first = happened.iter().find(|happened| happened.request.method == "PATCH").expect("a patch");
+    assert!(is_patch(&first.request, "/virtualservices/shop"), "{:?}", first.request.path);
+    let patch = serde_json::from_slice(&first.request.body).expect("a patch");
+    let weights = [0, 1].map(|place| written(&patch, &format!("/spec/http/0/route/{place}/weight")));
+    assert_eq!(weights, [Some(100.into()), Some(0.into())]);
+    let pod = scene.shop.pods("shop").await.remove(0).metadata.name.expect("a name");
+    let of = |rest: &str| format!("{}/{rest}", scene.shop.namespace);
+    let expected = [
+        "deployments/shop",
+        "deployments/shop-hotfix",
+        &format!("pods/{pod}"),
+        "services/shop",
+        "virtualservices/shop",
+    ];
+    assert_eq!(before_the_switch(happened), expected.map(of));
 }
 
 /// The pod that was ready is gone, or is not ready any more: the others are looked at.
