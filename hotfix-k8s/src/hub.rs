@@ -1,22 +1,19 @@
 //! One watch per kind and namespace, however many follow: the last value of each workload with its pods, stripped to
 //! what matters. A kind is watched from when somebody first follows one of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::Pod as PodKind;
 use kube::Client;
 use kube::api::Api;
-use kube::core::{ApiResource, DynamicObject};
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::core::ApiResource;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::config::TargetConfig;
 use crate::facts::DeploymentFacts;
@@ -26,15 +23,11 @@ use crate::shape::Names;
 use crate::slot::Side;
 
 mod deployment;
+mod keep;
 mod set;
 
+use keep::keep;
 use set::{DaemonSetFacts, StatefulSetFacts};
-
-/// How long a watch may fail before those who follow it are told.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// How long the server keeps one watch open. One that went silent is noticed a little later.
-const WATCH_SECONDS: u32 = 60;
 
 /// All watches of a cluster.
 #[derive(Clone)]
@@ -244,89 +237,6 @@ impl Kept for Pod {
 
     fn names(state: &State) -> Vec<String> {
         state.owners.keys().cloned().collect()
-    }
-}
-
-/// Keeps the last values of one kind until nobody follows any more. The watcher lists again after a 410, a
-/// disconnect or a watch that went silent.
-async fn keep<K: Kept>(api: Api<DynamicObject>, feed: Weak<Feed>) {
-    let config = watcher::Config::default().timeout(WATCH_SECONDS);
-    let mut events = std::pin::pin!(watcher(api, config).default_backoff());
-    let mut listing: Vec<K> = Vec::new();
-    // A watch tells of changes in their order. What is not newer than the newest was told before.
-    let mut newest = 0;
-    let mut failing: Option<Instant> = None;
-    while let Some(event) = events.next().await {
-        let Some(feed) = feed.upgrade() else { return };
-        let event = match event {
-            Ok(event) => {
-                failing = None;
-                event
-            }
-            Err(error) => {
-                let since = *failing.get_or_insert_with(Instant::now);
-                if is_final(&error) || since.elapsed() > PATIENCE {
-                    feed.fail(crate::api::with_causes(&error));
-                    return;
-                }
-                tracing::debug!(%error, "a watch is tried again");
-                continue;
-            }
-        };
-        let mut state = lock(&feed.state);
-        match event {
-            Event::Init => {
-                listing.clear();
-                newest = 0;
-            }
-            Event::InitApply(object) => listing.push(read(object)),
-            Event::InitDone => {
-                newest = listing.iter().map(Kept::version).max().unwrap_or(0);
-                let kept: HashSet<&str> = listing.iter().map(Kept::name).collect();
-                let gone = K::names(&state).into_iter().filter(|name| !kept.contains(name.as_str()));
-                gone.for_each(|name| K::take(&mut state, &name));
-                listing.drain(..).for_each(|kept| kept.put(&mut state));
-                feed.health.send_modify(|health| {
-                    health.listed.insert(K::KIND);
-                });
-            }
-            Event::Apply(object) => {
-                let read = read::<K>(object);
-                if is_newer(read.version(), &mut newest) {
-                    read.put(&mut state);
-                }
-            }
-            Event::Delete(object) => {
-                let read = read::<K>(object);
-                if is_newer(read.version(), &mut newest) {
-                    K::take(&mut state, read.name());
-                }
-            }
-        }
-    }
-}
-
-/// Whether an event is news, which makes it the newest.
-fn is_newer(version: u64, newest: &mut u64) -> bool {
-    let is_newer = version == 0 || version > *newest;
-    *newest = version.max(*newest);
-    is_newer
-}
-
-fn read<K: Kept>(object: DynamicObject) -> K {
-    let mut value = object.data;
-    value["metadata"] = serde_json::to_value(object.metadata).unwrap_or_default();
-    K::read(&value)
-}
-
-/// Whether trying again cannot help.
-fn is_final(error: &watcher::Error) -> bool {
-    match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => {
-            matches!(status.code, 401 | 403 | 404)
-        }
-        _ => false,
     }
 }
 

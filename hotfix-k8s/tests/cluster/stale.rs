@@ -13,9 +13,8 @@ use serde_json::{Value, json};
 use super::faults::{Behind, instances, is_watch};
 use super::site::{call, slot, until};
 
-/// How long a watch that went silent may stay unnoticed: the server closes one after a minute, and the client waits a
-/// little longer than that.
-const SILENCE: Duration = Duration::from_secs(100);
+/// How long what a watch lost may stay unnoticed, and that it went silent: everything is listed anew after half a minute.
+const UNNOTICED: Duration = Duration::from_secs(50);
 
 fn watches_pods(request: &Recorded) -> bool {
     is_watch(request) && request.path.ends_with("/pods")
@@ -52,6 +51,11 @@ impl Behind {
 
     fn watches(&self) -> usize {
         self.proxy.happened().iter().filter(|happened| watches_pods(&happened.request)).count()
+    }
+
+    fn lists(&self) -> usize {
+        let lists = |request: &Recorded| request.path.ends_with("/pods") && !is_watch(request);
+        self.proxy.happened().iter().filter(|happened| lists(&happened.request)).count()
     }
 
     /// Not through the proxy: a patch on a connection that is cut is ambiguous, and rightly so.
@@ -138,5 +142,42 @@ async fn a_watch_that_went_silent_is_noticed_and_taken_up_again() {
     })
     .await;
     behind.retire().await;
-    told(&mut watch, SILENCE).await;
+    told(&mut watch, UNNOTICED).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_lost_is_made_up_for_when_everything_is_listed_anew() {
+    let (behind, mut watch) = Behind::watched().await;
+    let (pod, before) = (behind.pod().await, behind.watches());
+    let name = pod["metadata"]["name"].as_str().expect("a name");
+    // The next thing that happens to the pod is not told, and whatever happens later is.
+    behind.proxy.every(watches_pods, Disturbance::OmitLine(format!("\"name\":\"{name}\"")));
+    behind.proxy.cut_connections();
+    until("the watch was taken up again", || async { behind.watches() > before }).await;
+    let lists = behind.lists();
+    behind.shop.fail(&slot("hotfix")).await;
+    until("the server has it", || async { !is_ready(&behind.pod().await) }).await;
+    behind.shop.fail(&slot("main")).await;
+    told_of(&mut watch, [instances_of("main", 1, 0), instances_of("hotfix", 1, 0)]).await;
+    assert!(behind.lists() > lists, "it was told without a list: the event was not lost");
+}
+
+fn is_ready(pod: &Value) -> bool {
+    let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
+    conditions.into_iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+}
+
+fn instances_of(name: &str, replicas: u16, ready: u16) -> WorkloadChange {
+    WorkloadChange::Instances { slot: slot(name), replicas, ready }
+}
+
+/// Waits until all of these are told.
+async fn told_of<const N: usize>(watch: &mut WorkloadWatch, changes: [WorkloadChange; N]) {
+    let mut told = Vec::new();
+    let reading = async {
+        while !changes.iter().all(|change| told.contains(change)) {
+            told.push(Pin::as_mut(watch).next().await.expect("it goes on").expect("it is whole"));
+        }
+    };
+    tokio::time::timeout(UNNOTICED, reading).await.expect("they are told");
 }

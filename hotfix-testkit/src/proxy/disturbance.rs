@@ -18,6 +18,9 @@ pub enum Disturbance {
     LoseAnswer,
     /// It arrives; its caller gets this instead of the answer.
     ReplaceAnswer(Answer),
+    /// It arrives and is answered; the first line of the answer that holds this text never arrives, as an event of a watch
+    /// that is lost.
+    OmitLine(String),
     /// It arrives and is answered; of the answer its caller gets what is left.
     DamageAnswer(Damage),
     /// It does not arrive. The connection is reset, as by a process that was killed or a firewall.

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::{Answered, Disturbance, Shared};
+use super::{Answered, Disturbance, Shared, omission};
 use crate::http::{Answer, Cut, Recorded};
 
 /// Headers about one connection, which say nothing about the next.
@@ -39,6 +39,7 @@ pub(super) async fn serve(
             play(answer).await
         }
         Some(Disturbance::DamageAnswer(damage)) => damage.apply(send(&shared, request).await?).await,
+        Some(Disturbance::OmitLine(text)) => Ok(omission::without(send(&shared, request).await?, text)),
         Some(Disturbance::Reset) => {
             // Where it cannot be asked for, closing is what is left.
             let _refused = connection.set_zero_linger();

@@ -8,6 +8,7 @@ mod damage;
 mod disturbance;
 mod forward;
 mod hold;
+mod omission;
 mod upstream;
 
 use std::io;
