@@ -1,5 +1,5 @@
 //! Every way in which the API server or the way to it can fail, against the answer that it must get, and what the
-//! target holds afterwards.
+//! target holds afterwards. What the server can answer is in `answers`.
 
 use std::num::NonZeroU16;
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use hotfix_core::ErrorKind;
-use hotfix_core::model::{Period, Precondition, Stamp, Verb};
+use hotfix_core::model::{Precondition, Stamp, Verb};
 use hotfix_core::port::{
     Ambiguity, Call, Conflict, Deployer, Probe, Rejection, Reply, Seal, Sealed, WorkloadChange, WorkloadWatch,
 };
@@ -33,9 +33,7 @@ impl Behind {
     }
 
     pub(crate) async fn stage(&self, call: &Call) -> Reply {
-        let release = release(self.shop.test_cluster, 2);
-        let verb = Verb::Stage { slot: slot("hotfix"), release, replicas: NonZeroU16::MIN };
-        self.deployer.apply(call, &self.shop.target, &verb, &Precondition::default()).await
+        stage_by(&self.deployer, &self.shop, call).await
     }
 
     /// Whether the hotfix slot holds something.
@@ -45,7 +43,14 @@ impl Behind {
     }
 }
 
-fn status(code: u16, reason: &str, message: &str) -> Answer {
+/// Has a deployer fill the empty slot of a shop.
+pub(crate) async fn stage_by(deployer: &KubernetesDeployer, shop: &Shop, call: &Call) -> Reply {
+    let release = release(shop.test_cluster, 2);
+    let verb = Verb::Stage { slot: slot("hotfix"), release, replicas: NonZeroU16::MIN };
+    deployer.apply(call, &shop.target, &verb, &Precondition::default()).await
+}
+
+pub(crate) fn status(code: u16, reason: &str, message: &str) -> Answer {
     let body = json!({
         "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason,
         "message": message,
@@ -54,7 +59,7 @@ fn status(code: u16, reason: &str, message: &str) -> Answer {
 }
 
 /// The patch that fills the slot.
-fn fills(request: &Recorded) -> bool {
+pub(crate) fn fills(request: &Recorded) -> bool {
     is_patch(request, "/deployments/shop-hotfix")
 }
 
@@ -63,74 +68,50 @@ fn claims(request: &Recorded) -> bool {
     is_patch(request, "/services/shop")
 }
 
-fn busy(reason: &str, seconds: Option<u64>) -> Reply {
-    let retry_after = seconds.map(Period::from_secs);
-    Reply::Rejected(Rejection::Busy { reason: reason.to_owned(), retry_after })
-}
-
-fn unclear(answer: &str) -> Reply {
-    Reply::Ambiguous(Ambiguity::Unclear { answer: answer.to_owned() })
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_server_says_is_classified_and_sealing_finds_out_the_rest() {
+/// What came of filling the slot when something happened to the patch on its way: the answer, and whether it arrived,
+/// which only the seal and the probe after it can tell.
+async fn lost(disturbance: Disturbance) -> (Reply, Arrival) {
     let behind = Behind::open().await;
-    let name = format!("Deployment {}/shop-hotfix", behind.shop.namespace);
-    let permanent = |reason: String| Reply::Rejected(Rejection::Permanent { reason });
-    let cases: Vec<(Answer, Reply)> = vec![
-        (
-            status(429, "TooManyRequests", "slow down").header("retry-after", "7"),
-            busy("the API server is busy: HTTP 429 TooManyRequests: slow down", Some(7)),
-        ),
-        (status(429, "", ""), busy("the API server is busy: HTTP 429", None)),
-        (status(500, "InternalError", "boom"), unclear("HTTP 500 InternalError: boom")),
-        (
-            status(500, "InternalError", "etcdserver: no leader"),
-            busy("HTTP 500 InternalError: etcdserver: no leader", None),
-        ),
-        (Answer::status(502), unclear("HTTP 502")),
-        (Answer::status(503), unclear("HTTP 503")),
-        (status(504, "Timeout", "too slow"), unclear("HTTP 504 Timeout: too slow")),
-        (
-            status(403, "Forbidden", "no"),
-            permanent(format!("{name} may not be changed: HTTP 403 Forbidden: no")),
-        ),
-        (
-            status(404, "NotFound", "gone"),
-            permanent(format!("{name} does not exist; create it or correct the configuration")),
-        ),
-        (Answer::status(200).text("<html>"), unclear("200 without JSON")),
-    ];
-    for (seq, (answer, expected)) in (1..).step_by(2).zip(cases) {
-        behind.proxy.next(fills, Disturbance::Instead(answer));
-        let call = call(&format!("stage-{seq}"), seq);
-        assert_eq!(behind.stage(&call).await, expected);
-        let seal = behind.deployer.seal(&behind.shop.target, Stamp::new(1, seq + 1)).await;
-        assert!(matches!(seal, Seal::Sealed(_)), "{seal:?}");
-        assert_eq!(behind.deployer.probe(&behind.shop.target, &call.key).await, Probe::NotApplied);
-        assert!(!behind.is_staged().await, "{expected:?}");
+    behind.proxy.next(fills, disturbance);
+    let call = call("stage", 1);
+    let reply = behind.stage(&call).await;
+    let seal = behind.deployer.seal(&behind.shop.target, Stamp::new(1, 2)).await;
+    assert!(matches!(seal, Seal::Sealed(_)), "{seal:?}");
+    let (staged, probe) =
+        (behind.is_staged().await, behind.deployer.probe(&behind.shop.target, &call.key).await);
+    match (staged, probe) {
+        (true, Probe::Applied(_)) => (reply, Arrival::Arrived),
+        (false, Probe::NotApplied) => (reply, Arrival::Lost),
+        other => panic!("the probe does not say what is so: {other:?}"),
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Arrival {
+    Arrived,
+    Lost,
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_is_lost_is_ambiguous_and_the_probe_finds_the_key() {
-    let lost: [(Disturbance, bool); 3] = [
-        (Disturbance::LoseAnswer, true),
-        (Disturbance::Instead(Answer::cut()), false),
-        (Disturbance::ReplaceAnswer(status(500, "InternalError", "boom")), true),
-    ];
-    for (disturbance, arrived) in lost {
-        let behind = Behind::open().await;
-        behind.proxy.next(fills, disturbance.clone());
-        let call = call("stage", 1);
-        let reply = behind.stage(&call).await;
-        assert!(matches!(reply, Reply::Ambiguous(_)), "{disturbance:?}: {reply:?}");
-        let seal = behind.deployer.seal(&behind.shop.target, Stamp::new(1, 2)).await;
-        assert!(matches!(seal, Seal::Sealed(_)), "{seal:?}");
-        let probe = behind.deployer.probe(&behind.shop.target, &call.key).await;
-        assert_eq!(matches!(probe, Probe::Applied(_)), arrived, "{disturbance:?}: {probe:?}");
-        assert_eq!(behind.is_staged().await, arrived, "{disturbance:?}");
-    }
+async fn a_connection_that_is_reset_before_the_answer_is_ambiguous() {
+    let (reply, arrival) = lost(Disturbance::Reset).await;
+    assert!(matches!(reply, Reply::Ambiguous(Ambiguity::Interrupted { .. })), "{reply:?}");
+    assert_eq!(arrival, Arrival::Lost);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_reset_after_the_patch_was_applied_is_ambiguous() {
+    let (reply, arrival) = lost(Disturbance::LoseAnswer).await;
+    assert!(matches!(reply, Reply::Ambiguous(Ambiguity::Interrupted { .. })), "{reply:?}");
+    assert_eq!(arrival, Arrival::Arrived);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_internal_error_after_the_patch_was_applied_is_ambiguous() {
+    let error = status(500, "InternalError", "boom");
+    let (reply, arrival) = lost(Disturbance::ReplaceAnswer(error)).await;
+    let answer = "HTTP 500 InternalError: boom".to_owned();
+    assert_eq!((reply, arrival), (Reply::Ambiguous(Ambiguity::Unclear { answer }), Arrival::Arrived));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,10 +171,8 @@ async fn a_server_that_is_not_there_is_busy_and_unreadable() {
     let through = proxy.through(&shop.user);
     drop((proxy, deployer));
     let deployer = super::site::deployer(&shop.namespace, &shop.target, through);
-    let release = release(shop.test_cluster, 2);
-    let verb = Verb::Stage { slot: slot("hotfix"), release, replicas: NonZeroU16::MIN };
     let call = call("stage", 1);
-    let reply = deployer.apply(&call, &shop.target, &verb, &Precondition::default()).await;
+    let reply = stage_by(&deployer, &shop, &call).await;
     assert!(matches!(reply, Reply::Rejected(Rejection::Busy { .. })), "{reply:?}");
     let seal = deployer.seal(&shop.target, Stamp::new(1, 2)).await;
     assert!(matches!(seal, Seal::Unreachable { .. }), "{seal:?}");

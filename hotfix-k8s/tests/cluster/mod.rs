@@ -3,6 +3,7 @@
 
 mod acceptance;
 mod adopt;
+mod answers;
 mod autoscaler;
 mod conformance;
 mod contents;
