@@ -4,6 +4,7 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use hotfix_core::communicate::{Progress, ProgressKind};
 use hotfix_core::execute::Outcome;
 use hotfix_core::model::{Precondition, Release, SlotName, Stamp, Verb};
 use hotfix_core::policy::Settings;
@@ -19,7 +20,7 @@ use tokio::sync::Mutex;
 
 use super::set::{PODS, SetShop, image};
 use super::site::{call, is_patch, pushed, release, slot, until};
-use super::stage::{end, quick, say};
+use super::stage::{end, follow, quick, say};
 
 /// One shop per case, all kept until the last case is done.
 struct Shops {
@@ -115,14 +116,24 @@ fn story(shop: &SetShop, fix: &Release) -> Vec<Event> {
     told.collect()
 }
 
+/// Which instance was told as healthy, and of how many.
+fn instance(progress: &Progress) -> Option<(u16, u16)> {
+    match progress.kind {
+        ProgressKind::InstanceReady { instance, of, .. } => Some((instance, of)),
+        _ => None,
+    }
+}
+
 /// A healthy release replaces pod by pod, and no pod is replaced before the ones before it were judged.
 async fn is_rolled_one_by_one(kind: WorkloadKind) {
     let shop = SetShop::open(kind).await;
     let gateway = Gateway::start(shop.client.clone(), &shop.namespace).await.expect("a gateway");
     let load = Load::start(LoadPlan::to(gateway.address(), "shop"));
     let fix = release(shop.cluster, 2);
-    let outcome = end(shop.deploy(&fix, Strategy::Rolling, one_by_one()).await).await;
+    let (told, outcome) = follow(shop.deploy(&fix, Strategy::Rolling, one_by_one()).await).await;
     assert!(matches!(outcome, Outcome::Succeeded { .. }), "{outcome:?}");
+    let instances: Vec<_> = told.iter().filter_map(instance).collect();
+    assert_eq!(instances, (1..=PODS).map(|pod| (pod, PODS)).collect::<Vec<_>>(), "each pod is told once");
     assert_eq!(shop.running(&fix).await, (PODS, PODS));
     let workload = shop.deployer.observe(&shop.target).await.expect("a workload");
     assert_eq!(workload.live, Some(slot("hotfix")));
