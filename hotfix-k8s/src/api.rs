@@ -235,19 +235,30 @@ impl Api {
             let cause = "the requests before it left no room until the deadline".to_owned();
             return Err(Failure::NotSent { cause });
         }
-        let answer = timeout_at(deadline, async {
-            let response = self.client.send(request.map(Body::from)).await.map_err(|error| unsent(&error))?;
-            let (code, wait) = (response.status().as_u16(), retry_after(response.headers()));
-            let body = response.into_body().collect_bytes().await;
-            let body = body.map_err(|error| Failure::Interrupted { cause: with_causes(&error) })?;
-            answer(code, wait, &body)
-        });
-        let answer = answer.await.unwrap_or(Err(Failure::Timeout));
+        let is_read = request.method() == http::Method::GET;
+        let exchange = timeout_at(deadline, exchange(self.client.clone(), request));
+        let answer = if is_read {
+            // To drop an answer on its way costs the connection. Whoever gives up a read does so mostly because something
+            // is to be undone, which needs that connection at once.
+            let read = tokio::spawn(exchange).await;
+            read.unwrap_or_else(|gone| Ok(Err(Failure::Interrupted { cause: gone.to_string() })))
+        } else {
+            exchange.await
+        };
+        let answer = answer.unwrap_or(Err(Failure::Timeout));
         if let Err(Failure::Status(Refusal { code: 429, retry_after, .. })) = &answer {
             self.lanes.busy(self.lane, retry_after.map_or(REST, Period::to_duration));
         }
         answer
     }
+}
+
+async fn exchange(client: Client, request: http::Request<Vec<u8>>) -> Result<Value, Failure> {
+    let response = client.send(request.map(Body::from)).await.map_err(|error| unsent(&error))?;
+    let (code, wait) = (response.status().as_u16(), retry_after(response.headers()));
+    let body = response.into_body().collect_bytes().await;
+    let body = body.map_err(|error| Failure::Interrupted { cause: with_causes(&error) })?;
+    answer(code, wait, &body)
 }
 
 fn retry_after(headers: &http::HeaderMap) -> Option<Period> {
@@ -307,7 +318,53 @@ pub(crate) fn with_causes(error: &dyn StdError) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
     use super::*;
+
+    async fn receive(connection: &TcpStream) {
+        let (mut request, mut bytes) = (Vec::new(), [0; 1024]);
+        while !request.ends_with(b"\r\n\r\n") {
+            connection.readable().await.unwrap();
+            match connection.try_read(&mut bytes) {
+                Ok(read) => request.extend_from_slice(&bytes[..read]),
+                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            }
+        }
+    }
+
+    async fn reply(connection: &TcpStream) {
+        connection.writable().await.unwrap();
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+        assert_eq!(connection.try_write(answer).unwrap(), answer.len());
+    }
+
+    #[tokio::test]
+    async fn a_read_that_was_given_up_does_not_cost_its_connection() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", server.local_addr().unwrap()).parse().unwrap();
+        let api = Api::connect(kube::Config::new(url)).unwrap();
+        let get = |api: Api| {
+            tokio::spawn(async move {
+                let deadline = Instant::now() + READ_LIMIT;
+                api.get(&ObjectRef::pod("prod", "shop-0"), deadline).await
+            })
+        };
+        let given_up = get(api.clone());
+        let (first, _) = server.accept().await.unwrap();
+        receive(&first).await;
+        given_up.abort();
+        assert!(given_up.await.unwrap_err().is_cancelled());
+        // Another read is answered on a connection of its own: the first one is still waiting.
+        let other = get(api.clone());
+        let (second, _) = server.accept().await.unwrap();
+        receive(&second).await;
+        reply(&second).await;
+        assert_eq!(other.await.unwrap(), Ok(Some(serde_json::json!({}))));
+        reply(&first).await;
+        let still_there = first.try_read(&mut [0; 1]).unwrap_err();
+        assert_eq!(still_there.kind(), io::ErrorKind::WouldBlock);
+    }
 
     #[test]
     fn the_code_is_read_before_the_body() {
