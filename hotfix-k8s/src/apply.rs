@@ -1,7 +1,5 @@
 //! Brings a verb about: read everything, decide, write step by step, and tell apart what a refusal means.
 
-use std::collections::BTreeSet;
-
 use hotfix_core::model::{Precondition, Target, Verb, VerbName};
 use hotfix_core::port::{Ambiguity, Call, Conflict, Receipt, Reply};
 use serde_json::Value;
@@ -12,12 +10,12 @@ use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
 use crate::fence::{self, Note};
 use crate::hub::Follower;
-use crate::progress::{Progress, half_done};
+use crate::progress::{Progress, half_done, with};
 use crate::reply;
 use crate::sight::{Naming, Patience, Place, Sight};
 use crate::snapshot::Kept;
 use crate::steps::{self, Beside, Refused, Rest, Step, Write, WriteEffect};
-use crate::sync::{SyncOwner, When, Whereabouts};
+use crate::sync::{Holding, When, Whereabouts};
 use crate::waiting;
 use crate::writing::{self, PLANS, Unwritten, permanent};
 
@@ -35,8 +33,7 @@ pub(crate) struct Attempt<'a> {
     progress: Progress,
     /// The route as the server answered that it is, if it was written.
     route: Option<Value>,
-    /// The owners whose sync this call switched off.
-    held: Vec<SyncOwner>,
+    holding: Holding,
     /// What is to be said beside the receipt.
     said: Vec<String>,
 }
@@ -74,7 +71,7 @@ impl<'a> Attempt<'a> {
         deadline: Instant,
     ) -> Self {
         let (progress, route, begun) = (Progress::Nothing, None, Instant::now());
-        let (followers, held, said) = (None, Vec::new(), Vec::new());
+        let (followers, holding, said) = (None, Holding::default(), Vec::new());
         Self {
             deployer,
             call,
@@ -86,7 +83,7 @@ impl<'a> Attempt<'a> {
             followers,
             progress,
             route,
-            held,
+            holding,
             said,
         }
     }
@@ -95,13 +92,10 @@ impl<'a> Attempt<'a> {
     pub(crate) async fn run(mut self) -> Reply {
         let reply = self.try_run().await;
         match reply {
-            Ok(receipt) => {
-                let said = [receipt.0].into_iter().chain(self.said);
-                Reply::Applied(Receipt(said.collect::<Vec<_>>().join("; ")))
-            }
+            Ok(receipt) => Reply::Applied(with(receipt, self.said)),
             Err(reply) => {
                 let reply = half_done(reply, self.progress);
-                self.let_go(&reply).await;
+                self.holding.let_go(self.deployer, (self.call, self.target), &reply, self.deadline).await;
                 reply
             }
         }
@@ -203,17 +197,14 @@ impl<'a> Attempt<'a> {
         Ok(Some(Plan { steps, receipt }))
     }
 
-    /// Has the sync of the owners off before anything is changed that they would take back. What a restore does, they
-    /// would do themselves, and the copy is not theirs to empty.
+    /// Has the sync of the owners off before anything is changed that they would take back.
     async fn hold_sync(&mut self, sight: &Sight) -> Result<(), Reply> {
-        if matches!(self.verb.name(), VerbName::Restore | VerbName::Retire) {
+        if !Holding::is_needed(self.verb) {
             return Ok(());
         }
         let home = sight.is_home().map_err(|error| refuse(&Refused::Unreadable(error)))?;
         let whereabouts = if home { Whereabouts::Home } else { Whereabouts::Away };
-        let (stamp, deadline, held) = (self.call.stamp, self.deadline, &mut self.held);
-        let holding = self.deployer.hold_sync(self.target, stamp, whereabouts, deadline, held).await;
-        holding.map_err(|unheld| unheld.reply())
+        self.holding.hold(self.deployer, (self.call, self.target), whereabouts, self.deadline).await
     }
 
     /// What does not hold what it held when the snapshot of a restore was taken.
@@ -222,14 +213,6 @@ impl<'a> Attempt<'a> {
         match Kept::read(snapshot) {
             Ok(Some(kept)) => self.deployer.changed(self.target, &kept.hashes, self.deadline).await,
             _ => Vec::new(),
-        }
-    }
-
-    /// A call that surely changed nothing leaves no sync off.
-    async fn let_go(&self, reply: &Reply) {
-        if !matches!(reply, Reply::Ambiguous(_)) && !self.held.is_empty() {
-            let when = When::Now { except: BTreeSet::new() };
-            self.deployer.give_sync_back(self.target, self.call.stamp, &when, self.deadline).await;
         }
     }
 

@@ -1,6 +1,6 @@
 //! How far a verb got, and what its failure means then.
 
-use hotfix_core::port::{Ambiguity, Reply};
+use hotfix_core::port::{Ambiguity, Receipt, Reply};
 
 /// How far a verb got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,4 +26,10 @@ pub(crate) fn half_done(reply: Reply, progress: Progress) -> Reply {
         }
         (_, reply) => reply,
     }
+}
+
+/// A receipt with what is to be said beside it.
+pub(crate) fn with(receipt: Receipt, said: Vec<String>) -> Receipt {
+    let all: Vec<_> = [receipt.0].into_iter().chain(said).collect();
+    Receipt(all.join("; "))
 }

@@ -25,8 +25,11 @@ impl KubernetesDeployer {
         target: &Target,
         kind: SetKind,
     ) -> Result<Workload, Unusable> {
-        let sight = self.unowned_in_place(target, kind, Instant::now() + READ_LIMIT).await?;
-        Ok(sight.workload().map_err(Unreadable::from)?)
+        let deadline = Instant::now() + READ_LIMIT;
+        let (sight, survey) =
+            tokio::join!(self.unowned_in_place(target, kind, deadline), self.survey(target, deadline));
+        let (sight, notices) = (sight?, survey?.notices);
+        Ok(Workload { notices, ..sight.workload().map_err(Unreadable::from)? })
     }
 
     /// Reads a target, and refuses what somebody else sets back or rolls.

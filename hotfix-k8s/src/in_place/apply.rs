@@ -5,14 +5,16 @@ use hotfix_core::port::{Call, Conflict, Receipt, Reply};
 use json_patch::PatchOperation;
 use tokio::time::{Duration, Instant, sleep};
 
+use super::kept::Kept;
 use super::next::{Next, Refused, next};
 use super::sight::{InPlace, too_late};
 use super::view::SetKind;
 use crate::deployer::KubernetesDeployer;
 use crate::fence::{self, Applied, Note};
-use crate::progress::{Progress, half_done};
+use crate::progress::{Progress, half_done, with};
 use crate::sight::Naming;
 use crate::steps;
+use crate::sync::{Holding, When, Whereabouts};
 use crate::writing::{self, PLANS, Unwritten, permanent};
 
 /// How often what is waited for is looked at.
@@ -32,16 +34,20 @@ pub(crate) struct Attempt<'a> {
 impl Attempt<'_> {
     /// Brings the verb about, or says why not.
     pub(crate) async fn run(self) -> Reply {
-        let mut progress = Progress::Nothing;
-        match self.try_run(&mut progress).await {
+        let (mut progress, mut holding) = (Progress::Nothing, Holding::default());
+        match self.try_run(&mut progress, &mut holding).await {
             Ok(receipt) => Reply::Applied(receipt),
-            Err(reply) => half_done(reply, progress),
+            Err(reply) => {
+                let reply = half_done(reply, progress);
+                holding.let_go(self.deployer, (self.call, self.target), &reply, self.deadline).await;
+                reply
+            }
         }
     }
 
-    async fn try_run(&self, progress: &mut Progress) -> Result<Receipt, Reply> {
+    async fn try_run(&self, progress: &mut Progress, holding: &mut Holding) -> Result<Receipt, Reply> {
         let digest = fence::digest(self.verb, self.precondition);
-        let mut moved = 0;
+        let (mut moved, mut said) = (0, Vec::new());
         loop {
             if Instant::now() + PAUSE >= self.deadline {
                 return Err(too_late());
@@ -58,9 +64,17 @@ impl Attempt<'_> {
                 }
                 // Its key stays the newest, and nothing else is done.
                 Some(applied) => (Vec::new(), Some(Applied { stamp: self.call.stamp, ..applied.clone() })),
-                None => match self.decide(&sight, *progress)? {
+                None => match self.decide_held(&sight, *progress, holding).await? {
                     Next::Write(patch) => (patch, None),
-                    Next::Finish(patch) => (patch, Some(self.applied(&digest))),
+                    Next::Finish(patch) => match self.sync_after(&sight)? {
+                        // The key comes last, so that a crash before it has the sync given back by who tries again.
+                        Some(_) if *progress == Progress::Nothing || !patch.is_empty() => (patch, None),
+                        Some(when) => {
+                            said = self.give_sync_back(&when).await;
+                            (patch, Some(self.applied(&digest)))
+                        }
+                        None => (patch, Some(self.applied(&digest))),
+                    },
                     Next::End(pods) => {
                         *progress = Progress::Begun;
                         self.deployer.end_pods(self.target, &pods, self.deadline).await?;
@@ -82,7 +96,7 @@ impl Attempt<'_> {
                     let reached = if patch.is_empty() { Progress::Claimed } else { Progress::Begun };
                     *progress = reached.max(*progress);
                     if let Some(applied) = applied {
-                        return Ok(Receipt(applied.receipt));
+                        return Ok(with(Receipt(applied.receipt), said));
                     }
                 }
                 Err(Unwritten::PlanAgain(conflict)) if moved >= PLANS => {
@@ -92,6 +106,47 @@ impl Attempt<'_> {
                 Err(Unwritten::Answer(reply)) => return Err(reply),
             }
         }
+    }
+
+    /// Decides what is next, and has the sync of the owners off before anything is changed that they would take back.
+    async fn decide_held(
+        &self,
+        sight: &InPlace,
+        progress: Progress,
+        holding: &mut Holding,
+    ) -> Result<Next, Reply> {
+        let next = self.decide(sight, progress)?;
+        if next != Next::Wait && Holding::is_needed(self.verb) {
+            let at_rest = sight.view.template == sight.view.live;
+            let whereabouts = if at_rest { Whereabouts::Home } else { Whereabouts::Away };
+            holding.hold(self.deployer, (self.call, self.target), whereabouts, self.deadline).await?;
+        }
+        Ok(next)
+    }
+
+    /// When the sync comes back after the verb, if it ends a run.
+    fn sync_after(&self, sight: &InPlace) -> Result<Option<When>, Reply> {
+        let config = self.deployer.target(self.target);
+        let config = config.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
+        if config.on_gitops.named().next().is_none() {
+            return Ok(None);
+        }
+        Ok(match self.verb {
+            Verb::Restore { snapshot } => Some(match Kept::read(snapshot) {
+                Ok(Some(kept)) => When::Now { except: kept.ahead },
+                // A release that was named, which git need not.
+                _ => When::InSync,
+            }),
+            Verb::Retire { slot } => {
+                let live = sight.slots.name(sight.view.live);
+                (slot != live && sight.view.template == sight.view.live).then_some(When::InSync)
+            }
+            _ => None,
+        })
+    }
+
+    async fn give_sync_back(&self, when: &When) -> Vec<String> {
+        self.deployer.give_sync_back(self.target, self.call.stamp, when, self.deadline).await
     }
 
     /// Decides what is next. What the call expects is compared before anything is changed.

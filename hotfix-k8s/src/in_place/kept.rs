@@ -1,6 +1,6 @@
 //! What a snapshot of a StatefulSet or a DaemonSet keeps beside slot, release and size.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU16;
 
 use hotfix_core::model::{Target, WorkloadSnapshot};
@@ -29,6 +29,9 @@ pub(crate) struct Kept {
     /// SHA-256 of what the template refers to, by `ConfigMap/name` or `Secret/name`; `null` where there is none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     hashes: BTreeMap<String, Option<String>>,
+    /// The owners whose sync was off because git did not name what ran.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) ahead: BTreeSet<String>,
 }
 
 impl Kept {
@@ -53,14 +56,16 @@ impl KubernetesDeployer {
         kind: SetKind,
     ) -> Result<Option<WorkloadSnapshot>, Unusable> {
         let deadline = Instant::now() + READ_LIMIT;
-        let sight = self.in_place(target, kind, deadline).await?;
+        let (sight, survey) =
+            tokio::join!(self.in_place(target, kind, deadline), self.survey(target, deadline));
+        let (sight, ahead) = (sight?, survey?.ahead);
         sight.fits()?;
         let live = sight.view.live;
         let held = sight.held(live).map_err(crate::sight::Unreadable::from)?;
         let (Some(held), Some(replicas)) = (held, NonZeroU16::new(sight.view.total)) else { return Ok(None) };
         let Before { template, strategy } = sight.before();
         let hashes = self.hashes(target, &sight.object, &template, deadline).await?;
-        let kept = Kept { in_place: FORMAT, template, strategy, hashes };
+        let kept = Kept { in_place: FORMAT, template, strategy, hashes, ahead };
         let backend = serde_json::to_value(kept).unwrap_or_default();
         let slot = sight.slots.name(live).clone();
         Ok(Some(WorkloadSnapshot { slot, release: held.release, replicas, backend }))

@@ -124,6 +124,11 @@ impl InPlace {
         }
     }
 
+    /// Whether no rollout is under way and no slot but the live one holds anything.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.view.template == self.view.live && self.view.replicas(self.view.live.other()) == 0
+    }
+
     /// Returns what a slot holds.
     pub(crate) fn held(&self, side: Side) -> Result<Option<Held>, Unnamed> {
         let Some(replicas) = NonZeroU16::new(self.view.replicas(side)) else { return Ok(None) };

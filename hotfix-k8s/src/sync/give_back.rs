@@ -16,6 +16,7 @@ use crate::error::Unusable;
 use crate::fence;
 use crate::gitops::Tool;
 use crate::object::ObjectRef;
+use crate::shape::Names;
 
 /// The longest that giving back may keep a verb from its end.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -29,7 +30,7 @@ const REFRESH: &str = "argocd.argoproj.io/refresh";
 pub(crate) enum When {
     /// Now: everything is as git says again. Not that of owners whose sync was off before the run.
     Now { except: BTreeSet<String> },
-    /// When the owner says that the main Deployment is as git says.
+    /// When the owner says that the workload is as git says.
     InSync,
 }
 
@@ -146,7 +147,7 @@ impl KubernetesDeployer {
             return Ok(false);
         }
         self.ask_to_compare(owner, deadline).await?;
-        let main = ObjectRef::deployment(&self.target(target)?.namespace, &self.target(target)?.deployment);
+        let main = Names::of(self.target(target)?).main;
         loop {
             let value = self.owner(owner, deadline).await?;
             if value["metadata"]["annotations"][REFRESH].is_null() {

@@ -8,6 +8,7 @@
 mod fenced;
 mod give_back;
 mod hold;
+mod holding;
 mod named;
 mod note;
 #[cfg(test)]
@@ -20,4 +21,5 @@ pub use named::SyncOwner;
 
 pub(crate) use give_back::When;
 pub(crate) use hold::Whereabouts;
+pub(crate) use holding::Holding;
 pub(crate) use named::Unnamed;

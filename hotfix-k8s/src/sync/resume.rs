@@ -7,6 +7,7 @@ use super::give_back::Given;
 use crate::api::READ_LIMIT;
 use crate::deployer::KubernetesDeployer;
 use crate::error::{KubernetesError, Unusable};
+use crate::in_place::SetKind;
 use crate::slot::Side;
 
 impl KubernetesDeployer {
@@ -30,8 +31,7 @@ impl KubernetesDeployer {
             owners.push((owner, self.note(owner, &value)?.stamp(target)));
         }
         // Read after the owners: a run that begins from here on raises their stamps.
-        let sight = self.sight(target, deadline).await?;
-        if !sight.is_home()? || sight.held(Side::Hotfix).is_ok_and(|held| held.is_some()) {
+        if !self.is_at_rest(target, deadline).await? {
             return Err(Unusable::UnderWay(target.clone()));
         }
         for (owner, stamp) in owners {
@@ -40,5 +40,14 @@ impl KubernetesDeployer {
             }
         }
         Ok(())
+    }
+
+    /// Whether the target holds one release, where its owners want it.
+    async fn is_at_rest(&self, target: &Target, deadline: Instant) -> Result<bool, Unusable> {
+        if let Some(kind) = SetKind::of(self.target(target)?.workload) {
+            return Ok(self.in_place(target, kind, deadline).await?.is_at_rest());
+        }
+        let sight = self.sight(target, deadline).await?;
+        Ok(sight.is_home()? && !sight.held(Side::Hotfix).is_ok_and(|held| held.is_some()))
     }
 }

@@ -6,7 +6,7 @@ use hotfix_core::ErrorKind;
 use hotfix_core::model::{Artifact, Precondition, Release, Stamp, Verb, Weights, WorkloadSnapshot};
 use hotfix_core::port::{Call, Conflict, Deployer, Probe, Rejection, Reply, Seal};
 use hotfix_k8s::rights::{self, ServiceAccount};
-use hotfix_k8s::{KubernetesDeployer, OnGitOps, TargetConfig};
+use hotfix_k8s::{KubernetesDeployer, OnGitOps, TargetConfig, WorkloadKind};
 use hotfix_testkit::cluster::{Disturbance, FaultProxy, TestCluster, TestNamespace};
 use hotfix_testkit::http::Recorded;
 use serde_json::{Value, json};
@@ -41,7 +41,8 @@ impl Owned {
             shop.create_any(&rights::role(&namespace, "hotfix", &features)).await;
             shop.create_any(&rights::role_binding(&namespace, "hotfix", &account)).await;
         }
-        let controller = Controller::start(tool, &shop, &place).await;
+        let kind = WorkloadKind::Deployment;
+        let controller = Controller::start(tool, &shop.client, &shop.namespace, kind, &place).await;
         shop.deployer.adopt(&shop.target).await.expect("adopted");
         Self { shop, controller, config, place }
     }

@@ -5,16 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hotfix_k8s::SyncOwner;
+use hotfix_k8s::{SyncOwner, WorkloadKind};
 use hotfix_testkit::cluster::TestNamespace;
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::Service;
-use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
+use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::task::AbortHandle;
 
-use super::site::{Kind, Shop, until};
+use super::site::until;
 
 /// What the marks of each kind of owner look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,16 +84,33 @@ impl Tool {
 struct Git {
     image: Value,
     replicas: Value,
+    /// How pods are replaced: of kinds that are rolled in place.
+    strategy: Value,
     selected: Value,
 }
 
 impl Git {
-    fn read(deployment: &Value, service: &Value) -> Self {
-        Self {
-            image: deployment["spec"]["template"]["spec"]["containers"][0]["image"].clone(),
-            replicas: deployment["spec"]["replicas"].clone(),
+    async fn read(workloads: &Api<DynamicObject>, services: &Api<Service>) -> Option<Self> {
+        let workload = serde_json::to_value(workloads.get("shop").await.ok()?).ok()?;
+        let service = serde_json::to_value(services.get("shop").await.ok()?).ok()?;
+        Some(Self {
+            image: workload["spec"]["template"]["spec"]["containers"][0]["image"].clone(),
+            replicas: workload["spec"]["replicas"].clone(),
+            strategy: workload["spec"]["updateStrategy"].clone(),
             selected: service["spec"]["selector"]["app"].clone(),
+        })
+    }
+
+    /// What makes a workload as git says.
+    fn workload(&self) -> Value {
+        let containers = json!([{"name": "web", "image": self.image}]);
+        let mut spec = json!({"template": {"spec": {"containers": containers}}});
+        for (field, value) in [("replicas", &self.replicas), ("updateStrategy", &self.strategy)] {
+            if !value.is_null() {
+                spec[field] = value.clone();
+            }
         }
+        json!({"spec": spec})
     }
 }
 
@@ -106,23 +123,34 @@ pub(crate) struct Controller {
 }
 
 impl Controller {
-    /// Takes the shop under control as it is.
-    pub(crate) async fn start(tool: Tool, shop: &Shop, place: &TestNamespace) -> Self {
+    /// Takes the workload `shop` of that kind, and the Service before it, under control as they are.
+    pub(crate) async fn start(
+        tool: Tool,
+        client: &Client,
+        namespace: &str,
+        workload: WorkloadKind,
+        place: &TestNamespace,
+    ) -> Self {
         let [group, version, kind] = tool.kind();
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-        let owners: Api<DynamicObject> = Api::namespaced_with(shop.client.clone(), place, &resource);
+        let owners: Api<DynamicObject> = Api::namespaced_with(client.clone(), place, &resource);
         let object = serde_json::from_value(tool.object()).expect("an object");
         owners.create(&PostParams::default(), &object).await.expect("created");
-        let (deployment, service) =
-            (shop.read(Kind::Deployment, "shop").await, shop.read(Kind::Service, "shop").await);
-        let git = Arc::new(Mutex::new(Git::read(&deployment, &service)));
-        let reverts = Arc::new(AtomicUsize::new(0));
-        let namespace = shop.namespace.name().to_owned();
+        let resource = match workload {
+            WorkloadKind::StatefulSet => ApiResource::erase::<StatefulSet>(&()),
+            WorkloadKind::DaemonSet => ApiResource::erase::<DaemonSet>(&()),
+            _ => ApiResource::erase::<Deployment>(&()),
+        };
+        let workloads: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
+        let services: Api<Service> = Api::namespaced(client.clone(), namespace);
+        let live = Git::read(&workloads, &services).await.expect("both are there");
+        let (git, reverts) = (Arc::new(Mutex::new(live)), Arc::new(AtomicUsize::new(0)));
         let work = Work {
             tool,
             owners: owners.clone(),
-            deployments: Api::namespaced(shop.client.clone(), &namespace),
-            services: Api::namespaced(shop.client.clone(), &namespace),
+            kind: resource.kind,
+            workloads,
+            services,
             git: Arc::clone(&git),
             reverts: Arc::clone(&reverts),
         };
@@ -173,7 +201,8 @@ impl Drop for Controller {
 struct Work {
     tool: Tool,
     owners: Api<DynamicObject>,
-    deployments: Api<Deployment>,
+    kind: String,
+    workloads: Api<DynamicObject>,
     services: Api<Service>,
     git: Arc<Mutex<Git>>,
     reverts: Arc<AtomicUsize>,
@@ -191,10 +220,7 @@ impl Work {
 
     async fn once(&self) -> Option<()> {
         let owner = serde_json::to_value(self.owners.get("store").await.ok()?).ok()?;
-        let live = Git::read(
-            &serde_json::to_value(self.deployments.get("shop").await.ok()?).ok()?,
-            &serde_json::to_value(self.services.get("shop").await.ok()?).ok()?,
-        );
+        let live = Git::read(&self.workloads, &self.services).await?;
         let git = self.git.lock().expect("nobody panicked").clone();
         if owner["metadata"]["annotations"]["argocd.argoproj.io/refresh"].is_string() {
             self.compare(live == git).await;
@@ -203,10 +229,8 @@ impl Work {
             self.reverts.fetch_add(1, Ordering::SeqCst);
             let manager =
                 PatchParams { field_manager: Some("controller".to_owned()), ..PatchParams::default() };
-            let deployment = json!({"spec": {"replicas": git.replicas, "template": {"spec": {
-                "containers": [{"name": "web", "image": git.image}]}}}});
             let service = json!({"spec": {"selector": {"app": git.selected}}});
-            self.deployments.patch("shop", &manager, &Patch::Strategic(deployment)).await.ok()?;
+            self.workloads.patch("shop", &manager, &Patch::Strategic(git.workload())).await.ok()?;
             self.services.patch("shop", &manager, &Patch::Strategic(service)).await.ok()?;
         }
         Some(())
@@ -215,11 +239,11 @@ impl Work {
     /// What Argo CD does when it is asked to compare.
     async fn compare(&self, is_same: bool) {
         let status = if is_same { "Synced" } else { "OutOfSync" };
-        let namespace = self.deployments.namespace();
+        let namespace = self.workloads.namespace();
         let merge = json!({
             "metadata": {"annotations": {"argocd.argoproj.io/refresh": null}},
             "status": {"resources": [{
-                "group": "apps", "version": "v1", "kind": "Deployment", "namespace": namespace, "name": "shop",
+                "group": "apps", "version": "v1", "kind": self.kind, "namespace": namespace, "name": "shop",
                 "status": status,
             }]},
         });

@@ -78,7 +78,7 @@ async fn the_deployer_keeps_its_contract_on_a_daemon_set() {
     keeps_its_contract(WorkloadKind::DaemonSet).await;
 }
 
-fn one_by_one() -> Settings {
+pub(crate) fn one_by_one() -> Settings {
     let mut settings = quick();
     settings.rollout.rolling_batch = 1;
     settings

@@ -13,6 +13,7 @@ mod fence;
 mod gitops;
 mod gitops_controller;
 mod gitops_run;
+mod gitops_set;
 mod in_place;
 mod leader;
 mod lease;

@@ -9,7 +9,7 @@ use hotfix_core::policy::{Policy, Settings};
 use hotfix_core::request::{Fix, Goal, Revision, Staging, Strategy};
 use hotfix_engine::{Engine, RunHandle, SystemClock};
 use hotfix_k8s::rights;
-use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, TargetConfig, WorkloadKind};
+use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, OnGitOps, TargetConfig, WorkloadKind};
 use hotfix_testkit::cluster::{Behaviour, DemoPod, NodeOptions, Readiness, TestCluster, TestNamespace};
 use k8s_openapi::api::apps::v1::{DaemonSet, StatefulSet};
 use k8s_openapi::api::core::v1::{Pod, Service};
@@ -43,6 +43,14 @@ pub(crate) async fn nodes() -> &'static TestCluster {
     NODES.get_or_try_init(start).await.expect("a cluster")
 }
 
+/// The cluster that a kind is tested on.
+pub(crate) async fn cluster_for(kind: WorkloadKind) -> &'static TestCluster {
+    match kind {
+        WorkloadKind::DaemonSet => nodes().await,
+        _ => TestCluster::shared().await.expect("a cluster"),
+    }
+}
+
 impl SetShop {
     /// Makes a shop whose first release is ready, and adopts it.
     pub(crate) async fn open(kind: WorkloadKind) -> Self {
@@ -52,20 +60,26 @@ impl SetShop {
     }
 
     pub(crate) async fn unadopted(kind: WorkloadKind) -> Self {
-        let cluster = match kind {
-            WorkloadKind::DaemonSet => nodes().await,
-            _ => TestCluster::shared().await.expect("a cluster"),
-        };
+        Self::configured(kind, OnGitOps::Refuse, &json!({})).await
+    }
+
+    /// The same with an object that has more labels.
+    pub(crate) async fn configured(kind: WorkloadKind, on_gitops: OnGitOps, labels: &Value) -> Self {
+        let cluster = cluster_for(kind).await;
         let namespace = cluster.namespace("set").await.expect("a namespace");
         let client = cluster.client().expect("a client");
         let target: Target = "production/shop".parse().expect("a target");
-        let config = config(&namespace, kind);
+        let config = TargetConfig { on_gitops, ..config(&namespace, kind) };
         let rules = serde_json::to_value(rights::rules(&config.features())).expect("JSON");
         let rules: Vec<_> = serde_json::from_value(rules).expect("rules");
         let user = cluster.user(&namespace, "hotfix", &rules).await.expect("a user");
-        let deployer = deployer(&namespace, kind, user.clone());
+        let deployer = deployer_with(config, user.clone());
         let shop = Self { cluster, kind, namespace, client, user, target, deployer };
-        let object = serde_json::from_value(object(cluster, kind)).expect("an object");
+        let mut object = object(cluster, kind);
+        for (name, value) in labels.as_object().into_iter().flatten() {
+            object["metadata"]["labels"][name] = value.clone();
+        }
+        let object = serde_json::from_value(object).expect("an object");
         shop.api().create(&PostParams::default(), &object).await.expect("created");
         let services: Api<Service> = Api::namespaced(shop.client.clone(), &shop.namespace);
         let service = serde_json::from_value(service("shop")).expect("a service");
@@ -173,8 +187,12 @@ fn slot_of(pod: &Pod) -> &str {
 }
 
 pub(crate) fn deployer(namespace: &str, kind: WorkloadKind, cluster: kube::Config) -> KubernetesDeployer {
+    deployer_with(config(namespace, kind), cluster)
+}
+
+fn deployer_with(config: TargetConfig, cluster: kube::Config) -> KubernetesDeployer {
     let target = "production/shop".parse().expect("a target");
-    let config = KubernetesConfig { targets: [(target, config(namespace, kind))].into() };
+    let config = KubernetesConfig { targets: [(target, config)].into() };
     KubernetesDeployer::connect(config, cluster, Arc::new(SystemClock)).expect("a sound configuration")
 }
 

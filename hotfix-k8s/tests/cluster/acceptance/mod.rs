@@ -47,7 +47,7 @@ async fn until_ready(stage: &Stage, pods: u16) {
 }
 
 /// Returns why a run was rolled back by a verdict.
-fn verdict(outcome: Outcome) -> String {
+pub(crate) fn verdict(outcome: Outcome) -> String {
     match outcome {
         Outcome::RolledBack { cause: Cause::Verdict { summary, .. }, left } if left.is_empty() => summary,
         other => panic!("not rolled back by a verdict: {other}"),
