@@ -245,6 +245,9 @@ impl<'a> Attempt<'a> {
                     self.deployer.until_left(self.target, sight, route, side, self.deadline).await;
                 }
                 Step::UntilEmpty(side) => self.deployer.until_empty(self.target, side, self.deadline).await,
+                Step::UntilUnmixed(side) => {
+                    self.deployer.until_unmixed(self.target, side, self.deadline).await;
+                }
                 Step::UntilChanged(rest) => {
                     let (deployer, target) = (self.deployer, self.target);
                     self.followers = self.followers.take().or_else(|| deployer.followers(target));

@@ -227,6 +227,12 @@ impl Sight {
         self.pods(side).iter().any(|pod| !pod.is_going)
     }
 
+    /// Returns whether a slot still has pods of what it held before that nobody has begun to end.
+    pub(crate) fn is_mixed(&self, side: Side) -> bool {
+        let artifact = self.deployment(side).and_then(|object| artifact_label(&object.value));
+        self.pods(side).iter().any(|pod| !pod.is_going && pod.artifact.as_deref() != artifact)
+    }
+
     /// Returns whether something is wrong with what a slot holds, or with a pod of it.
     pub(crate) fn is_ill(&self, side: Side) -> bool {
         let Some(deployment) = self.deployment(side) else { return false };

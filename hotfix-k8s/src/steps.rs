@@ -143,11 +143,15 @@ impl<'a> Draft<'a> {
         }
         let patch = traffic.write(&self.sight.route.value, weights)?;
         self.keep_sizes(weights)?;
-        if traffic.split() == TrafficSplit::Percent {
-            let before = self.sight.weights()?;
-            let grows = |slot: &SlotName| weights.of(slot) > before.of(slot);
-            let growing = Side::BOTH.into_iter().filter(|side| grows(self.sight.slots.name(*side)));
-            self.edits.extend(growing.map(|side| Edit::Wait(Step::UntilServed(side))));
+        let before = self.sight.weights()?;
+        let grows = |slot: &SlotName| weights.of(slot) > before.of(slot);
+        for side in Side::BOTH.into_iter().filter(|side| grows(self.sight.slots.name(*side))) {
+            if self.sight.is_mixed(side) {
+                self.edits.push(Edit::Wait(Step::UntilUnmixed(side)));
+            }
+            if traffic.split() == TrafficSplit::Percent {
+                self.edits.push(Edit::Wait(Step::UntilServed(side)));
+            }
         }
         self.change(Place::Route, [patch, self.opened()?].concat());
         Ok(())

@@ -105,11 +105,20 @@ impl KubernetesDeployer {
 
     /// Waits until no pod of the slot is left that nobody has begun to end.
     pub(crate) async fn until_empty(&self, target: &Target, side: Side, deadline: Instant) {
+        self.until_gone(target, deadline, |sight| !sight.lingers(side)).await;
+    }
+
+    /// The same for the pods of what the slot held before.
+    pub(crate) async fn until_unmixed(&self, target: &Target, side: Side, deadline: Instant) {
+        self.until_gone(target, deadline, |sight| !sight.is_mixed(side)).await;
+    }
+
+    async fn until_gone(&self, target: &Target, deadline: Instant, are_gone: impl Fn(&Sight) -> bool) {
         let now = Instant::now();
         let until = (now + LEAVE).min(now + deadline.saturating_duration_since(now) / 2);
         while Instant::now() < until {
             match self.sight(target, until).await {
-                Ok(sight) if !sight.lingers(side) => return,
+                Ok(sight) if are_gone(&sight) => return,
                 _ => sleep(PAUSE).await,
             }
         }

@@ -23,6 +23,9 @@ pub(crate) enum Step {
     UntilServed(Side),
     /// Wait until the pods that the slot held are gone or going. Bounded, too.
     UntilEmpty(Side),
+    /// Wait until of the pods that the slot held before, none is left but those that go: they would get a share of its
+    /// traffic. Bounded, too.
+    UntilUnmixed(Side),
     /// Wait until pods of either slot have changed, then plan anew: there is more to do. The last of its list.
     UntilChanged(Rest),
     /// Put back what the pods read. Bounded, too, and no reason to fail.
