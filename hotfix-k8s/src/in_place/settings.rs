@@ -7,11 +7,16 @@ impl TargetConfig {
     /// Returns the first field, with its value, that cannot be used for the kind of the workload.
     pub(crate) fn unused_in_place(&self) -> Option<(&'static str, String)> {
         SetKind::of(self.workload)?;
+        let on_gitops = match self.on_gitops {
+            OnGitOps::Refuse => None,
+            OnGitOps::Pause(_) => Some("pause"),
+            OnGitOps::Git(_) => Some("git"),
+        };
         let fields = [
             ("service", self.service.clone()),
             ("label", self.label.clone()),
             ("traffic", (self.traffic != Traffic::Service).then(|| format!("{:?}", self.traffic))),
-            ("on_gitops", (self.on_gitops != OnGitOps::Refuse).then(|| "pause".to_owned())),
+            ("on_gitops", on_gitops.map(str::to_owned)),
             (
                 "on_autoscaler",
                 matches!(self.on_autoscaler, OnAutoscaler::Follow { .. }).then(|| "follow".to_owned()),

@@ -21,3 +21,4 @@ pub use named::SyncOwner;
 pub(crate) use give_back::When;
 pub(crate) use hold::Whereabouts;
 pub(crate) use named::Unnamed;
+pub(crate) use switch::{Sync, read as read_sync};

@@ -13,6 +13,7 @@ mod fence;
 mod gitops;
 mod gitops_controller;
 mod gitops_run;
+mod in_git;
 mod in_place;
 mod leader;
 mod lease;
