@@ -157,7 +157,7 @@ fn repository(query: &SourceQuery) -> Result<SourceFacts> {
 fn composed(recipe: &Recipe) -> Result<Vec<Composed>> {
     let made = |(index, instruction): (usize, &Instruction)| {
         Ok(match instruction {
-            Instruction::Pick { .. } | Instruction::Merge { .. } => {
+            Instruction::Pick { .. } | Instruction::Merge { .. } | Instruction::Write { .. } => {
                 Composed::Commit { id: object(0xc000 + index)?, tree: object(0xb200)? }
             }
             Instruction::Tag { .. } => Composed::Tag { id: object(0xa000 + index)? },

@@ -5,15 +5,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hotfix_core::model::{IdempotencyKey, RefBatch, ServiceName, Stamp, Timestamp};
+use hotfix_core::model::{IdempotencyKey, ObjectId, RefBatch, ServiceName, Stamp, Timestamp};
 use hotfix_core::port::{
     Ambiguity, Atomicity, Call, Clock, Composed, FetchMode, Probe, Recipe, Reply, Seal, SourceFacts,
     SourceQuery, VersionControl, VersionControlCapabilities,
 };
 
 use crate::config::GitConfig;
+use crate::convert::oid;
 use crate::error::Error;
 use crate::limit::Limit;
+use crate::path::TreePath;
 use crate::program::{GitProgram, StopToken};
 use crate::remote::Remote;
 use crate::repo::Repo;
@@ -112,6 +114,18 @@ impl VersionControl for GitVersionControl {
             backend.with_truth(&limit, query.fetch, |truth| observe::observe(truth, &query)).flatten()
         });
         answer(facts.await, "version_control.observe")
+    }
+
+    async fn read_file(&self, commit: &ObjectId, path: &str) -> hotfix_core::Result<Option<String>> {
+        let (commit, path) = (commit.clone(), TreePath::from(path));
+        let read = self.blocking(None, move |backend, limit| {
+            let work = |truth: &Truth<'_>| {
+                let id = oid(&commit).ok_or_else(|| Error::NotFound { name: commit.to_string() })?;
+                truth.repo().read_file(id, &path)
+            };
+            backend.with_truth(&limit, FetchMode::Local, work).flatten()
+        });
+        answer(read.await, "version_control.read_file")
     }
 
     async fn compose(&self, recipe: &Recipe) -> hotfix_core::Result<Vec<Composed>> {

@@ -2,13 +2,15 @@
 
 use git2::Oid;
 use hotfix_core::model::ObjectId;
-use hotfix_core::port::{Composed, DiffSize, Instruction, Point, Recipe};
+use hotfix_core::port::{Composed, ConflictKind, ConflictPath, DiffSize, Instruction, Point, Recipe};
 
 use crate::convert::{changed_path, conflict_path, object_id, oid};
 use crate::error::Error;
+use crate::file::Replaced;
 use crate::join::Join;
 use crate::merge::PathConflict;
 use crate::object::Person;
+use crate::path::TreePath;
 use crate::pick::{Fix, Mainline, Pick};
 use crate::repo::Repo;
 
@@ -62,6 +64,12 @@ impl Cook<'_> {
             Instruction::Merge { into, from, message } => {
                 let sides = self.find(into)?.zip(self.find(from)?);
                 sides.map_or(Ok(SKIPPED), |(into, from)| self.merge(into, from, message))
+            }
+            Instruction::Write { onto, path, contents, message } => {
+                let Some(onto) = self.find(onto)? else {
+                    return Ok(SKIPPED);
+                };
+                self.write(onto, path, contents, message)
             }
             Instruction::Tag { name, on, message } => {
                 let Some(commit) = self.find(on)? else {
@@ -121,6 +129,19 @@ impl Cook<'_> {
             Join::Commit { id, .. } => self.result(into, id),
             Join::AlreadyMerged => self.result(into, into),
             Join::Conflict(paths) => Ok(conflict(&paths)),
+        }
+    }
+
+    fn write(&self, onto: Oid, path: &str, contents: &str, message: &str) -> Result<Dish, Error> {
+        let refused = |kind| {
+            let path = ConflictPath { path: path.to_owned(), kind, blobs: [None, None, None] };
+            Ok((Composed::Conflict { paths: vec![path] }, Stand::Nothing))
+        };
+        match self.repo.replace_file(onto, &TreePath::from(path), contents, message, &self.who)? {
+            Replaced::Commit(id) => self.result(onto, id),
+            Replaced::Unchanged => self.result(onto, onto),
+            Replaced::Missing => refused(ConflictKind::ModifyDelete),
+            Replaced::Other => refused(ConflictKind::Type),
         }
     }
 

@@ -54,6 +54,22 @@ pub enum Error {
         /// The kind that was found.
         found: &'static str,
     },
+    /// Something else than a file is at a path.
+    #[error("{path:?} is no file in {commit}; name the path of a file")]
+    NotAFile {
+        /// The path.
+        path: String,
+        /// The commit.
+        commit: Oid,
+    },
+    /// A file that is to be read as text is none.
+    #[error("{path:?} is not UTF-8 in {commit}; name a text file")]
+    NotText {
+        /// The path.
+        path: String,
+        /// The commit.
+        commit: Oid,
+    },
     /// A merge commit was to be picked without saying which parent is its mainline.
     #[error("{commit} is a merge of {parents} commits; say which parent is the mainline (usually 1)")]
     MainlineNeeded {
@@ -297,6 +313,8 @@ impl Error {
             Self::Library { .. } | Self::Io { .. } => ErrorKind::Unexpected,
             Self::BadRefName { .. }
             | Self::WrongKind { .. }
+            | Self::NotAFile { .. }
+            | Self::NotText { .. }
             | Self::MainlineNeeded { .. }
             | Self::NoSuchMainline { .. }
             | Self::MessageEncoding { .. }

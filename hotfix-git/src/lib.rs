@@ -7,6 +7,7 @@ mod config;
 mod convert;
 mod error;
 mod fence;
+mod file;
 mod join;
 mod limit;
 mod local;

@@ -193,3 +193,43 @@ async fn a_recipe_that_makes_no_sense_is_refused() {
         assert_eq!(port.compose(&recipe(instructions)).await.unwrap_err().kind(), kind, "case {number}");
     }
 }
+
+#[tokio::test]
+async fn a_written_file_keeps_its_mode_and_a_link_is_refused() {
+    let source = Source::new();
+    let clone = &source.clone;
+    clone.git(&["switch", "--quiet", "-c", "work"]);
+    clone.commit("a script", &[("run.sh", "#!/bin/sh\n")]);
+    clone.git(&["update-index", "--chmod=+x", "run.sh"]);
+    std::os::unix::fs::symlink("run.sh", clone.path.join("link")).unwrap();
+    clone.git(&["add", "link"]);
+    clone.git(&["commit", "--quiet", "-m", "a link"]);
+    let head = clone.id("HEAD");
+    let write = |path: &str, onto: Point| Instruction::Write {
+        onto,
+        path: path.to_owned(),
+        contents: "#!/bin/sh\r\nexit 0".to_owned(),
+        message: "exit".to_owned(),
+    };
+    let instructions = vec![
+        write("run.sh", Point::Commit(object(head))),
+        write("link", Point::Commit(object(head))),
+        write("run.sh", Point::Made(0)),
+    ];
+    let port = source.port();
+    let made = port.compose(&recipe(instructions)).await.unwrap();
+    let (id, _) = commit(&made[0]);
+    assert!(clone.git(&["ls-tree", id.as_str(), "run.sh"]).starts_with("100755 blob"));
+    assert_eq!(clone.git(&["diff-tree", "-r", "--name-only", id.as_str(), "HEAD"]), "run.sh");
+    assert_eq!(
+        clone.git(&["log", "--format=%an <%ae>: %B", "-1", id.as_str()]).trim(),
+        "Hotfix Bot <bot@example.test>: exit"
+    );
+    let Composed::Conflict { paths } = &made[1] else { panic!("{:?}", made[1]) };
+    assert_eq!(paths[0].kind, ConflictKind::Type);
+    assert!(matches!(&made[2], Composed::Unchanged { id: there, .. } if *there == id), "{:?}", made[2]);
+    let link = port.read_file(&object(head), "link").await.unwrap_err();
+    assert_eq!(link.kind(), hotfix_core::ErrorKind::Invalid);
+    let text = port.read_file(&id, "run.sh").await.unwrap();
+    assert_eq!(text.as_deref(), Some("#!/bin/sh\r\nexit 0"));
+}

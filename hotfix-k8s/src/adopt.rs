@@ -22,7 +22,8 @@ const TRIES: usize = 8;
 
 impl KubernetesDeployer {
     /// Makes a target ready for its first run: creates the hotfix slot as a copy of the Deployment with no pods, and
-    /// gives every object its first fence. A StatefulSet or a DaemonSet gets its fence and no copy. Nothing that runs is touched. What was adopted stays as it is.
+    /// gives every object its first fence. A StatefulSet, a DaemonSet and a Deployment whose image is
+    /// written in git get their fence and no copy. Nothing that runs is touched. What was adopted stays as it is.
     ///
     /// # Errors
     /// [`KubernetesError::Refused`] when an object is missing, has a shape that is not understood or belongs to
@@ -38,6 +39,9 @@ impl KubernetesDeployer {
         let config = self.target(target)?;
         if let Some(kind) = SetKind::of(config.workload) {
             return self.adopt_in_place(target, kind).await;
+        }
+        if config.on_gitops.in_git().is_some() {
+            return self.adopt_in_git(target).await;
         }
         let (sight, _) = self.unowned(target, deadline).await?;
         self.survey(target, deadline).await?;

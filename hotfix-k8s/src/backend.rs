@@ -18,6 +18,7 @@ use crate::budget;
 use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
 use crate::fence::{self, Note};
+use crate::in_git;
 use crate::in_place::{self, SetKind};
 use crate::lanes::Lane;
 use crate::reply;
@@ -28,8 +29,10 @@ impl Deployer for KubernetesDeployer {
         use VerbName::{Pause, Promote, Restore, Resume, Retire, Shift, Stage};
         let config = self.config.targets.get(target);
         let mut verbs = BTreeSet::from([Stage, Shift, Promote, Retire, Restore]);
+        let in_git = config.is_some_and(|config| config.on_gitops.in_git().is_some());
         let split = match config.and_then(|config| SetKind::of(config.workload)) {
             Some(_) => TrafficSplit::Instances,
+            None if in_git => TrafficSplit::AllInstances,
             None => {
                 verbs.extend([Pause, Resume]);
                 config.map_or(TrafficSplit::Switch, |config| config.traffic.split())
@@ -51,6 +54,7 @@ impl Deployer for KubernetesDeployer {
     async fn snapshot(&self, target: &Target) -> Result<WorkloadSnapshot> {
         let snapshot = match self.set_kind(target) {
             Some(kind) => self.snapshot_in_place(target, kind).await,
+            None if self.is_in_git(target) => self.snapshot_in_git(target).await,
             None => self.try_snapshot(target).await,
         };
         let snapshot =
@@ -69,6 +73,11 @@ impl Deployer for KubernetesDeployer {
                     Some(kind) => {
                         let attempt =
                             in_place::Attempt { deployer, kind, call, target, verb, precondition, deadline };
+                        attempt.run().await
+                    }
+                    None if self.is_in_git(target) => {
+                        let attempt =
+                            in_git::Attempt { deployer, call, target, verb, precondition, deadline };
                         attempt.run().await
                     }
                     None => Attempt::new(deployer, call, target, verb, precondition, deadline).run().await,
@@ -99,9 +108,17 @@ impl KubernetesDeployer {
         SetKind::of(self.config.targets.get(target)?.workload)
     }
 
+    /// Returns whether the image of a target is written in git.
+    fn is_in_git(&self, target: &Target) -> bool {
+        self.config.targets.get(target).is_some_and(|config| config.on_gitops.in_git().is_some())
+    }
+
     async fn try_observe(&self, target: &Target) -> std::result::Result<Workload, Unusable> {
         if let Some(kind) = self.set_kind(target) {
             return self.observe_in_place(target, kind).await;
+        }
+        if self.is_in_git(target) {
+            return self.observe_in_git(target).await;
         }
         let deadline = Instant::now() + READ_LIMIT;
         let (unowned, survey, budgets) = tokio::join!(
@@ -118,6 +135,11 @@ impl KubernetesDeployer {
         let objects = self.objects(target, Instant::now() + READ_LIMIT).await?;
         let notes: Vec<&Note> = objects.iter().filter_map(|object| Some(&object.fence.as_ref()?.1)).collect();
         let applied = fence::find(&notes, key).map(|(_, applied)| applied);
-        Ok(applied.map_or(Probe::NotApplied, |applied| Probe::Applied(Receipt(applied.receipt.clone()))))
+        match (applied, self.repository(target)?) {
+            (Some(applied), _) => Ok(Probe::Applied(Receipt(applied.receipt.clone()))),
+            // A commit that was pushed is what the owner applies, whether it was recorded here or not.
+            (None, Some((config, repository))) => Ok(repository.probe(&config.service, key).await),
+            (None, None) => Ok(Probe::NotApplied),
+        }
     }
 }

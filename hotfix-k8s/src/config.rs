@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use hotfix_core::model::Target;
 use serde::{Deserialize, Serialize};
 
+mod git;
 mod overrides;
 mod policies;
 mod replicas;
 mod testers;
 
+pub use self::git::{ImagePlace, ImageValues, InGit};
 pub use self::overrides::{EnvFrom, EnvValue, Overrides};
 pub use self::policies::{Copies, Fingerprints, OnAutoscaler, OnGitOps};
 pub use self::replicas::{Allowance, ReplicasTraffic};
@@ -45,7 +47,8 @@ pub struct TargetConfig {
     pub traffic: Traffic,
     /// What a staged release gets beside its image.
     pub overrides: Overrides,
-    /// What to do when Argo CD or Flux owns an object.
+    /// What to do when Argo CD or Flux owns an object. With [`OnGitOps::Git`] of the other fields only `container` and
+    /// `on_autoscaler` mean something.
     pub on_gitops: OnGitOps,
     /// What to do when a HorizontalPodAutoscaler sets the number of pods.
     pub on_autoscaler: OnAutoscaler,
@@ -175,11 +178,17 @@ impl KubernetesConfig {
     /// # Errors
     /// The first value that cannot be used.
     pub fn check(&self) -> Result<(), InvalidConfig> {
-        let mut workloads = BTreeMap::new();
+        let (mut workloads, mut fences) = (BTreeMap::new(), BTreeMap::new());
         for (target, config) in &self.targets {
             config.check(target)?;
             let kind = config.workload as u8;
             let workload = (config.namespace.as_str(), kind, config.deployment.as_str());
+            if let Some(git) = config.on_gitops.in_git()
+                && fences.insert((&git.repository, &git.service), target).is_some()
+            {
+                let mend = "give each target that is written to a repository a fence of its own";
+                return Err(invalid(target, "on_gitops.git.service", git.service.as_str(), mend));
+            }
             if workloads.insert(workload, target).is_some() {
                 let value = format!("{}/{}", config.namespace, config.deployment);
                 return Err(invalid(target, "deployment", &value, "no other target may name the same one"));
@@ -216,6 +225,10 @@ impl TargetConfig {
             let mend = "leave it out: it means nothing for a StatefulSet or a DaemonSet";
             return Err(invalid(target, field, &value, mend));
         }
+        if let Some((field, value)) = self.unused_in_git() {
+            let mend = "leave it out: what is written in git is the image of a Deployment alone";
+            return Err(invalid(target, field, &value, mend));
+        }
         if let Some(service) = &self.service {
             name("service", service, 63, "name a Service of the namespace")?;
         }
@@ -245,7 +258,7 @@ impl TargetConfig {
         if let Some(copies) = unhashed {
             return Err(invalid(target, "copies", copies, "have fingerprints of at least what is copied"));
         }
-        self.on_gitops.check().map_err(|(value, mend)| invalid(target, "on_gitops.pause", &value, mend))?;
+        self.on_gitops.check().map_err(|(field, value, mend)| invalid(target, field, &value, mend))?;
         for variable in self.overrides.env.keys() {
             let is_sound =
                 !variable.is_empty() && variable.bytes().all(|b| b.is_ascii_graphic() && b != b'=');
@@ -253,18 +266,6 @@ impl TargetConfig {
                 let mend = "name environment variables with printable characters other than =";
                 return Err(invalid(target, "overrides.env", variable, mend));
             }
-        }
-        Ok(())
-    }
-
-    fn check_replicas(&self, target: &Target, replicas: ReplicasTraffic) -> Result<(), InvalidConfig> {
-        if replicas.max_surge.is_zero() {
-            let mend = "allow a pod more at least: the other slot needs one before it gets traffic";
-            return Err(invalid(target, "traffic.replicas.max_surge", &replicas.max_surge.to_string(), mend));
-        }
-        if self.on_autoscaler != OnAutoscaler::Refuse {
-            let mend = "choose refuse: an autoscaler sets the numbers of pods that the traffic is shared by";
-            return Err(invalid(target, "on_autoscaler", &format!("{:?}", self.on_autoscaler), mend));
         }
         Ok(())
     }
@@ -284,108 +285,5 @@ pub(crate) fn is_name(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config() -> TargetConfig {
-        TargetConfig {
-            namespace: "prod".to_owned(),
-            deployment: "shop".to_owned(),
-            ..TargetConfig::default()
-        }
-    }
-
-    fn replicas(max_surge: Allowance) -> Traffic {
-        Traffic::Replicas(ReplicasTraffic { max_surge, ..ReplicasTraffic::default() })
-    }
-
-    fn check(config: TargetConfig) -> Result<(), String> {
-        let targets = [("production/shop".parse().unwrap(), config)].into();
-        KubernetesConfig { targets }.check().map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn each_mistake_names_the_value_and_the_mend() {
-        assert_eq!(check(config()), Ok(()));
-        let long = "a".repeat(57);
-        let odd = [("A=B".to_owned(), EnvValue::Value("x".to_owned()))].into();
-        let cases = [
-            (TargetConfig { namespace: String::new(), ..config() }, "namespace is \"\"; name a namespace"),
-            (
-                TargetConfig { deployment: "Shop".to_owned(), ..config() },
-                "deployment is \"Shop\"; name a Deployment",
-            ),
-            (TargetConfig { deployment: long, ..config() }, "at most 56"),
-            (
-                TargetConfig {
-                    workload: WorkloadKind::StatefulSet,
-                    service: Some("shop".to_owned()),
-                    ..config()
-                },
-                "service is \"shop\"; leave it out",
-            ),
-            (TargetConfig { container: Some("a b".to_owned()), ..config() }, "container is \"a b\""),
-            (TargetConfig { label: Some(String::new()), ..config() }, "label is \"\""),
-            (
-                TargetConfig { copies: Copies::ConfigMapsAndSecrets, ..config() },
-                "copies is \"config_maps_and_secrets\"; have fingerprints",
-            ),
-            (
-                TargetConfig { on_gitops: OnGitOps::Pause(BTreeSet::new()), ..config() },
-                "on_gitops.pause is \"\"",
-            ),
-            (
-                TargetConfig { overrides: Overrides { env: odd, env_from: Vec::new() }, ..config() },
-                "overrides.env is \"A=B\"",
-            ),
-            (
-                TargetConfig { traffic: replicas(Allowance::Percent(0)), ..config() },
-                "traffic.replicas.max_surge is \"0%\"; allow a pod more",
-            ),
-            (
-                TargetConfig {
-                    traffic: Traffic::HttpRoute(HttpRouteTraffic {
-                        testers: Testers::new("x-hotfix", "1").ok(),
-                        ..HttpRouteTraffic::default()
-                    }),
-                    ..config()
-                },
-                "traffic.http_route.testers is \"x-hotfix\"; name the rules",
-            ),
-            (
-                TargetConfig {
-                    traffic: replicas(Allowance::Pods(1)),
-                    on_autoscaler: OnAutoscaler::Accept,
-                    ..config()
-                },
-                "on_autoscaler is \"Accept\"; choose refuse",
-            ),
-        ];
-        for (config, expected) in cases {
-            let error = check(config).unwrap_err();
-            assert!(error.starts_with("production/shop: ") && error.contains(expected), "{error}");
-        }
-    }
-
-    #[test]
-    fn two_targets_do_not_share_a_deployment() {
-        let both = ["production/shop", "staging/shop"].map(|target| (target.parse().unwrap(), config()));
-        let error = KubernetesConfig { targets: both.into() }.check().unwrap_err();
-        assert_eq!((error.target.to_string(), error.field), ("staging/shop".to_owned(), "deployment"));
-    }
-
-    #[test]
-    fn it_is_written_as_people_expect() {
-        let text = r#"{"targets": {"production/shop": {
-            "namespace": "prod", "deployment": "shop", "traffic": "service", "label": "app",
-            "overrides": {"env": {"LEVEL": {"value": "debug"}, "KEY": {"secret": {"name": "s", "key": "k"}}}}
-        }}}"#;
-        let config: KubernetesConfig = serde_json::from_str(text).unwrap();
-        let target = &config.targets[&"production/shop".parse().unwrap()];
-        assert_eq!(format!("{:?}", target.overrides.env), r#"{"KEY": Secret(s/k), "LEVEL": Value(..)}"#);
-        assert!(serde_json::from_str::<TargetConfig>(r#"{"name_space": "x"}"#).is_err());
-        let text = r#"{"namespace": "prod", "name": "shop", "workload": "stateful_set"}"#;
-        let set = TargetConfig { workload: WorkloadKind::StatefulSet, ..self::config() };
-        assert_eq!(serde_json::from_str::<TargetConfig>(text).unwrap(), set);
-    }
-}
+#[path = "config_tests.rs"]
+mod tests;

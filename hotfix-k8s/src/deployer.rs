@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hotfix_core::model::{Target, Timestamp};
-use hotfix_core::port::Clock;
+use hotfix_core::port::{Clock, VersionControl};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -36,6 +36,8 @@ pub struct KubernetesDeployer {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) slots: Slots,
     pub(crate) hub: Hub,
+    /// Where targets are written that are written in git, by name.
+    pub(crate) repositories: BTreeMap<String, Arc<dyn VersionControl>>,
     /// What was seen of targets before.
     memory: Arc<Mutex<BTreeMap<Target, Remembered>>>,
 }
@@ -79,6 +81,7 @@ impl KubernetesDeployer {
             config: Arc::new(config),
             clock,
             slots: Slots::new(),
+            repositories: BTreeMap::new(),
             memory: Arc::default(),
         })
     }

@@ -6,6 +6,7 @@ use hotfix_core::{Error, ErrorKind, RetryClass};
 
 use crate::api::Failure;
 use crate::config::InvalidConfig;
+use crate::in_git::{self, Unwritable};
 use crate::in_place::Misfit;
 use crate::object::ObjectRef;
 use crate::owner::Owned;
@@ -40,6 +41,16 @@ pub(crate) enum Unusable {
     Unreadable(#[from] Unreadable),
     #[error(transparent)]
     Owned(#[from] Owned),
+    #[error(transparent)]
+    Unwritable(#[from] Unwritable),
+    #[error(transparent)]
+    InGit(#[from] in_git::Refused),
+    #[error(
+        "{target} is written to the repository {name:?}, and the deployer was given none of that name; give it one with with_repository"
+    )]
+    NoRepository { target: Target, name: String },
+    #[error("the repository {name:?} cannot be read: {reason}")]
+    Repository { name: String, kind: ErrorKind, reason: String },
     #[error("{object} cannot be read or written: {}", text(failure))]
     Request { object: String, failure: Failure },
 }
@@ -51,11 +62,15 @@ impl Unusable {
             Self::Request { object, failure } => return reply::read_error(failure, operation, object),
             Self::NotConfigured(_) | Self::Missing(_) => ErrorKind::NotFound,
             Self::Corrupt { .. } | Self::Unreadable(_) => ErrorKind::Corrupt,
-            Self::Foreign { .. } | Self::OtherTraffic { .. } | Self::Misshapen(_) | Self::Misfit(_) => {
-                ErrorKind::Invalid
-            }
+            Self::Foreign { .. }
+            | Self::OtherTraffic { .. }
+            | Self::Misshapen(_)
+            | Self::Misfit(_)
+            | Self::Unwritable(_)
+            | Self::NoRepository { .. } => ErrorKind::Invalid,
+            Self::Repository { kind, .. } => *kind,
             Self::Owned(_) => ErrorKind::Unsupported,
-            Self::Going(_) | Self::UnderWay(_) => ErrorKind::Conflict,
+            Self::Going(_) | Self::UnderWay(_) | Self::InGit(_) => ErrorKind::Conflict,
         };
         Error::new(kind, operation, self.to_string())
     }
@@ -70,7 +85,7 @@ impl Unusable {
                 reply::permanent(self.to_string())
             }
             // A read that failed is no reason never to try again.
-            Self::Request { .. } => reply::busy(self.to_string(), None),
+            Self::Request { .. } | Self::Repository { .. } => reply::busy(self.to_string(), None),
             _ => reply::permanent(self.to_string()),
         }
     }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::names;
 use crate::pod;
+use crate::runs::Runs;
 use crate::sight;
 
 /// What is kept of a Deployment, or of a slot of another workload.
@@ -17,8 +18,8 @@ pub(crate) struct DeploymentFacts {
     pub(crate) replicas: u16,
     /// How many of them can be ready at most, however many pods look so.
     pub(crate) most_ready: u16,
-    /// The label of the pods that its template makes.
-    pub(crate) artifact: Option<String>,
+    /// How the pods of what it holds are recognised.
+    pub(crate) runs: Runs,
     /// What its controller says is wrong.
     pub(crate) faults: Vec<Fault>,
 }
@@ -34,7 +35,7 @@ impl DeploymentFacts {
             version: pod::version(metadata),
             replicas,
             most_ready: replicas,
-            artifact: sight::artifact_label(deployment).map(str::to_owned),
+            runs: sight::runs(Some(deployment)),
             faults: sight::deployment_faults(deployment),
         }
     }

@@ -26,6 +26,7 @@ mod deployment;
 mod keep;
 mod set;
 
+use deployment::DeploymentSlots;
 use keep::keep;
 use set::{DaemonSetFacts, StatefulSetFacts};
 
@@ -43,10 +44,10 @@ pub(crate) struct Seen {
     pub(crate) pods: BTreeMap<String, Arc<Pod>>,
 }
 
-/// What is known of one workload: a Deployment is one slot, others are both.
+/// What is known of one workload, with what it says of each slot that is followed there.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Cell {
-    slots: [Option<DeploymentFacts>; 2],
+    slots: Vec<Option<DeploymentFacts>>,
     pods: BTreeMap<String, Arc<Pod>>,
 }
 
@@ -80,7 +81,7 @@ struct Health {
 pub(crate) struct Follower {
     feed: Arc<Feed>,
     kind: &'static str,
-    /// Which of the slots of the workload it is.
+    /// Which of what is known of the workload it is.
     slot: usize,
     seen: watch::Receiver<Cell>,
     health: watch::Receiver<Health>,
@@ -102,11 +103,14 @@ impl Hub {
         let feed = self.feed(&config.namespace);
         let names = Names::of(config);
         let (kind, slot, cell) = match SetKind::of(config.workload) {
-            None => (DeploymentFacts::KIND, 0, names.deployment(side).name.clone()),
+            None if config.on_gitops.in_git().is_some() => {
+                (DeploymentSlots::KIND, 1 + side as usize, names.main.name.clone())
+            }
+            None => (DeploymentSlots::KIND, 0, names.deployment(side).name.clone()),
             Some(kind) => (kind.name(), side as usize, set::key(kind, &names.main.name)),
         };
         match SetKind::of(config.workload) {
-            None => feed.watch::<DeploymentFacts>(&self.client, &config.namespace),
+            None => feed.watch::<DeploymentSlots>(&self.client, &config.namespace),
             Some(SetKind::StatefulSet) => feed.watch::<StatefulSetFacts>(&self.client, &config.namespace),
             Some(SetKind::DaemonSet) => feed.watch::<DaemonSetFacts>(&self.client, &config.namespace),
         }
@@ -180,7 +184,7 @@ impl State {
 
 impl Cell {
     /// Keeps what an object says of its slots.
-    pub(super) fn put(&mut self, slots: [Option<DeploymentFacts>; 2]) -> bool {
+    pub(super) fn put(&mut self, slots: Vec<Option<DeploymentFacts>>) -> bool {
         let is_new = self.slots != slots;
         self.slots = slots;
         is_new
@@ -244,7 +248,7 @@ impl Follower {
     /// Returns the last value, and counts it as told.
     pub(crate) fn seen(&mut self) -> Seen {
         let cell = self.seen.borrow_and_update();
-        Seen { deployment: cell.slots[self.slot].clone(), pods: cell.pods.clone() }
+        Seen { deployment: cell.slots.get(self.slot).cloned().flatten(), pods: cell.pods.clone() }
     }
 
     /// Returns why there will be nothing more.

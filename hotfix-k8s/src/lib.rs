@@ -18,6 +18,7 @@ mod facts;
 mod fence;
 mod gitops;
 mod hub;
+mod in_git;
 mod in_place;
 mod lanes;
 mod lease;
@@ -31,6 +32,7 @@ mod replica_set;
 mod reply;
 pub mod rights;
 mod role;
+mod runs;
 mod seal;
 mod shape;
 mod sight;
@@ -46,9 +48,9 @@ mod watch;
 mod writing;
 
 pub use config::{
-    Allowance, Copies, Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, IngressTraffic,
-    InvalidConfig, KubernetesConfig, OnAutoscaler, OnGitOps, Overrides, ReplicasTraffic, TargetConfig,
-    Testers, Traffic, VirtualServiceTraffic, WorkloadKind,
+    Allowance, Copies, Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, ImagePlace,
+    ImageValues, InGit, IngressTraffic, InvalidConfig, KubernetesConfig, OnAutoscaler, OnGitOps, Overrides,
+    ReplicasTraffic, TargetConfig, Testers, Traffic, VirtualServiceTraffic, WorkloadKind,
 };
 pub use deployer::KubernetesDeployer;
 pub use error::KubernetesError;

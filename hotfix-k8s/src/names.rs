@@ -20,6 +20,8 @@ pub(crate) const RENEWED: &str = "hotfix.dev/renewed";
 pub(crate) const COPY_OF: &str = "hotfix.dev/copy-of";
 /// On a StatefulSet or a DaemonSet: what its two slots hold.
 pub(crate) const SLOTS: &str = "hotfix.dev/slots";
+/// On a Deployment whose image is written in git: what its two slots hold.
+pub(crate) const IN_GIT: &str = "hotfix.dev/in-git";
 /// A label of the copy, and of the pods of every staged release: the slot.
 pub(crate) const SLOT: &str = "hotfix.dev/slot";
 /// A label of the pods of every staged release: the first hex digits of its image's digest.

@@ -41,7 +41,11 @@ impl ObjectRef {
     /// Returns the name of its kind in a path; holds for every kind that is written here.
     pub(crate) fn plural(&self) -> String {
         let kind = self.kind.to_lowercase();
-        if kind.ends_with('s') { format!("{kind}es") } else { format!("{kind}s") }
+        match kind.strip_suffix('y') {
+            Some(stem) => format!("{stem}ies"),
+            None if kind.ends_with('s') => format!("{kind}es"),
+            None => format!("{kind}s"),
+        }
     }
 }
 

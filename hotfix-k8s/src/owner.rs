@@ -24,6 +24,12 @@ pub(crate) enum Owned {
     )]
     NotScaled { object: Box<ObjectRef>, autoscaler: String },
     #[error(
+        "{object} carries no mark of an owner, so nobody would apply what is written in git; correct on_gitops"
+    )]
+    ByNobody { object: Box<ObjectRef> },
+    #[error("the sync of {owner} is off, so what is written in git would not be applied; switch it on")]
+    NotSynced { owner: Box<ObjectRef> },
+    #[error(
         "{owner} is applied by {by}, which would switch its sync on again; switch that sync off there first, or have it \
          leave the field alone"
     )]

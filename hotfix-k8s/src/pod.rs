@@ -1,5 +1,7 @@
 //! The few fields of a pod that matter here, and what they say is wrong with it.
 
+use std::collections::BTreeMap;
+
 use hotfix_core::model::Fault;
 use serde_json::Value;
 
@@ -31,6 +33,8 @@ pub(crate) struct Pod {
     /// What its readiness condition says when it is not ready.
     pub(crate) unready: String,
     containers: Vec<Container>,
+    /// What each container is to run, by its name.
+    images: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,6 +86,7 @@ impl Pod {
             failed: (phase == "Failed").then(|| sentence(&status["reason"], &status["message"])),
             unready: ready.map_or_else(String::new, |ready| sentence(&ready["reason"], &ready["message"])),
             containers: containers.collect(),
+            images: images(&pod["spec"]["containers"]),
         }
     }
 
@@ -90,6 +95,11 @@ impl Pod {
         let status = self.containers.iter().find(|status| status.name == container)?;
         let start = status.image_id.rfind("sha256:")?;
         Some(&status.image_id[start..])
+    }
+
+    /// Returns the image that a container is to run.
+    pub(crate) fn image(&self, container: &str) -> Option<&str> {
+        self.images.get(container).map(String::as_str)
     }
 
     /// Returns what is wrong with the pod now.
@@ -205,6 +215,11 @@ pub(crate) fn owner<'a>(metadata: &'a Value, kind: &str) -> Option<&'a str> {
 /// Versions of one kind in one cluster are numbers that rise.
 pub(crate) fn version(metadata: &Value) -> u64 {
     metadata["resourceVersion"].as_str().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+fn images(containers: &Value) -> BTreeMap<String, String> {
+    let containers = containers.as_array().into_iter().flatten();
+    containers.map(|container| (text(&container["name"]), text(&container["image"]))).collect()
 }
 
 fn text(value: &Value) -> String {

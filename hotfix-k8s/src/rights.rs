@@ -44,6 +44,8 @@ pub enum Feature {
     Kustomizations(BTreeSet<String>),
     /// Suspends HelmReleases of Flux, in their namespace.
     HelmReleases(BTreeSet<String>),
+    /// Asks GitRepositories of Flux to fetch, in their namespace.
+    GitRepositories(BTreeSet<String>),
     /// Sees which disruptions pods may suffer.
     DisruptionBudgets,
     /// Keeps hashes of ConfigMaps in snapshots.
@@ -165,6 +167,9 @@ impl Feature {
             }
             Self::HelmReleases(names) => {
                 vec![named("helm.toolkit.fluxcd.io", "helmreleases", names, &["get", "patch"])]
+            }
+            Self::GitRepositories(names) => {
+                vec![named("source.toolkit.fluxcd.io", "gitrepositories", names, &["get", "patch"])]
             }
             Self::DisruptionBudgets => vec![all("policy", "poddisruptionbudgets", &["list"])],
             Self::ConfigMaps => vec![all("", "configmaps", &["get"])],

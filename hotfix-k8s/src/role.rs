@@ -18,6 +18,12 @@ impl TargetConfig {
             names.autoscaler.clone().map(|followed| Feature::FollowedAutoscalers([followed.name].into())),
         );
         match self.workload {
+            WorkloadKind::Deployment if self.on_gitops.in_git().is_some() => {
+                return BTreeSet::from([
+                    Feature::Deployments([names.main.name].into()),
+                    Feature::Autoscalers,
+                ]);
+            }
             WorkloadKind::Deployment => features.extend(self.of_two_deployments(names)),
             WorkloadKind::StatefulSet => features.extend([Feature::StatefulSets([names.main.name].into())]),
             WorkloadKind::DaemonSet => features.extend([Feature::DaemonSets([names.main.name].into())]),
@@ -37,11 +43,12 @@ impl TargetConfig {
         features
     }
 
-    /// Returns what a deployer does to the owners whose sync is paused, by their namespaces: each takes a Role there.
+    /// Returns what a deployer does to the owners whose sync is paused, or who are asked to look at git, by their
+    /// namespaces: each takes a Role there. A Kustomization's GitRepository takes [`Feature::GitRepositories`] beside.
     #[must_use]
     pub fn owner_features(&self) -> BTreeMap<String, BTreeSet<Feature>> {
         let mut features: BTreeMap<String, BTreeSet<Feature>> = BTreeMap::new();
-        for owner in self.on_gitops.named() {
+        for owner in self.on_gitops.owners() {
             let (namespace, feature) = match owner.clone() {
                 SyncOwner::ArgoCd { namespace, name } => (namespace, Feature::Applications([name].into())),
                 SyncOwner::FluxKustomization { namespace, name } => {
@@ -112,6 +119,24 @@ mod tests {
         expected.extend([Feature::ConfigMapCopies, Feature::SecretCopies]);
         let copied = TargetConfig { copies: Copies::ConfigMapsAndSecrets, ..all };
         assert_eq!(copied.features(), expected);
+    }
+
+    #[test]
+    fn what_is_written_in_git_takes_the_deployment_and_its_owners_alone() {
+        let git = r#"{"git": {
+            "owners": [{"flux_kustomization": {"name": "apps"}}], "repository": "fleet", "service": "shop",
+            "branch": "main", "file": "shop.yaml", "image": {"kustomization": {"name": "shop/web"}}
+        }}"#;
+        let config = TargetConfig {
+            deployment: "shop".to_owned(),
+            on_gitops: serde_json::from_str(git).unwrap(),
+            ..TargetConfig::default()
+        };
+        let one = |name: &str| BTreeSet::from([name.to_owned()]);
+        let expected = BTreeSet::from([Feature::Deployments(one("shop")), Feature::Autoscalers]);
+        assert_eq!(config.features(), expected);
+        let owners = [("flux-system".to_owned(), [Feature::Kustomizations(one("apps"))].into())];
+        assert_eq!(config.owner_features(), owners.into());
     }
 
     #[test]

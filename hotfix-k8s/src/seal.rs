@@ -17,6 +17,7 @@ const TRIES: usize = 16;
 
 enum Unsealed {
     Overtaken(Stamp),
+    Unreachable(String),
     Unusable(Unusable),
 }
 
@@ -33,12 +34,21 @@ impl KubernetesDeployer {
         match self.try_raise(target, stamp).await {
             Ok(previous) => Seal::Sealed(Sealed { previous }),
             Err(Unsealed::Overtaken(current)) => Seal::Overtaken { current },
+            Err(Unsealed::Unreachable(cause)) => Seal::Unreachable { cause },
             Err(Unsealed::Unusable(unusable)) => Seal::Unreachable { cause: unusable.to_string() },
         }
     }
 
     async fn try_raise(&self, target: &Target, stamp: Stamp) -> Result<Stamp, Unsealed> {
         let deadline = Instant::now() + READ_LIMIT;
+        // The source of truth first: nothing that was read before can be pushed from here on.
+        if let Some((config, repository)) = self.repository(target)? {
+            match repository.seal(&config.service, stamp).await {
+                Seal::Sealed(_) => {}
+                Seal::Overtaken { current } => return Err(Unsealed::Overtaken(current)),
+                Seal::Unreachable { cause } => return Err(Unsealed::Unreachable(cause)),
+            }
+        }
         let objects = self.objects(target, deadline).await?;
         let notes: Vec<&Note> = objects.iter().filter_map(|object| Some(&object.fence.as_ref()?.1)).collect();
         let current = fence::highest(&notes);
@@ -92,7 +102,7 @@ impl KubernetesDeployer {
     pub(crate) async fn objects(&self, target: &Target, deadline: Instant) -> Result<Vec<Object>, Unusable> {
         let config = self.target(target)?;
         let names = Names::of(config);
-        if SetKind::of(config.workload).is_some() {
+        if SetKind::of(config.workload).is_some() || config.on_gitops.in_git().is_some() {
             let main = self.fetch(&names.main, deadline).await?;
             return Ok(vec![main.ok_or(Unusable::Missing(names.main.into()))?]);
         }

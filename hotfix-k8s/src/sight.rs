@@ -13,6 +13,7 @@ use crate::names;
 use crate::object::ObjectRef;
 use crate::pod::Pod;
 use crate::release::{self, Mark, Unnamed};
+use crate::runs::Runs;
 use crate::shape::Shape;
 use crate::slot::{Side, Slots};
 use crate::traffic::dial::Dial;
@@ -211,15 +212,13 @@ impl Sight {
 
     /// Returns how many pods of what a slot holds can take traffic.
     pub(crate) fn ready(&self, side: Side) -> u16 {
-        let artifact = self.deployment(side).and_then(|object| artifact_label(&object.value));
-        ready(&self.pods(side), artifact)
+        ready(&self.pods(side), &self.runs(side))
     }
 
     /// Returns the name of a pod of what a slot holds that can take traffic.
     pub(crate) fn ready_pod(&self, side: Side) -> Option<&str> {
-        let artifact = self.deployment(side).and_then(|object| artifact_label(&object.value));
-        let pods = self.pods(side);
-        pods.into_iter().find(|pod| takes_traffic(pod, artifact)).map(|pod| pod.name.as_str())
+        let (runs, pods) = (self.runs(side), self.pods(side));
+        pods.into_iter().find(|pod| takes_traffic(pod, &runs)).map(|pod| pod.name.as_str())
     }
 
     /// Returns whether a slot has pods that nobody has begun to end.
@@ -229,23 +228,21 @@ impl Sight {
 
     /// Returns whether a slot still has pods of what it held before that nobody has begun to end.
     pub(crate) fn is_mixed(&self, side: Side) -> bool {
-        let artifact = self.deployment(side).and_then(|object| artifact_label(&object.value));
-        self.pods(side).iter().any(|pod| !pod.is_going && pod.artifact.as_deref() != artifact)
+        let runs = self.runs(side);
+        self.pods(side).iter().any(|pod| !pod.is_going && !runs.is_in(pod))
     }
 
     /// Returns whether something is wrong with what a slot holds, or with a pod of it.
     pub(crate) fn is_ill(&self, side: Side) -> bool {
         let Some(deployment) = self.deployment(side) else { return false };
         let pods = self.pods(side);
-        let artifact = artifact_label(&deployment.value);
         !deployment_faults(&deployment.value).is_empty()
-            || current(&pods, artifact).any(|pod| !pod.faults().is_empty())
+            || current(&pods, &self.runs(side)).any(|pod| !pod.faults().is_empty())
     }
 
     /// Returns whether a pod belongs to a slot and runs what that holds now.
     pub(crate) fn has_current_pod(&self, side: Side, name: &str) -> bool {
-        let artifact = self.deployment(side).and_then(|object| artifact_label(&object.value));
-        current(&self.pods(side), artifact).any(|pod| pod.name == name)
+        current(&self.pods(side), &self.runs(side)).any(|pod| pod.name == name)
     }
 
     fn rollout(&self) -> Rollout {
@@ -256,12 +253,15 @@ impl Sight {
     fn state(&self, side: Side, held: Held) -> SlotState {
         let Held { release, replicas } = held;
         let deployment = self.deployment(side);
-        let artifact = deployment.and_then(|object| artifact_label(&object.value));
-        let pods = self.pods(side);
+        let (runs, pods) = (self.runs(side), self.pods(side));
         let mut faults: Vec<Fault> =
             deployment.map(|object| deployment_faults(&object.value)).unwrap_or_default();
-        faults.extend(current(&pods, artifact).flat_map(Pod::faults));
-        SlotState { release, replicas, ready: ready(&pods, artifact).min(replicas.get()), faults }
+        faults.extend(current(&pods, &runs).flat_map(Pod::faults));
+        SlotState { release, replicas, ready: ready(&pods, &runs).min(replicas.get()), faults }
+    }
+
+    fn runs(&self, side: Side) -> Runs {
+        runs(self.deployment(side).map(|object| &object.value))
     }
 
     fn pods(&self, side: Side) -> Vec<&Pod> {
@@ -270,19 +270,24 @@ impl Sight {
     }
 }
 
-/// The pods that run what the Deployment's template says.
-fn current<'a>(pods: &[&'a Pod], artifact: Option<&str>) -> impl Iterator<Item = &'a Pod> {
-    pods.iter().copied().filter(move |pod| pod.artifact.as_deref() == artifact)
+/// The pods that run what a slot holds.
+fn current<'a>(pods: &[&'a Pod], runs: &Runs) -> impl Iterator<Item = &'a Pod> {
+    pods.iter().copied().filter(|pod| runs.is_in(pod))
 }
 
-/// How many pods of an artifact can take traffic.
-pub(crate) fn ready(pods: &[&Pod], artifact: Option<&str>) -> u16 {
-    let ready = pods.iter().filter(|pod| takes_traffic(pod, artifact)).count();
+/// How many pods of what a slot holds can take traffic.
+pub(crate) fn ready(pods: &[&Pod], runs: &Runs) -> u16 {
+    let ready = pods.iter().filter(|pod| takes_traffic(pod, runs)).count();
     u16::try_from(ready).unwrap_or(u16::MAX)
 }
 
-fn takes_traffic(pod: &Pod, artifact: Option<&str>) -> bool {
-    pod.artifact.as_deref() == artifact && pod.is_ready && !pod.is_going
+fn takes_traffic(pod: &Pod, runs: &Runs) -> bool {
+    runs.is_in(pod) && pod.is_ready && !pod.is_going
+}
+
+/// What the pods have in common that a Deployment's template makes.
+pub(crate) fn runs(deployment: Option<&Value>) -> Runs {
+    Runs::Labelled(deployment.and_then(artifact_label).map(str::to_owned))
 }
 
 /// The label of the pods that a Deployment's template makes.

@@ -62,6 +62,14 @@ struct Newest {
 impl KubernetesDeployer {
     /// Reads both slots; `None` for one whose object is not there.
     async fn newest(&self, target: &Target, deadline: Instant) -> Result<[Option<Newest>; 2], Unusable> {
+        if self.target(target)?.on_gitops.in_git().is_some() {
+            let sight = self.in_git(target, deadline).await?;
+            let version = pod::version(&sight.object.value["metadata"]);
+            let newest = |_| Newest { version, pods: sight.pods.clone() };
+            // Until there are marks, all pods are of the one slot.
+            let is_known = |side: &Side| sight.is_marked || *side == Side::Main;
+            return Ok(Side::BOTH.map(|side| Some(side).filter(is_known).map(newest)));
+        }
         if let Some(kind) = SetKind::of(self.target(target)?.workload) {
             let sight = self.in_place(target, kind, deadline).await?;
             let version = pod::version(&sight.object.value["metadata"]);
@@ -169,9 +177,8 @@ impl Told {
 /// How many pods are wanted and ready, and what is wrong with them now.
 fn summary(seen: &Seen) -> ((u16, u16), BTreeSet<Fault>) {
     let Some(deployment) = &seen.deployment else { return ((0, 0), BTreeSet::new()) };
-    let artifact = deployment.artifact.as_deref();
     let pods: Vec<&Pod> = seen.pods.values().map(AsRef::as_ref).collect();
-    let ready = sight::ready(&pods, artifact).min(deployment.most_ready);
+    let ready = sight::ready(&pods, &deployment.runs).min(deployment.most_ready);
     let faults = current(seen).flat_map(Pod::faults).chain(deployment.faults.iter().cloned());
     let faults = if deployment.replicas == 0 { BTreeSet::new() } else { faults.collect() };
     ((deployment.replicas, ready), faults)
@@ -179,8 +186,8 @@ fn summary(seen: &Seen) -> ((u16, u16), BTreeSet<Fault>) {
 
 /// The pods of what the Deployment holds now. What crashes in those that it replaces is why they are replaced.
 fn current(seen: &Seen) -> impl Iterator<Item = &Pod> {
-    let artifact = seen.deployment.as_ref().and_then(|deployment| deployment.artifact.as_deref());
-    seen.pods.values().map(AsRef::as_ref).filter(move |pod| pod.artifact.as_deref() == artifact)
+    let pods = seen.pods.values().map(AsRef::as_ref);
+    pods.filter(|pod| seen.deployment.as_ref().is_some_and(|deployment| deployment.runs.is_in(pod)))
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use hotfix_core::Result;
 use hotfix_core::memory::ManualClock;
 use hotfix_core::model::{
-    IdempotencyKey, Incident, IncidentId, Period, RefBatch, RunId, ServiceName, Stamp, Target, TimelineEvent,
-    WorkerName,
+    IdempotencyKey, Incident, IncidentId, ObjectId, Period, RefBatch, RunId, ServiceName, Stamp, Target,
+    TimelineEvent, WorkerName,
 };
 use hotfix_core::port::{
     Append, Appended, Call, Composed, IncidentStore, JournalEntry, KnownGood, NewRun, Opened, OutboxItem,
@@ -35,6 +35,9 @@ impl VersionControl for OneByOne {
     }
     async fn observe(&self, query: &SourceQuery) -> Result<SourceFacts> {
         self.0.observe(query).await
+    }
+    async fn read_file(&self, commit: &ObjectId, path: &str) -> Result<Option<String>> {
+        self.0.read_file(commit, path).await
     }
     async fn compose(&self, recipe: &Recipe) -> Result<Vec<Composed>> {
         self.0.compose(recipe).await
@@ -65,6 +68,9 @@ impl VersionControl for Impatient {
     async fn observe(&self, query: &SourceQuery) -> Result<SourceFacts> {
         self.0.observe(query).await
     }
+    async fn read_file(&self, commit: &ObjectId, path: &str) -> Result<Option<String>> {
+        self.0.read_file(commit, path).await
+    }
     async fn compose(&self, recipe: &Recipe) -> Result<Vec<Composed>> {
         let mut recipe = recipe.clone();
         let seconds = self.1.fetch_add(1, Ordering::Relaxed);
@@ -89,7 +95,10 @@ async fn a_batch_that_moves_one_by_one_and_a_clock_in_composing_are_caught() {
     let wrap: fn(Arc<dyn VersionControl>) -> Arc<dyn VersionControl> =
         |inner| Arc::new(Impatient(inner, AtomicI64::new(0)));
     let report = version_control::report(&Repositories { wrap }).await;
-    assert_eq!(report.broken(), ["compose::the_same_recipe_gives_the_same_ids"]);
+    assert_eq!(
+        report.broken(),
+        ["compose::the_same_recipe_gives_the_same_ids", "file::the_same_write_gives_the_same_id"]
+    );
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -88,23 +88,26 @@ async fn the_reference_deployer_keeps_every_case() {
 #[tokio::test]
 async fn a_deployer_whose_slots_share_their_instances_keeps_every_case() {
     use VerbName::{Pause, Promote, Restore, Resume, Retire, Shift, Stage};
-    let in_place = MemoryDeployer::new().with_capabilities(DeployerCapabilities {
-        verbs: [Stage, Shift, Promote, Retire, Restore, Pause, Resume].into(),
-        split: TrafficSplit::Instances,
-        fence: Fence::Checked,
-    });
-    let fixture = Fixture::new(in_place, |memory| Arc::new(memory));
-    let report = deployer::report(&fixture).await;
-    report.assert_kept();
-    assert_eq!(
-        report.skipped(),
-        [
-            "verbs::stage_fills_a_slot_and_sends_no_traffic",
-            "traffic::shift_splits_the_traffic",
-            "traffic::shift_moves_all_the_traffic",
-            "traffic::a_split_is_refused_where_traffic_only_switches",
-        ]
-    );
+    for split in [TrafficSplit::Instances, TrafficSplit::AllInstances] {
+        let in_place = MemoryDeployer::new().with_capabilities(DeployerCapabilities {
+            verbs: [Stage, Shift, Promote, Retire, Restore, Pause, Resume].into(),
+            split,
+            fence: Fence::Checked,
+        });
+        let fixture = Fixture::new(in_place, |memory| Arc::new(memory));
+        let report = deployer::report(&fixture).await;
+        report.assert_kept();
+        assert_eq!(
+            report.skipped(),
+            [
+                "verbs::stage_fills_a_slot_and_sends_no_traffic",
+                "traffic::shift_splits_the_traffic",
+                "traffic::shift_moves_all_the_traffic",
+                "traffic::a_split_is_refused_where_traffic_only_switches",
+            ],
+            "{split:?}"
+        );
+    }
 }
 
 /// Routes to every target that a fixture hands out.

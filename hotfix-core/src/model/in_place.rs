@@ -38,6 +38,25 @@ impl Layout {
         }
     }
 
+    /// Returns the same where what is staged replaces all instances: `stage` takes as many as there are, and no other
+    /// number.
+    ///
+    /// # Errors
+    /// The rule that refuses the verb.
+    pub fn after_at_once(
+        &self,
+        verb: &Verb,
+        ready: &ReadyInstances,
+        instances: NonZeroU16,
+    ) -> Result<Self, VerbRefusal> {
+        match verb {
+            Verb::Stage { slot, replicas, .. } if *replicas != instances => {
+                Err(VerbRefusal::NotItsSize { slot: slot.clone(), replicas: *replicas, instances })
+            }
+            _ => self.after_in_place(verb, ready, instances),
+        }
+    }
+
     /// Returns how traffic is split between the live slot and one that has `taken` of `instances`.
     ///
     /// # Panics

@@ -115,6 +115,7 @@ impl fmt::Display for StrategyChoice {
                     TrafficSplit::Percent => "sends traffic in percents",
                     TrafficSplit::Switch => "sends traffic only as a whole",
                     TrafficSplit::Instances => "replaces the instances of the live release one by one",
+                    TrafficSplit::AllInstances => "replaces all instances of the live release at once",
                 };
                 write!(f, "the policy's choice is {of}, but the deployer {can}")
             }

@@ -237,6 +237,14 @@ pub enum Refusal {
         /// The strategy asked for.
         strategy: Strategy,
     },
+    /// A release takes all instances at once.
+    #[error(
+        "{strategy} needs a release that takes a part of the traffic or none, and on this workload it replaces all instances of the live one at once; use direct"
+    )]
+    AllInstances {
+        /// The strategy asked for.
+        strategy: Strategy,
+    },
     /// The target does not keep stale requests out.
     #[error(
         "the deployer does not compare stamps, so a delayed request could undo a rollback; accept that in the request (unfenced) or use a deployer that does"

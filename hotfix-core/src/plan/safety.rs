@@ -7,7 +7,7 @@ use crate::model::{
 };
 use crate::observe::{Fact, Snapshot};
 use crate::policy::Policy;
-use crate::port::{DeployerCapabilities, Fence, KnownGood, TrafficSplit};
+use crate::port::{DeployerCapabilities, Fence, KnownGood};
 use crate::request::{Request, Unfenced};
 
 /// Everything a plan is made of.
@@ -51,7 +51,7 @@ impl Site<'_> {
     /// Returns the weights that bring all traffic to the live side, if a shift can do that: where the instances make
     /// the share, only a restore can.
     pub(super) fn gathered(&self) -> Option<Weights> {
-        (self.can.split != TrafficSplit::Instances).then(|| Weights::all(self.live.clone()))
+        (!self.can.split.shares_instances()).then(|| Weights::all(self.live.clone()))
     }
 
     /// Returns the split if it is not all on the live slot.

@@ -35,6 +35,7 @@ pub(super) fn choose(
     let instead = match split {
         TrafficSplit::Percent | TrafficSplit::Switch => Strategy::BlueGreen,
         TrafficSplit::Instances => Strategy::Rolling,
+        TrafficSplit::AllInstances => Strategy::Direct,
     };
     let (strategy, because) = match requested {
         _ if is_down && shares(of) => (Strategy::Direct, StrategyChoice::LiveIsDown { of }),
@@ -43,6 +44,7 @@ pub(super) fn choose(
             refusals.add(match split {
                 TrafficSplit::Percent | TrafficSplit::Switch => Refusal::NoPercentSplit { strategy },
                 TrafficSplit::Instances => Refusal::SharedInstances { strategy },
+                TrafficSplit::AllInstances => Refusal::AllInstances { strategy },
             });
             return None;
         }
@@ -54,12 +56,14 @@ pub(super) fn choose(
 }
 
 /// Returns whether a strategy is possible with such a split. Where the slots share their instances, a release cannot
-/// run beside the live one without traffic, nor get another share of it than its instances make.
+/// run beside the live one without traffic, nor get another share of it than its instances make; where it takes all of
+/// them, it gets all of it.
 const fn can(split: TrafficSplit, strategy: Strategy) -> bool {
     match split {
         TrafficSplit::Percent => true,
         TrafficSplit::Switch => matches!(strategy, Strategy::Direct | Strategy::BlueGreen),
         TrafficSplit::Instances => matches!(strategy, Strategy::Direct | Strategy::Rolling),
+        TrafficSplit::AllInstances => matches!(strategy, Strategy::Direct),
     }
 }
 

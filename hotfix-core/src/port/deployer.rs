@@ -87,6 +87,17 @@ pub enum TrafficSplit {
     /// A slot gets the share of the traffic that its instances are of all: the slots share one set of instances, and
     /// what is staged in one replaces as many of the other. See [`Layout::after_in_place`](crate::model::Layout::after_in_place).
     Instances,
+    /// The same, and what is staged replaces all instances: no slot gets a part of them. See
+    /// [`Layout::after_at_once`](crate::model::Layout::after_at_once).
+    AllInstances,
+}
+
+impl TrafficSplit {
+    /// Returns whether the slots share one set of instances.
+    #[must_use]
+    pub const fn shares_instances(self) -> bool {
+        matches!(self, Self::Instances | Self::AllInstances)
+    }
 }
 
 /// How well a target keeps stale requests out.

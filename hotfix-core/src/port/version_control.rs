@@ -28,6 +28,12 @@ pub trait VersionControl: Debug + Send + Sync {
     /// *Errors*: `Unavailable` or `Timeout` when a fetch was asked for and failed; `Unauthenticated`, `Forbidden`.
     async fn observe(&self, query: &SourceQuery) -> Result<SourceFacts>;
 
+    /// Reads a text file of a commit, as it is stored; `None`: the commit has nothing at the path.
+    ///
+    /// *Errors*: `NotFound` when the commit does not exist here, `Invalid` when something else than a file is at the
+    /// path (a folder, a link, a submodule) or the file is not UTF-8. *Cancellation*: leaves nothing.
+    async fn read_file(&self, commit: &ObjectId, path: &str) -> Result<Option<String>>;
+
     /// Composes commits and tags from a recipe. The same recipe gives the same ids, because author, committer and
     /// times come from it.
     ///
@@ -169,6 +175,18 @@ pub enum Instruction {
         into: Point,
         /// The second parent.
         from: Point,
+        /// The commit message.
+        message: String,
+    },
+    /// Replaces the contents of one file. Its mode and everything else stay. Unchanged if it has these contents. A file
+    /// that is not there, and something else than a file, is a conflict.
+    Write {
+        /// What to start from, and the only parent.
+        onto: Point,
+        /// The path of the file.
+        path: String,
+        /// What it holds afterwards.
+        contents: String,
         /// The commit message.
         message: String,
     },

@@ -113,7 +113,9 @@ fn world_observe<'a>(
 
 fn message(instruction: &Instruction) -> Option<&str> {
     match instruction {
-        Instruction::Merge { message, .. } | Instruction::Tag { message, .. } => Some(message),
+        Instruction::Merge { message, .. }
+        | Instruction::Write { message, .. }
+        | Instruction::Tag { message, .. } => Some(message),
         Instruction::Pick { .. } | Instruction::Diff { .. } => None,
     }
 }

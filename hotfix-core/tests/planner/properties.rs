@@ -56,8 +56,12 @@ fn settings() -> impl Strategy<Value = Setting> {
         prop::collection::btree_set(1_u8..100, 0..6).prop_map(|set| set.into_iter().chain([100]).collect());
     let flags = any::<[bool; 6]>();
     let home = prop_oneof![Just(Home::Nowhere), Just(Home::Live), Just(Home::Spare)];
-    let split =
-        prop::sample::select(vec![TrafficSplit::Percent, TrafficSplit::Switch, TrafficSplit::Instances]);
+    let split = prop::sample::select(vec![
+        TrafficSplit::Percent,
+        TrafficSplit::Switch,
+        TrafficSplit::Instances,
+        TrafficSplit::AllInstances,
+    ]);
     (1_u16..12, 0_u16..12, develop, steps, 1_u16..5, 0_u64..3, flags, home, split).prop_map(
         |(replicas, ready, develop, steps, batch, soak, flags, home, split)| {
             let [spare, leftover, taken, proven, staged, by_issue] = flags;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::InGit;
 use crate::sync::SyncOwner;
 
 /// What to do when a GitOps controller owns an object that would be changed: it would take the change back.
@@ -19,6 +20,9 @@ pub enum OnGitOps {
     /// a plan warns of, and [`resume_sync`](crate::KubernetesDeployer::resume_sync) gives it back. An owner that is not
     /// named is refused.
     Pause(BTreeSet<SyncOwner>),
+    /// Write the image where the owners apply it from, and nothing else of the Deployment: a release is a commit, and so is
+    /// the way back. An owner that is not named is refused, and one whose sync is off.
+    Git(Box<InGit>),
 }
 
 /// What to do when a HorizontalPodAutoscaler sets the number of pods of the Deployment.

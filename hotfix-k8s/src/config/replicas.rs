@@ -3,8 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use hotfix_core::model::InvalidValue;
+use hotfix_core::model::{InvalidValue, Target};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{InvalidConfig, OnAutoscaler, TargetConfig, invalid};
 
 /// A Service that selects the pods of both slots and gives each the same, so that a slot gets about its share of the
 /// pods.
@@ -22,6 +24,25 @@ impl Default for ReplicasTraffic {
     /// As Kubernetes has it for a Deployment.
     fn default() -> Self {
         Self { max_surge: Allowance::Percent(25), max_unavailable: Allowance::Percent(25) }
+    }
+}
+
+impl TargetConfig {
+    /// Checks what the numbers of pods rest on.
+    pub(super) fn check_replicas(
+        &self,
+        target: &Target,
+        replicas: ReplicasTraffic,
+    ) -> Result<(), InvalidConfig> {
+        if replicas.max_surge.is_zero() {
+            let mend = "allow a pod more at least: the other slot needs one before it gets traffic";
+            return Err(invalid(target, "traffic.replicas.max_surge", &replicas.max_surge.to_string(), mend));
+        }
+        if self.on_autoscaler != OnAutoscaler::Refuse {
+            let mend = "choose refuse: an autoscaler sets the numbers of pods that the traffic is shared by";
+            return Err(invalid(target, "on_autoscaler", &format!("{:?}", self.on_autoscaler), mend));
+        }
+        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Deployments, each of which is one slot of its workload.
+//! Deployments, each of which is one slot of its workload, or both where its image is written in git.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::core::ApiResource;
@@ -6,8 +6,19 @@ use serde_json::Value;
 
 use super::{Kept, State};
 use crate::facts::DeploymentFacts;
+use crate::in_git::{Marks, View};
+use crate::slot::Side;
 
-impl Kept for DeploymentFacts {
+/// What is kept of a Deployment.
+#[derive(Clone)]
+pub(super) struct DeploymentSlots {
+    name: String,
+    version: u64,
+    /// Itself as one slot; then both slots as the marks have them where its image is written in git.
+    slots: [Option<DeploymentFacts>; 3],
+}
+
+impl Kept for DeploymentSlots {
     const KIND: &'static str = "Deployment";
 
     fn resource() -> ApiResource {
@@ -15,7 +26,17 @@ impl Kept for DeploymentFacts {
     }
 
     fn read(object: &Value) -> Self {
-        Self::read(object)
+        let facts = DeploymentFacts::read(object);
+        let (name, version) = (facts.name.clone(), facts.version);
+        let [main, hotfix] = match Marks::read(object) {
+            Ok(Some(marks)) => {
+                let view = View::of(marks, object);
+                Side::BOTH.map(|side| Some(view.facts(side, object)))
+            }
+            // One that cannot be read cannot be observed either.
+            Ok(None) | Err(_) => [Some(facts.clone()), None],
+        };
+        Self { name, version, slots: [Some(facts), main, hotfix] }
     }
 
     fn name(&self) -> &str {
@@ -27,12 +48,11 @@ impl Kept for DeploymentFacts {
     }
 
     fn put(self, state: &mut State) {
-        let name = self.name.clone();
-        state.change(&name, |cell| cell.put([Some(self), None]));
+        state.change(&self.name, |cell| cell.put(self.slots.into()));
     }
 
     fn take(state: &mut State, name: &str) {
-        state.change(name, |cell| cell.put([None, None]));
+        state.change(name, |cell| cell.put(Vec::new()));
     }
 
     fn names(state: &State) -> Vec<String> {

@@ -71,11 +71,11 @@ impl<K: Set> Kept for SetFacts<K> {
     }
 
     fn put(self, state: &mut State) {
-        state.change(&self.key, |cell| cell.put(self.slots));
+        state.change(&self.key, |cell| cell.put(self.slots.into()));
     }
 
     fn take(state: &mut State, name: &str) {
-        state.change(name, |cell| cell.put([None, None]));
+        state.change(name, |cell| cell.put(Vec::new()));
     }
 
     fn names(state: &State) -> Vec<String> {

@@ -21,5 +21,5 @@ mod sight;
 mod view;
 
 pub(crate) use apply::Attempt;
-pub(crate) use sight::Misfit;
+pub(crate) use sight::{Misfit, selector, too_late};
 pub(crate) use view::{SetKind, View};

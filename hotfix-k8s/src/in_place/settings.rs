@@ -1,6 +1,6 @@
 //! What of a configuration means nothing where pods are replaced in place, and so is refused.
 
-use crate::config::{Copies, OnAutoscaler, TargetConfig, Traffic};
+use crate::config::{Copies, OnAutoscaler, OnGitOps, TargetConfig, Traffic};
 use crate::in_place::SetKind;
 
 impl TargetConfig {
@@ -11,6 +11,7 @@ impl TargetConfig {
             ("service", self.service.clone()),
             ("label", self.label.clone()),
             ("traffic", (self.traffic != Traffic::Service).then(|| format!("{:?}", self.traffic))),
+            ("on_gitops", matches!(self.on_gitops, OnGitOps::Git(_)).then(|| "git".to_owned())),
             (
                 "on_autoscaler",
                 matches!(self.on_autoscaler, OnAutoscaler::Follow { .. }).then(|| "follow".to_owned()),

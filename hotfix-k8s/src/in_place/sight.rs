@@ -82,7 +82,7 @@ impl KubernetesDeployer {
 }
 
 /// The label selector of the pods of an object.
-fn selector(object: &Object) -> Result<String, Misfit> {
+pub(crate) fn selector(object: &Object) -> Result<String, Misfit> {
     let labels = object.value.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
     let pairs = labels.into_iter().flatten().filter_map(|(key, value)| Some((key, value.as_str()?)));
     let pairs: Vec<String> = pairs.map(|(key, value)| format!("{key}={value}")).collect();
@@ -193,6 +193,6 @@ impl InPlace {
 }
 
 /// What a caller is told whose time is up in the middle.
-pub(super) const fn too_late() -> Reply {
+pub(crate) const fn too_late() -> Reply {
     Reply::Ambiguous(Ambiguity::Timeout)
 }

@@ -9,6 +9,7 @@ use super::marks::Marks;
 use crate::config::WorkloadKind;
 use crate::facts::DeploymentFacts;
 use crate::pod::{self, Pod};
+use crate::runs::Runs;
 use crate::sight;
 use crate::slot::{Side, Slots};
 
@@ -104,6 +105,10 @@ impl View {
         }
     }
 
+    fn runs(&self, side: Side) -> Runs {
+        Runs::Labelled(self.label(side).map(str::to_owned))
+    }
+
     /// Returns what a watch keeps of a slot.
     pub(crate) fn facts(&self, side: Side, object: &Value) -> DeploymentFacts {
         let metadata = &object["metadata"];
@@ -115,7 +120,7 @@ impl View {
             version: pod::version(metadata),
             replicas,
             most_ready: updated.unwrap_or(replicas).min(replicas),
-            artifact: self.label(side).map(str::to_owned),
+            runs: self.runs(side),
             faults: Vec::new(),
         }
     }
@@ -123,7 +128,7 @@ impl View {
     /// Returns how many pods of a slot can take traffic.
     pub(crate) fn ready(&self, side: Side, object: &Value, pods: &[Pod]) -> u16 {
         let pods: Vec<&Pod> = pods.iter().collect();
-        sight::ready(&pods, self.label(side)).min(self.facts(side, object).most_ready)
+        sight::ready(&pods, &self.runs(side)).min(self.facts(side, object).most_ready)
     }
 
     pub(crate) fn ready_instances(&self, slots: &Slots, object: &Value, pods: &[Pod]) -> ReadyInstances {

@@ -60,7 +60,7 @@ impl KubernetesDeployer {
         Err(request(object.to_string(), last).into())
     }
 
-    pub(super) async fn owner(&self, owner: &SyncOwner, deadline: Instant) -> Result<Value, Unusable> {
+    pub(crate) async fn owner(&self, owner: &SyncOwner, deadline: Instant) -> Result<Value, Unusable> {
         let object = owner.object();
         match self.api.get(&object, deadline).await {
             Ok(Some(value)) => Ok(value),

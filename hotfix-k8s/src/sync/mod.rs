@@ -23,3 +23,4 @@ pub(crate) use give_back::When;
 pub(crate) use hold::Whereabouts;
 pub(crate) use holding::Holding;
 pub(crate) use named::Unnamed;
+pub(crate) use switch::{Sync, read as read_sync};

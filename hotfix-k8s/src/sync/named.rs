@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{OnGitOps, is_name};
+use crate::config::{InGit, OnGitOps, is_name};
 use crate::gitops::{GitOpsOwner, Tool};
 use crate::object::ObjectRef;
 
@@ -90,36 +90,62 @@ impl OnGitOps {
     /// Returns the owners whose sync is paused.
     pub(crate) fn named(&self) -> impl Iterator<Item = &SyncOwner> {
         match self {
-            Self::Refuse => None,
+            Self::Refuse | Self::Git(_) => None,
             Self::Pause(owners) => Some(owners),
         }
         .into_iter()
         .flatten()
     }
 
-    /// Whether an owner is among those whose sync is paused.
-    pub(crate) fn knows(&self, owner: &GitOpsOwner) -> Result<(), Unnamed> {
+    /// Returns all owners that are named.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = &SyncOwner> {
         match self {
-            Self::Refuse => Err(Unnamed { mend: owner.mend() }),
-            Self::Pause(named) if named.iter().any(|named| named.is(owner)) => Ok(()),
-            Self::Pause(_) => {
-                Err(Unnamed { mend: format!("name it in on_gitops.pause, or {}", owner.mend()) })
-            }
+            Self::Refuse => None,
+            Self::Pause(owners) => Some(owners),
+            Self::Git(git) => Some(&git.owners),
+        }
+        .into_iter()
+        .flatten()
+    }
+
+    /// Returns where the image is written instead.
+    pub(crate) fn in_git(&self) -> Option<&InGit> {
+        match self {
+            Self::Refuse | Self::Pause(_) => None,
+            Self::Git(git) => Some(git),
         }
     }
 
-    /// Returns a value that cannot be used, with the mend.
-    pub(crate) fn check(&self) -> Result<(), (String, &'static str)> {
-        if matches!(self, Self::Pause(owners) if owners.is_empty()) {
-            return Err((String::new(), "name at least one owner, or refuse"));
+    /// Whether an owner is among those that are named.
+    pub(crate) fn knows(&self, owner: &GitOpsOwner) -> Result<(), Unnamed> {
+        match self {
+            Self::Refuse => Err(Unnamed { mend: owner.mend() }),
+            Self::Pause(_) | Self::Git(_) if self.owners().any(|named| named.is(owner)) => Ok(()),
+            Self::Pause(_) => {
+                Err(Unnamed { mend: format!("name it in on_gitops.pause, or {}", owner.mend()) })
+            }
+            Self::Git(_) => Err(Unnamed { mend: "name it in on_gitops.git.owners".to_owned() }),
         }
-        for object in self.named().map(SyncOwner::object) {
+    }
+
+    /// Returns a field with a value that cannot be used, and the mend.
+    pub(crate) fn check(&self) -> Result<(), (&'static str, String, &'static str)> {
+        let field = match self {
+            Self::Refuse => return Ok(()),
+            Self::Pause(owners) if owners.is_empty() => {
+                return Err(("on_gitops.pause", String::new(), "name at least one owner, or refuse"));
+            }
+            Self::Pause(_) => "on_gitops.pause",
+            Self::Git(git) => {
+                git.check()?;
+                "on_gitops.git.owners"
+            }
+        };
+        for object in self.owners().map(SyncOwner::object) {
             for text in [object.namespace, object.name] {
                 if !is_name(&text) {
-                    return Err((
-                        text,
-                        "name objects of the cluster: lower-case letters, digits and inner dashes",
-                    ));
+                    let mend = "name objects of the cluster: lower-case letters, digits and inner dashes";
+                    return Err((field, text, mend));
                 }
             }
         }
@@ -164,11 +190,41 @@ mod tests {
     }
 
     #[test]
+    fn an_owner_that_would_apply_what_is_in_git_is_named_and_not_paused() {
+        let on: OnGitOps = serde_json::from_str(
+            r#"{"git": {
+                "owners": [{"argo_cd": {"name": "store"}}], "repository": "fleet", "service": "shop",
+                "branch": "main", "file": "shop.yaml", "image": {"values": {"tag": "image.tag"}}
+            }}"#,
+        )
+        .unwrap();
+        assert_eq!(on.check(), Ok(()));
+        assert_eq!((on.named().count(), on.owners().count()), (0, 1));
+        let labelled = |value: &str| json!({"metadata": {"labels": {"argocd.argoproj.io/instance": value}}});
+        assert!(on.knows(&gitops::owner(&labelled("store")).unwrap()).is_ok());
+        let other = on.knows(&gitops::owner(&labelled("other")).unwrap()).unwrap_err();
+        assert_eq!(other.mend, "name it in on_gitops.git.owners");
+        let OnGitOps::Git(mut git) = on else { unreachable!("it was read so") };
+        for (image, field) in [
+            (json!({"values": {}}), "on_gitops.git.image.values"),
+            (json!({"values": {"repository": "image.name"}}), "on_gitops.git.image.values"),
+            (json!({"values": {"reference": "image", "tag": "tag"}}), "on_gitops.git.image.values"),
+            (json!({"values": {"tag": "image..tag"}}), "on_gitops.git.image.values"),
+            (json!({"kustomization": {"name": ""}}), "on_gitops.git.image.kustomization.name"),
+        ] {
+            git.image = serde_json::from_value(image).unwrap();
+            assert_eq!(git.check().unwrap_err().0, field, "{:?}", git.image);
+        }
+        git.owners.clear();
+        assert_eq!(OnGitOps::Git(git).check().unwrap_err().0, "on_gitops.git.owners");
+    }
+
+    #[test]
     fn a_pause_names_sound_objects() {
         assert_eq!(pause(r#"{"pause": [{"argo_cd": {"name": "store"}}]}"#).check(), Ok(()));
-        assert_eq!(pause(r#"{"pause": []}"#).check().unwrap_err().0, "");
+        assert_eq!(pause(r#"{"pause": []}"#).check().unwrap_err().1, "");
         let odd = pause(r#"{"pause": [{"flux_helm_release": {"namespace": "prod", "name": "Shop"}}]}"#);
-        assert_eq!(odd.check().unwrap_err().0, "Shop");
+        assert_eq!(odd.check().unwrap_err().1, "Shop");
         assert!(
             serde_json::from_str::<OnGitOps>(r#"{"pause": [{"argo_cd": {"name": "a", "x": 1}}]}"#).is_err()
         );

@@ -36,7 +36,7 @@ impl Tool {
         }
     }
 
-    const fn kind(self) -> [&'static str; 3] {
+    pub(crate) const fn kind(self) -> [&'static str; 3] {
         match self {
             Self::ArgoCd => ["argoproj.io", "v1alpha1", "Application"],
             Self::Kustomize => ["kustomize.toolkit.fluxcd.io", "v1", "Kustomization"],
@@ -58,7 +58,7 @@ impl Tool {
     }
 
     /// The owner with its sync on.
-    fn object(self) -> Value {
+    pub(crate) fn object(self) -> Value {
         let [group, version, kind] = self.kind();
         let spec = match self {
             Self::ArgoCd => json!({"project": "default", "syncPolicy": {
@@ -71,7 +71,7 @@ impl Tool {
         })
     }
 
-    fn is_on(self, owner: &Value) -> bool {
+    pub(crate) fn is_on(self, owner: &Value) -> bool {
         match self {
             Self::ArgoCd => owner["spec"]["syncPolicy"]["automated"].is_object(),
             Self::Kustomize | Self::Helm => owner["spec"]["suspend"] != true,

@@ -30,6 +30,7 @@ pub enum Operation {
     Observe,
     Watch,
     Snapshot,
+    ReadFile,
     Compose,
     Apply,
     Seal,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hotfix_core::Result;
-use hotfix_core::model::{IdempotencyKey, RefBatch, ServiceName, Stamp};
+use hotfix_core::model::{IdempotencyKey, ObjectId, RefBatch, ServiceName, Stamp};
 use hotfix_core::port::{
     Call, Composed, Probe, Recipe, Reply, Seal, SourceFacts, SourceQuery, VersionControl,
     VersionControlCapabilities,
@@ -36,6 +36,16 @@ impl VersionControl for FaultyVersionControl {
 
     async fn observe(&self, query: &SourceQuery) -> Result<SourceFacts> {
         through!(self, Observe, |inner, query| inner.observe(&query), failure("version_control.observe"))
+    }
+
+    async fn read_file(&self, commit: &ObjectId, path: &str) -> Result<Option<String>> {
+        let path = path.to_owned();
+        through!(
+            self,
+            ReadFile,
+            |inner, commit, path| inner.read_file(&commit, &path),
+            failure("version_control.read_file")
+        )
     }
 
     async fn compose(&self, recipe: &Recipe) -> Result<Vec<Composed>> {

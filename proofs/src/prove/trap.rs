@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use hotfix_core::Result;
 use hotfix_core::execute::Record;
 use hotfix_core::model::{
-    IdempotencyKey, Incident, IncidentId, Period, Precondition, RefBatch, RunId, ServiceName, Stamp, Target,
-    TimelineEvent, Verb, WorkerName, Workload, WorkloadSnapshot,
+    IdempotencyKey, Incident, IncidentId, ObjectId, Period, Precondition, RefBatch, RunId, ServiceName,
+    Stamp, Target, TimelineEvent, Verb, WorkerName, Workload, WorkloadSnapshot,
 };
 use hotfix_core::port::{
     Append, Appended, Call, Composed, Deployer, DeployerCapabilities, IncidentStore, JournalEntry, KnownGood,
@@ -217,6 +217,10 @@ impl<P: VersionControl> VersionControl for Trapped<P> {
 
     async fn observe(&self, query: &SourceQuery) -> Result<SourceFacts> {
         self.inner.observe(query).await
+    }
+
+    async fn read_file(&self, commit: &ObjectId, path: &str) -> Result<Option<String>> {
+        self.inner.read_file(commit, path).await
     }
 
     async fn compose(&self, recipe: &Recipe) -> Result<Vec<Composed>> {

@@ -10,11 +10,32 @@ use crate::port::Rejection;
 
 /// Returns the layout after a verb, or why it is refused.
 pub(super) fn after(before: &Layout, verb: &Verb, behaviours: &Behaviours) -> Result<Layout, Rejection> {
+    after_by(model::Layout::after_in_place, before, verb, behaviours)
+}
+
+/// The same where what is staged takes all instances.
+pub(super) fn after_at_once(
+    before: &Layout,
+    verb: &Verb,
+    behaviours: &Behaviours,
+) -> Result<Layout, Rejection> {
+    after_by(model::Layout::after_at_once, before, verb, behaviours)
+}
+
+type Rules =
+    fn(&model::Layout, &Verb, &ReadyInstances, NonZeroU16) -> Result<model::Layout, model::VerbRefusal>;
+
+fn after_by(
+    rules: Rules,
+    before: &Layout,
+    verb: &Verb,
+    behaviours: &Behaviours,
+) -> Result<Layout, Rejection> {
     let Some(instances) = size(before, verb) else {
         return Err(refuse("nothing is live, so there are no instances to share"));
     };
     let ready: ReadyInstances = filled(before).map(|(slot, held)| (slot.clone(), held.ready)).collect();
-    let next = plain(before).after_in_place(verb, &ready, instances);
+    let next = rules(&plain(before), verb, &ready, instances);
     let next = next.map_err(|refusal| refuse(refusal.to_string()))?;
     if let Verb::Restore { snapshot } = verb {
         return restore(before.clone(), snapshot, behaviours);

@@ -204,6 +204,7 @@ impl Site {
         let after = match split {
             TrafficSplit::Percent | TrafficSplit::Switch => verbs::after,
             TrafficSplit::Instances => in_place::after,
+            TrafficSplit::AllInstances => in_place::after_at_once,
         };
         let after = match after(&self.layout, verb, &self.behaviours) {
             Ok(after) => after,

@@ -2,10 +2,10 @@
 
 use super::diff::diff;
 use super::merge::merge;
-use super::objects::{Commit, Objects, Signature, Tag, Tree};
+use super::objects::{Commit, Found, Objects, Signature, Tag, Tree, find};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ObjectId;
-use crate::port::{Composed, ConflictPath, Instruction, Point, Recipe};
+use crate::port::{Composed, ConflictKind, ConflictPath, Instruction, Point, Recipe};
 
 const OPERATION: &str = "version_control.compose";
 
@@ -54,6 +54,10 @@ impl Kitchen<'_> {
                 let (into, from) = (self.commit_at(into)?, self.commit_at(from)?);
                 let sides = into.zip(from);
                 Ok(sides.map_or(SKIPPED, |(into, from)| self.merge(into, from, message)))
+            }
+            Instruction::Write { onto, path, contents, message } => {
+                let onto = self.commit_at(onto)?;
+                Ok(onto.map_or(SKIPPED, |onto| self.write_file(onto, path, contents, message)))
             }
             Instruction::Tag { name, on, message } => Ok(self.commit_at(on)?.map_or(SKIPPED, |commit| {
                 let (name, message) = (name.clone(), message.clone());
@@ -134,6 +138,21 @@ impl Kitchen<'_> {
             }
             Err(paths) => conflict(paths),
         }
+    }
+
+    fn write_file(&mut self, onto: ObjectId, path: &str, contents: &str, message: &str) -> Step {
+        let mut files = self.objects.files(&onto);
+        let kind = match find(&files, path) {
+            Found::File(before) if before == contents => return self.unchanged(onto),
+            Found::File(_) => {
+                files.insert(path.to_owned(), contents.to_owned());
+                let id = self.write(files, vec![onto], self.signature.clone(), message.to_owned());
+                return self.made(id);
+            }
+            Found::Nothing => ConflictKind::ModifyDelete,
+            Found::Other => ConflictKind::Type,
+        };
+        conflict(vec![ConflictPath { path: path.to_owned(), kind, blobs: [None, None, None] }])
     }
 
     fn write(&mut self, files: Tree, parents: Vec<ObjectId>, author: Signature, message: String) -> ObjectId {

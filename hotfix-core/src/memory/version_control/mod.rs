@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
-use self::objects::{Commit, Signature, Tag};
+use self::objects::{Commit, Found, Signature, Tag, find};
 use self::refs::Repository;
 use super::lock;
 use super::script::{DOWN, Link, Network, Trouble};
@@ -240,6 +240,23 @@ impl VersionControl for MemoryVersionControl {
             checked_out: repository.checked_out.iter().cloned().collect(),
             stamp: fence.map_or(Stamp::ZERO, |fence| fence.current()),
         })
+    }
+
+    async fn read_file(&self, commit: &ObjectId, path: &str) -> Result<Option<String>> {
+        const OPERATION: &str = "version_control.read_file";
+        let world = self.reach(OPERATION)?;
+        let objects = &world.repository.objects;
+        if objects.commit(commit).is_none() {
+            return Err(Error::new(ErrorKind::NotFound, OPERATION, "no such commit").with("commit", commit));
+        }
+        match find(&objects.files(commit), path) {
+            Found::File(text) => Ok(Some(text.to_owned())),
+            Found::Nothing => Ok(None),
+            Found::Other => {
+                Err(Error::new(ErrorKind::Invalid, OPERATION, "something else than a file is there")
+                    .with("path", path))
+            }
+        }
     }
 
     async fn compose(&self, recipe: &Recipe) -> Result<Vec<Composed>> {

@@ -134,6 +134,24 @@ impl Signature {
     }
 }
 
+/// What is at a path.
+pub(super) enum Found<'a> {
+    File(&'a str),
+    Nothing,
+    /// A folder, or a file where one of the path's folders should be.
+    Other,
+}
+
+pub(super) fn find<'a>(tree: &'a Tree, path: &str) -> Found<'a> {
+    let lies_in =
+        |path: &str, folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    match tree.get(path) {
+        Some(text) => Found::File(text),
+        None if tree.keys().any(|other| lies_in(other, path) || lies_in(path, other)) => Found::Other,
+        None => Found::Nothing,
+    }
+}
+
 pub(super) fn blob_id(content: &str) -> ObjectId {
     name(&["blob", content])
 }

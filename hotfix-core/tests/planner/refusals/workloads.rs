@@ -226,3 +226,22 @@ fn slots_that_share_their_instances_can_only_be_rolled() {
         "direct for production: nothing of the live side is ready, so canary has nothing to share traffic with"
     );
 }
+
+#[test]
+fn a_workload_that_is_replaced_as_a_whole_takes_a_release_directly() {
+    let whole = with_deployer(&World::shop(), |can| can.split = TrafficSplit::AllInstances);
+    for strategy in [Strategy::Canary, Strategy::BlueGreen, Strategy::Rolling] {
+        let reason = format!(
+            "{strategy} needs a release that takes a part of the traffic or none, and on this workload it replaces all \
+             instances of the live one at once; use direct"
+        );
+        refused(&whole, &deploy(Some(strategy)), &policy(), &[&reason]);
+    }
+    let finding = |strategy| whole.plan(&deploy(strategy), &policy()).report().findings[0].to_string();
+    assert_eq!(finding(Some(Strategy::Direct)), "direct for production: the request names it");
+    assert_eq!(
+        finding(None),
+        "direct for production: the policy's choice is canary, but the deployer replaces all instances of the live \
+         release at once"
+    );
+}

@@ -1,7 +1,5 @@
 //! The fence of a target, and the preconditions that are compared with it in one step.
 
-use std::num::NonZeroU16;
-
 use async_trait::async_trait;
 use hotfix_core::model::{ArtifactId, IdempotencyKey, Precondition, Stamp, Verb, VerbName};
 use hotfix_core::port::{Call, Fence, Probe, Reply, Seal};
@@ -108,8 +106,14 @@ impl Gated {
 #[async_trait]
 impl Gate for Gated {
     async fn change(&self, call: &Call, number: u16) -> Reply {
-        let (slot, release) = (self.visit.spare.clone(), self.visit.site.next.clone());
-        let replicas = NonZeroU16::MIN.saturating_add(number);
+        let visit = &self.visit;
+        if visit.is_at_once() && number > 0 {
+            // Nothing but all instances can be staged, so this is another call that is accepted.
+            let (slot, release) = (visit.live.clone(), visit.site.live.clone());
+            return self.apply(call, &Verb::Stage { slot, release, replicas: visit.size }).await;
+        }
+        let (slot, release) = (visit.spare.clone(), visit.site.next.clone());
+        let replicas = visit.size.saturating_add(number);
         self.apply(call, &Verb::Stage { slot, release, replicas }).await
     }
 

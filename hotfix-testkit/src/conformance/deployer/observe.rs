@@ -77,7 +77,7 @@ pub async fn a_watch_tells_when_a_staged_release_is_ready(fixture: &dyn Deployer
     let mut watch = visit.watch().await?;
     let verb = visit.stage(&visit.site.next.clone());
     applied("stage", &visit.apply(verb).await)?;
-    let (replicas, ready, slot) = (1, 1, visit.spare.clone());
+    let (replicas, ready, slot) = (visit.size.get(), visit.size.get(), visit.spare.clone());
     let expected = WorkloadChange::Instances { slot, replicas, ready };
     while next_change(&mut watch).await? != expected {}
     Ok(())

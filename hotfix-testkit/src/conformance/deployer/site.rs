@@ -41,6 +41,8 @@ pub(super) struct Visit {
     pub(super) site: DeployerSite,
     pub(super) live: SlotName,
     pub(super) spare: SlotName,
+    /// How many instances are staged: one, or all where no part of them can be.
+    pub(super) size: NonZeroU16,
     pub(super) caller: Caller,
 }
 
@@ -49,8 +51,11 @@ impl Visit {
         let workload = succeeds("observe", site.deployer.observe(&site.target).await)?;
         let live = workload.live.clone().ok_or_else(|| broken("the fixture's target has no live slot"))?;
         let spare = workload.spare().cloned();
+        let is_at_once = site.deployer.capabilities(&site.target).split == TrafficSplit::AllInstances;
+        let all = workload.live_state().map_or(ONE, |held| held.replicas);
         Ok(Self {
             live,
+            size: if is_at_once { all } else { ONE },
             spare: spare.ok_or_else(|| broken("the fixture's target has no second slot"))?,
             caller: Caller::above(workload.stamp),
             site,
@@ -98,7 +103,7 @@ impl Visit {
     }
 
     pub(super) fn stage(&self, release: &Release) -> Verb {
-        Verb::Stage { slot: self.spare.clone(), release: release.clone(), replicas: ONE }
+        Verb::Stage { slot: self.spare.clone(), release: release.clone(), replicas: self.size }
     }
 
     /// Stages the next release in the spare slot and waits until it is ready.
@@ -128,7 +133,12 @@ impl Visit {
 
     /// Returns whether the instances of one slot replace those of another.
     pub(super) fn shares_instances(&self) -> bool {
-        self.capabilities().split == TrafficSplit::Instances
+        self.capabilities().split.shares_instances()
+    }
+
+    /// Returns whether what is staged replaces all instances.
+    pub(super) fn is_at_once(&self) -> bool {
+        self.capabilities().split == TrafficSplit::AllInstances
     }
 
     /// Waits until a slot has all its instances ready, or none; follows the watch rather than asking again and again.

@@ -1,5 +1,7 @@
 //! The weight rules, which a backend keeps by itself, however it is called.
 
+use std::collections::BTreeSet;
+
 use hotfix_core::model::{Layout, Verb, VerbName, Weights};
 use hotfix_core::port::TrafficSplit;
 
@@ -46,7 +48,7 @@ pub async fn shift_moves_all_the_traffic(fixture: &dyn DeployerFixture) -> Outco
 pub async fn stage_moves_the_share_of_its_instances(fixture: &dyn DeployerFixture) -> Outcome {
     let mut visit = sharing(fixture).await?;
     let (before, all) = (visit.shape().await?, visit.snapshot().await?.replicas);
-    for replicas in [ONE, all] {
+    for replicas in BTreeSet::from([visit.size, all]) {
         let (slot, release) = (visit.spare.clone(), visit.site.next.clone());
         let mut expected = before.clone();
         expected.0.insert(slot.clone(), Some((release.clone(), replicas)));
@@ -60,7 +62,8 @@ pub async fn stage_moves_the_share_of_its_instances(fixture: &dyn DeployerFixtur
     let (slot, release) = (visit.spare.clone(), visit.site.next.clone());
     let more = Verb::Stage { slot, release, replicas: all.saturating_add(1) };
     refused("stage of more instances than there are", &visit.apply(more).await)?;
-    let fewer = visit.stage(&visit.site.next.clone());
+    let (slot, release) = (visit.spare.clone(), visit.site.next.clone());
+    let fewer = Verb::Stage { slot, release, replicas: ONE };
     refused("stage of fewer instances under traffic", &visit.apply(fewer).await)
 }
 
@@ -70,9 +73,10 @@ pub async fn shift_is_accepted_for_what_the_instances_give(fixture: &dyn Deploye
     let all = visit.snapshot().await?.replicas;
     visit.stage_next().await?;
     let before = visit.shape().await?;
-    let weights = Layout::shared(&visit.live, &visit.spare, ONE, all);
-    applied("shift to what is given", &visit.apply(Verb::Shift { weights }).await)?;
-    for other in [split(&visit, 10)?, Weights::all(visit.spare.clone()), Weights::all(visit.live.clone())] {
+    let given = Layout::shared(&visit.live, &visit.spare, visit.size, all);
+    applied("shift to what is given", &visit.apply(Verb::Shift { weights: given.clone() }).await)?;
+    let others = [split(&visit, 10)?, Weights::all(visit.spare.clone()), Weights::all(visit.live.clone())];
+    for other in others.into_iter().filter(|other| *other != given) {
         refused("shift to another split", &visit.apply(Verb::Shift { weights: other }).await)?;
     }
     equal("the workload", &visit.shape().await?, &before)

@@ -4,6 +4,7 @@ pub mod batch;
 pub mod compose;
 pub mod conflict;
 pub mod fence;
+pub mod file;
 pub mod observe;
 
 mod history;
@@ -50,6 +51,13 @@ pub async fn report(fixture: &dyn VersionControlFixture) -> Report {
             a_difference_counts_lines_by_path,
             a_tag_object_names_a_commit_that_was_just_made,
             what_makes_no_sense_is_an_error,
+        },
+        file::{
+            a_file_is_read_as_it_was_written,
+            a_write_replaces_one_file_and_nothing_else,
+            a_write_of_what_is_there_makes_nothing,
+            the_same_write_gives_the_same_id,
+            what_is_no_file_is_refused,
         },
         conflict::{
             both_sides_changed_a_file,

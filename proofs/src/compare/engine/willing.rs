@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
 use hotfix_core::memory::{MemoryDeployer, MemoryVersionControl};
 use hotfix_core::model::{
-    IdempotencyKey, Precondition, RefBatch, ServiceName, SlotName, Stamp, Target, Verb, Workload,
+    IdempotencyKey, ObjectId, Precondition, RefBatch, ServiceName, SlotName, Stamp, Target, Verb, Workload,
     WorkloadSnapshot,
 };
 use hotfix_core::port::{
@@ -28,6 +28,10 @@ impl VersionControl for WillingSource {
 
     async fn observe(&self, query: &SourceQuery) -> hotfix_core::Result<SourceFacts> {
         self.0.observe(query).await
+    }
+
+    async fn read_file(&self, commit: &ObjectId, path: &str) -> hotfix_core::Result<Option<String>> {
+        self.0.read_file(commit, path).await
     }
 
     async fn compose(&self, recipe: &Recipe) -> hotfix_core::Result<Vec<Composed>> {
