@@ -21,7 +21,7 @@ use scene::Scene;
 use trial::Trial;
 
 /// How often pods are scraped, in seconds, and looked at.
-const INTERVALS: [u64; 2] = [1, 10];
+const INTERVALS: [u64; 2] = [10, 1];
 
 /// How many trials there are of each, and how many at a time.
 const TRIALS: usize = 20;
