@@ -1,5 +1,6 @@
 //! A shop in a namespace of a cluster: what its team wrote down, and what runs in its pods.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU16;
 
 use hotfix_benches::Failure;
@@ -61,9 +62,9 @@ pub(crate) fn service(name: &str) -> Value {
     })
 }
 
-/// The least rights for a target and its adoption.
-pub(crate) fn rules(target: &TargetConfig) -> Result<Vec<PolicyRule>, Failure> {
-    let mut features = target.features();
+/// The least rights for some targets of a namespace and their adoption.
+pub(crate) fn rules(targets: &[TargetConfig]) -> Result<Vec<PolicyRule>, Failure> {
+    let mut features: BTreeSet<Feature> = targets.iter().flat_map(TargetConfig::features).collect();
     features.insert(Feature::Adoption);
     Ok(serde_json::from_value(serde_json::to_value(rights::rules(&features))?)?)
 }

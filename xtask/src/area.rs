@@ -40,20 +40,6 @@ impl Area {
         Self::ALL.map(|(name, _)| name).join(", ")
     }
 
-    /// Reads the areas named; none named means all.
-    pub(crate) fn parse(names: &[&str]) -> Result<Vec<Self>, String> {
-        if names.is_empty() {
-            return Ok(Self::ALL.map(|(_, area)| area).to_vec());
-        }
-        let find = |name: &&str| {
-            let found = Self::ALL.iter().find(|(known, _)| known == name);
-            found
-                .map(|(_, area)| *area)
-                .ok_or_else(|| format!("unknown area {name:?}; there are {}", Self::names()))
-        };
-        names.iter().map(find).collect()
-    }
-
     fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, area)| *area == self).map_or("", |(name, _)| name)
     }
@@ -80,6 +66,7 @@ impl Area {
         match (self, long) {
             (Self::Judge, Long::Compare) => &[setup::GIT, setup::CC, setup::PYTHON],
             (Self::Local, Long::Compare) => &[setup::GIT, setup::CC, setup::NGINX, setup::WRK],
+            (Self::Kubernetes, Long::Compare) => &[setup::GIT, setup::CC, setup::PROMETHEUS],
             (Self::Metrics, Long::Prove) => &[setup::CC, setup::PROMETHEUS, setup::ALERTMANAGER],
             _ => &[setup::GIT, setup::CC],
         }
@@ -97,26 +84,54 @@ impl Area {
     }
 }
 
+/// An area as it was named.
+#[derive(Debug, Clone)]
+pub(crate) struct Named {
+    area: Area,
+    /// The area, and for a comparison maybe a part of it, as in `k8s/undo`.
+    word: String,
+}
+
+impl Named {
+    /// Reads the areas named; none named means all.
+    pub(crate) fn parse(long: Long, words: &[&str]) -> Result<Vec<Self>, String> {
+        if words.is_empty() {
+            return Ok(Area::ALL.map(|(name, area)| Self { area, word: name.to_owned() }).to_vec());
+        }
+        let find = |word: &&str| {
+            let name = match (long, word.split_once('/')) {
+                (Long::Compare, Some((name, _))) => name,
+                _ => word,
+            };
+            let found = Area::ALL.iter().find(|(known, _)| *known == name);
+            found
+                .map(|(_, area)| Self { area: *area, word: (*word).to_owned() })
+                .ok_or_else(|| format!("unknown area {word:?}; there are {}", Area::names()))
+        };
+        words.iter().map(find).collect()
+    }
+}
+
 /// Runs the proofs or the comparisons of each area; goes on after a failure and fails at the end.
-pub(crate) fn run(long: Long, areas: &[Area]) -> Result<(), String> {
+pub(crate) fn run(long: Long, named: &[Named]) -> Result<(), String> {
     let mut failed = Vec::new();
-    for area in areas {
+    for Named { area, word } in named {
         let ready = setup::need(area.tools(long)).and_then(|()| area.control_plane());
         let ran = ready.and_then(|()| match long {
             Long::Prove => prove(*area),
-            Long::Compare => compare(*area),
+            Long::Compare => compare(*area, word),
         });
         failed.extend(ran.err());
     }
     if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
 }
 
-fn program(name: &str, area: Area) -> Run {
-    Run::cargo(&["run", "--release", "--quiet", "-p", "hotfix-proofs", "--bin", name, "--", area.name()])
+fn program(name: &str, word: &str) -> Run {
+    Run::cargo(&["run", "--release", "--quiet", "-p", "hotfix-proofs", "--bin", name, "--", word])
 }
 
-fn compare(area: Area) -> Result<(), String> {
-    let program = program("compare", area);
+fn compare(area: Area, word: &str) -> Result<(), String> {
+    let program = program("compare", word);
     match area {
         Area::Judge => program.env(setup::SCIPY_PYTHON, &setup::scipy()?).go(),
         _ => program.go(),
@@ -125,7 +140,7 @@ fn compare(area: Area) -> Result<(), String> {
 
 fn prove(area: Area) -> Result<(), String> {
     let by_suite = area.suite().map_or(Ok(()), |suite| prove_by_suite(area, suite));
-    let by_program = if area.is_proven_by_program() { program("prove", area).go() } else { Ok(()) };
+    let by_program = if area.is_proven_by_program() { program("prove", area.name()).go() } else { Ok(()) };
     by_suite.and(by_program)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - `cargo xtask test` runs everything a contributor and CI run;
 //! - `cargo xtask prove [AREA]…` runs the long proofs;
-//! - `cargo xtask compare [AREA]…` measures side by side with a peer.
+//! - `cargo xtask compare [AREA]…` measures side by side with a peer; of Kubernetes also one part, as in `k8s/undo`.
 
 mod area;
 mod cluster;
@@ -12,7 +12,7 @@ mod test;
 
 use std::process::ExitCode;
 
-use area::{Area, Long};
+use area::{Area, Long, Named};
 
 const USAGE: &str = "usage: cargo xtask test | prove [AREA]... | compare [AREA]...";
 
@@ -21,8 +21,8 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["test"] => test::run(),
-        ["prove", areas @ ..] => Area::parse(areas).and_then(|areas| area::run(Long::Prove, &areas)),
-        ["compare", areas @ ..] => Area::parse(areas).and_then(|areas| area::run(Long::Compare, &areas)),
+        ["prove", areas @ ..] => run(Long::Prove, areas),
+        ["compare", areas @ ..] => run(Long::Compare, areas),
         _ => Err(format!("{USAGE}\nareas: {}", Area::names())),
     };
     match done {
@@ -32,4 +32,8 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(long: Long, areas: &[&str]) -> Result<(), String> {
+    area::run(long, &Named::parse(long, areas)?)
 }

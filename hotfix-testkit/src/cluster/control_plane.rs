@@ -255,6 +255,9 @@ fn start_controllers(kubeconfig: &Path) -> io::Result<Program> {
                 "--secure-port=0".to_owned(),
                 format!("--controllers={CONTROLLERS}"),
                 "--leader-elect=false".to_owned(),
+                // Otherwise each of them writes 20 times a second at the most, and many workloads wait for one another.
+                "--kube-api-qps=1000".to_owned(),
+                "--kube-api-burst=1000".to_owned(),
             ]
         },
     )

@@ -17,6 +17,7 @@ use crate::monitoring::{Discovered, ScrapeTarget};
 #[derive(Debug)]
 pub struct PodScrape {
     task: AbortHandle,
+    discovered: Discovered,
 }
 
 impl PodScrape {
@@ -26,18 +27,21 @@ impl PodScrape {
         discovered: Discovered,
         worker: &tokio::runtime::Handle,
     ) -> Self {
+        let told = discovered.clone();
         let task = worker.spawn(async move {
             if let Ok(client) = Client::try_from(config) {
-                follow(Api::namespaced(client, &namespace), &discovered).await;
+                follow(Api::namespaced(client, &namespace), &told).await;
             }
         });
-        Self { task: task.abort_handle() }
+        Self { task: task.abort_handle(), discovered }
     }
 }
 
 impl Drop for PodScrape {
     fn drop(&mut self) {
         self.task.abort();
+        // It fails only when the Prometheus is gone, and then it scrapes nobody.
+        let _gone = self.discovered.replace(&[]);
     }
 }
 

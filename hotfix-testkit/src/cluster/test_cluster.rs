@@ -184,11 +184,12 @@ impl TestCluster {
     }
 
     /// Lets a real Prometheus scrape the pods of the namespace at `/metrics`, with the labels `namespace`, `pod` and those
-    /// of the pod, until what is returned is dropped. A new pod is scraped within five seconds.
+    /// of the pod, until what is returned is dropped. A new pod is scraped within five seconds. One Prometheus can scrape
+    /// the pods of any number of namespaces.
     #[cfg(feature = "monitoring")]
     #[must_use = "it ends when this is dropped"]
     pub fn scrape_pods(&self, namespace: &str, prometheus: &RealPrometheus) -> PodScrape {
-        let discovered = prometheus.discovered();
+        let discovered = prometheus.discovered(namespace);
         PodScrape::start(self.config(), namespace.to_owned(), discovered, self.worker.handle())
     }
 

@@ -75,7 +75,6 @@ impl RealPrometheus {
                 for (number, rules) in options.rules.iter().enumerate() {
                     std::fs::write(folder.join(format!("rules-{number}.yml")), rules)?;
                 }
-                Discovered::of(folder).replace(&[])?;
                 std::fs::write(folder.join("prometheus.yml"), configuration(options).to_string())
             },
             |folder| {
@@ -108,10 +107,11 @@ impl RealPrometheus {
         format!("http://{}", self.address)
     }
 
-    /// Returns a way to tell it of targets that come and go.
+    /// Returns a way to tell it of targets that come and go. Those under another name, of letters, digits and hyphens, are
+    /// others.
     #[must_use]
-    pub fn discovered(&self) -> Discovered {
-        Discovered::of(self.program.folder())
+    pub fn discovered(&self, name: &str) -> Discovered {
+        Discovered::of(self.program.folder(), name)
     }
 
     /// Returns its log.
@@ -131,7 +131,7 @@ impl RealPrometheus {
 fn configuration(options: &PrometheusOptions) -> serde_json::Value {
     let interval = format!("{}ms", options.interval.as_millis());
     let targets: Vec<_> = options.targets.iter().map(ScrapeTarget::group).collect();
-    let discovered = serde_json::json!([{"files": [discovered::FILE], "refresh_interval": "1s"}]);
+    let discovered = serde_json::json!([{"files": [discovered::FILES], "refresh_interval": "1s"}]);
     serde_json::json!({
         "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
         "rule_files": ["rules-*.yml"],

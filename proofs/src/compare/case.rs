@@ -27,6 +27,8 @@ pub(super) enum Goal {
     AtMost(Figure),
     /// Not to be above the peer by more than this.
     PeerPlus(Figure),
+    /// Nothing: it is told beside the others.
+    Nothing,
 }
 
 /// One case.
@@ -55,11 +57,15 @@ impl Case {
         })
     }
 
-    fn is_met(&self) -> bool {
+    /// Returns whether it is as was aimed at; `None` when nothing was.
+    fn is_met(&self) -> Option<bool> {
         match self.goal {
-            Goal::Ratio(least) => self.ratio().is_some_and(|ratio| ratio >= least),
-            Goal::AtMost(most) => self.ours.value <= most.value,
-            Goal::PeerPlus(most) => self.peer.is_some_and(|peer| self.ours.value - peer.value <= most.value),
+            Goal::Ratio(least) => Some(self.ratio().is_some_and(|ratio| ratio >= least)),
+            Goal::AtMost(most) => Some(self.ours.value <= most.value),
+            Goal::PeerPlus(most) => {
+                Some(self.peer.is_some_and(|peer| self.ours.value - peer.value <= most.value))
+            }
+            Goal::Nothing => None,
         }
     }
 }
@@ -75,8 +81,12 @@ impl fmt::Display for Case {
             Some(ratio) => write!(f, " ratio={}x", Short(ratio))?,
             None => f.write_str(" ratio=-")?,
         }
-        let met = if self.is_met() { "met" } else { "missed" };
-        write!(f, " goal={} {met}", self.goal)
+        write!(f, " goal={}", self.goal)?;
+        match self.is_met() {
+            Some(true) => f.write_str(" met"),
+            Some(false) => f.write_str(" missed"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -86,6 +96,7 @@ impl fmt::Display for Goal {
             Self::Ratio(least) => write!(f, ">={least}x"),
             Self::AtMost(Figure { value, unit }) => write!(f, "<={value}{unit}"),
             Self::PeerPlus(Figure { value, unit }) => write!(f, "<=peer+{value}{unit}"),
+            Self::Nothing => f.write_str("-"),
         }
     }
 }
@@ -132,6 +143,8 @@ mod tests {
         assert_eq!(slow.to_string(), "pick: ours=40.0ms peer=143ms ratio=3.58x goal=>=4x missed");
         let late = Case { goal: Goal::PeerPlus(ms(50.0)), peer: Some(ms(1.0)), ours: ms(51.5), ..slow };
         assert_eq!(late.to_string(), "pick: ours=51.5ms peer=1.00ms ratio=0.02x goal=<=peer+50ms missed");
+        let told = Case { goal: Goal::Nothing, ..late };
+        assert_eq!(told.to_string(), "pick: ours=51.5ms peer=1.00ms ratio=0.02x goal=-");
     }
 
     #[test]

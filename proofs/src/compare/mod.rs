@@ -20,7 +20,8 @@ use case::Case;
 
 /// What `compare --help` says.
 pub const HELP: &str = "\
-compare [AREA]...    areas: engine, git, store, local, notify, judge, metrics, k8s; none named means all
+compare [AREA]...    areas: engine, git, store, local, notify, judge, metrics, k8s; none named means all. Of k8s one
+                     part can be named: k8s/undo, k8s/abort, k8s/crash, k8s/errors, k8s/watches, k8s/fleet
 
 Prints one line a case:
 
@@ -29,13 +30,14 @@ Prints one line a case:
 R is how many times better ours is than the peer: the peer's time divided by ours, or our rate divided by the peer's.
 Above 1 ours is better, 0.5 is half as good. `-` stands where there is no peer. Values are medians over rounds in which
 ours and the peer take turns. A goal such as >=4x is about R, one such as <=16KiB about ours, and <=peer+50ms about
-the difference.
+the difference; with the goal - a case is told beside the others.
 
 The area judge simulates most of its cases, the same each time; numbers in brackets are limits with 99 % confidence.
 
 The area k8s starts a control plane: etcd, kube-apiserver, kube-controller-manager and kubectl come from the folder that
 KUBEBUILDER_ASSETS names or from the cache of `hotfix-test-cluster build`, kubectl otherwise from PATH. Argo Rollouts is
-built the first time, which takes Go and some minutes.
+built the first time, which takes Go and some minutes. The part errors runs the program prometheus, and the parts errors
+and fleet take some minutes each.
 
 HOTFIX_GIT_PEER names another git program than the one in PATH for the area git, HOTFIX_SCIPY_PYTHON a Python that has
 scipy for the area judge.
@@ -49,7 +51,7 @@ const AREAS: [&str; 8] = ["engine", "git", "store", "local", "notify", "judge", 
 /// # Errors
 /// [`Failure`] naming every area that could not be measured.
 pub fn run(areas: &[&str]) -> Result<(), Failure> {
-    if let Some(unknown) = areas.iter().find(|area| !AREAS.contains(area)) {
+    if let Some(unknown) = areas.iter().find(|area| !AREAS.contains(&apart(area).0)) {
         return Err(Failure::new(format!("unknown area {unknown:?}; there are {}", AREAS.join(", "))));
     }
     let areas = if areas.is_empty() { &AREAS } else { areas };
@@ -60,7 +62,16 @@ pub fn run(areas: &[&str]) -> Result<(), Failure> {
     if failed.is_empty() { Ok(()) } else { Err(Failure::new(failed.join("\n"))) }
 }
 
-fn measure(area: &str) -> Result<(), Failure> {
+/// Takes an area and its part apart.
+fn apart(named: &str) -> (&str, Option<&str>) {
+    named.split_once('/').map_or((named, None), |(area, part)| (area, Some(part)))
+}
+
+fn measure(named: &str) -> Result<(), Failure> {
+    let (area, part) = apart(named);
+    if let Some(part) = part.filter(|_| area != "k8s") {
+        return Err(Failure::new(format!("no part {part:?}: only k8s has parts")));
+    }
     let print = |case: Case| say(&format!("compare {area} {case}"));
     match area {
         "engine" => engine::measure(print),
@@ -69,7 +80,7 @@ fn measure(area: &str) -> Result<(), Failure> {
         "local" => local::measure(print),
         "judge" => judge::measure(|line| say(&format!("compare judge {line}"))),
         "metrics" => metrics::measure(print),
-        "k8s" => k8s::measure(print),
+        "k8s" => k8s::measure(part, print),
         _ => {
             say(&format!("compare {area}: no case"));
             Ok(())

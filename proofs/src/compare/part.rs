@@ -19,6 +19,9 @@ pub fn run(name: &str, arguments: &[&str]) -> Result<(), Failure> {
         ("agent", [state, parent]) => local::agent::serve(Path::new(state), parent.parse()?),
         ("waiting-runs", [count, store]) => engine::waiting::hold(count.parse()?, store.parse()?),
         ("answer-memory", [parser]) => metrics::hold(parser.parse()?),
+        ("fleet", [namespaces, each, image, kubeconfig]) => {
+            k8s::fleet::hold(namespaces, each.parse()?, image, Path::new(kubeconfig))
+        }
         ("watches", [namespace, count, kubeconfig]) => {
             k8s::watches::hold(namespace, count.parse()?, Path::new(kubeconfig))
         }

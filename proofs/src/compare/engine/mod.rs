@@ -13,6 +13,7 @@ use hotfix_core::plan::plan;
 
 use super::case::{Case, Figure};
 use super::clock::micros_each;
+pub(super) use willing::WillingSource;
 
 /// What planning may take.
 const PLAN_GOAL_MICROS: f64 = 1_000.0;

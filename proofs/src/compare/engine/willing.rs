@@ -14,7 +14,7 @@ use hotfix_core::port::{
 
 /// A repository that takes every batch.
 #[derive(Debug)]
-pub(super) struct WillingSource(pub(super) MemoryVersionControl);
+pub(in crate::compare) struct WillingSource(pub(in crate::compare) MemoryVersionControl);
 
 /// A host whose instances are ready at once.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The peer: a Rollout of Argo Rollouts behind a VirtualService, with a canary at 25 %.
+//! The peer: a Rollout of Argo Rollouts behind a VirtualService, with a canary at 25 %, looked at by an analysis or not.
 
 use std::time::Duration;
 
@@ -24,8 +24,18 @@ const CANARY: &str = "shop-canary";
 /// The share of the canary, in percent.
 pub(super) const SHARE: u64 = 25;
 
+/// How big a rollout is and what it does.
+pub(super) struct Shape {
+    pub(super) replicas: u16,
+    /// How many pods the canary has.
+    pub(super) canaries: u16,
+    pub(super) behaviour: Behaviour,
+    /// An AnalysisTemplate with the arguments `hash`, that of the canary's pods, and `namespace`.
+    pub(super) analysis: Option<Value>,
+}
+
 pub(super) struct Argo {
-    namespace: TestNamespace,
+    pub(super) namespace: TestNamespace,
     client: Client,
     rollout: Seen,
     split: Seen,
@@ -36,8 +46,15 @@ pub(super) struct Argo {
 impl Argo {
     /// A rollout of four pods that is healthy, whose canary will have so many pods.
     pub(super) async fn open(cluster: &TestCluster, canaries: u16) -> Result<Self, Failure> {
+        let shape = Shape { replicas: 4, canaries, behaviour: Behaviour::default(), analysis: None };
+        Self::shaped(cluster, shape).await
+    }
+
+    /// A rollout that is healthy.
+    pub(super) async fn shaped(cluster: &TestCluster, shape: Shape) -> Result<Self, Failure> {
+        let Shape { replicas, canaries, behaviour, analysis } = shape;
         let (namespace, client) = (cluster.namespace("argo").await?, cluster.client()?);
-        let [old, new] = [0, 1].map(|patch| release(cluster, patch, &Behaviour::default()));
+        let [old, new] = [0, 1].map(|patch| release(cluster, patch, &behaviour));
         let (old, new) = (template(NAME, image(&old?)?), template(NAME, image(&new?)?));
         for name in [NAME, CANARY] {
             let mut service = service(NAME);
@@ -45,12 +62,12 @@ impl Argo {
             shop::create(&client, &namespace, service).await?;
         }
         shop::create(&client, &namespace, split(NAME, [NAME, CANARY])).await?;
-        let rollout = json!({
+        let mut rollout = json!({
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Rollout",
             "metadata": {"name": NAME},
             "spec": {
-                "replicas": 4,
+                "replicas": replicas,
                 "selector": {"matchLabels": {"app": NAME}},
                 "template": old,
                 "strategy": {"canary": {
@@ -63,11 +80,36 @@ impl Argo {
                 }},
             },
         });
+        if let Some(template) = analysis {
+            // It goes on for as long as the step does that waits.
+            rollout["spec"]["strategy"]["canary"]["analysis"] = json!({
+                "startingStep": 2,
+                "templates": [{"templateName": template["metadata"]["name"]}],
+                "args": [
+                    {"name": "hash", "valueFrom": {"podTemplateHashValue": "Latest"}},
+                    {"name": "namespace", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
+                ],
+            });
+            shop::create(&client, &namespace, template).await?;
+        }
         shop::create(&client, &namespace, rollout).await?;
         let mut rollout = Seen::follow(Kind::Rollout.api(&client, &namespace), NAME);
         rollout.until("the rollout is healthy", |rollout| is_in(rollout, "Healthy")).await?;
         let split = Seen::follow(Kind::VirtualService.api(&client, &namespace), NAME);
         Ok(Self { namespace, client, rollout, split, old, new })
+    }
+
+    /// Makes another release the next one, with pods of its own.
+    pub(super) fn renew(&mut self, number: usize) {
+        self.new["metadata"]["annotations"] = json!({"number": number.to_string()});
+        // A merge leaves alone what it does not name.
+        self.old["metadata"]["annotations"] = Value::Null;
+    }
+
+    /// Returns whether the canary has its share.
+    pub(super) async fn is_shifted(&self) -> Result<bool, Failure> {
+        let split = Kind::VirtualService.api(&self.client, &self.namespace).get(NAME).await?;
+        Ok(second_weight(&split.data) == Some(SHARE))
     }
 
     /// Brings the next release to its share of the traffic.
@@ -82,13 +124,13 @@ impl Argo {
     pub(super) async fn abort(&mut self) -> Result<Option<Duration>, Failure> {
         let watch = Stopwatch::start();
         self.change(&json!({"status": {"abort": true}}), Some("status")).await?;
-        self.left(watch).await
+        self.left(watch, PATIENCE).await
     }
 
     /// Ends the process of one pod of the canary, and returns how long it took from the status that says so until the
     /// canary had no traffic; `None` as for [`abort`](Self::abort).
     pub(super) async fn crash(&mut self) -> Result<Option<Duration>, Failure> {
-        let hash = self.hash("currentPodHash").await?;
+        let hash = self.canary().await?;
         let pod = self.pods(&hash).await?.into_iter().next();
         let pod = pod.ok_or_else(|| Failure::new("the canary has no pod"))?;
         let name = pod.metadata.name.clone().unwrap_or_default();
@@ -101,7 +143,7 @@ impl Argo {
         }
         let ended = |pod: &Value| has_ended(pod, restarts);
         seen.until("the pod says that its container ended", ended).await?;
-        self.left(Stopwatch::start()).await
+        self.left(Stopwatch::start(), PATIENCE).await
     }
 
     /// Makes one stable pod unready, or all ready again, and waits until the rollout knows.
@@ -131,9 +173,27 @@ impl Argo {
         self.rollout.until("the rollout is healthy again", |rollout| is_in(rollout, "Healthy")).await
     }
 
-    async fn left(&mut self, watch: Stopwatch) -> Result<Option<Duration>, Failure> {
+    /// Makes the pods of the canary behave like this.
+    pub(super) async fn behave(&self, behaviour: &Behaviour) -> Result<(), Failure> {
+        for pod in self.pods(&self.canary().await?).await?.iter().filter_map(DemoPod::of) {
+            pod.behave(behaviour).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns the hash of the canary's pods.
+    pub(super) async fn canary(&self) -> Result<String, Failure> {
+        self.hash("currentPodHash").await
+    }
+
+    /// Returns how long it took until the canary had no traffic; `None` when it still has some after `patience`.
+    pub(super) async fn left(
+        &mut self,
+        watch: Stopwatch,
+        patience: Duration,
+    ) -> Result<Option<Duration>, Failure> {
         let left = self.split.until("the canary has no traffic", |split| second_weight(split) == Some(0));
-        let patience = tokio::time::sleep(PATIENCE);
+        let patience = tokio::time::sleep(patience);
         match select(std::pin::pin!(left), std::pin::pin!(patience)).await {
             Either::Left((left, _)) => left.map(|()| Some(watch.passed())),
             Either::Right(_) => Ok(None),

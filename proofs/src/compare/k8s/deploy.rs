@@ -27,8 +27,19 @@ pub(super) struct Deploying {
     _journal: TempDir,
 }
 
-/// Begins to deploy a release, with short gates and whatever is changed about them.
+/// Begins to deploy a release, with short gates and whatever is changed about them, and no metrics.
 pub(super) async fn deploy(
+    site: &Site,
+    next: &Release,
+    strategy: Strategy,
+    change: impl FnOnce(&mut Settings),
+) -> Result<Deploying, Failure> {
+    deploy_seen_by(Silence, site, next, strategy, change).await
+}
+
+/// The same with metrics.
+pub(super) async fn deploy_seen_by(
+    metrics: impl MetricsSource + 'static,
     site: &Site,
     next: &Release,
     strategy: Strategy,
@@ -46,7 +57,7 @@ pub(super) async fn deploy(
     let engine = Engine::builder()
         .version_control(Shop::open()?.source)
         .deployer(site.deployer.clone())
-        .metrics(Silence)
+        .metrics(metrics)
         .store(store)
         .policy(policy)
         .build()?;
@@ -66,7 +77,7 @@ pub(super) async fn deploy(
 
 /// Metrics without traffic.
 #[derive(Debug)]
-struct Silence;
+pub(super) struct Silence;
 
 #[async_trait]
 impl MetricsSource for Silence {

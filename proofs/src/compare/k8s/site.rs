@@ -67,22 +67,37 @@ impl Kind {
 impl Site {
     /// The shop with traffic by the selector of its Service.
     pub(super) async fn open(cluster: &TestCluster) -> Result<Self, Failure> {
-        Self::open_by(cluster, Traffic::Service).await
+        Self::open_by(cluster, Traffic::Service, REPLICAS, &Behaviour::default()).await
     }
 
     /// The shop behind a VirtualService.
     pub(super) async fn meshed(cluster: &TestCluster) -> Result<Self, Failure> {
-        Self::open_by(cluster, Traffic::VirtualService(VirtualServiceTraffic::default())).await
+        Self::meshed_of(cluster, REPLICAS, &Behaviour::default()).await
     }
 
-    async fn open_by(cluster: &TestCluster, traffic: Traffic) -> Result<Self, Failure> {
+    /// The same with so many pods that behave like this.
+    pub(super) async fn meshed_of(
+        cluster: &TestCluster,
+        replicas: NonZeroU16,
+        behaviour: &Behaviour,
+    ) -> Result<Self, Failure> {
+        let traffic = Traffic::VirtualService(VirtualServiceTraffic::default());
+        Self::open_by(cluster, traffic, replicas, behaviour).await
+    }
+
+    async fn open_by(
+        cluster: &TestCluster,
+        traffic: Traffic,
+        replicas: NonZeroU16,
+        behaviour: &Behaviour,
+    ) -> Result<Self, Failure> {
         let (namespace, client) = (cluster.namespace("compare").await?, cluster.client()?);
         let target: Target = "production/shop".parse()?;
         let config = target_config(&namespace, traffic.clone());
-        let user = cluster.user(&namespace, USER, &shop::rules(&config)?).await?;
+        let user = cluster.user(&namespace, USER, &shop::rules(std::slice::from_ref(&config))?).await?;
         let deployer = deployer(&namespace, &target, user.clone(), traffic.clone())?;
         let site = Self { namespace, target, deployer, user, client };
-        site.create("shop", &release(cluster, 0, &Behaviour::default())?).await?;
+        site.create_of("shop", &release(cluster, 0, behaviour)?, replicas).await?;
         if traffic != Traffic::Service {
             shop::create(&site.client, &site.namespace, service("shop-hotfix")).await?;
             let split = split("shop", ["shop", "shop-hotfix"]);
@@ -95,7 +110,11 @@ impl Site {
 
     /// Creates a Deployment and a Service in front of it.
     pub(super) async fn create(&self, name: &str, release: &Release) -> Result<(), Failure> {
-        let deployment = shop::deployment(name, image(release)?, REPLICAS);
+        self.create_of(name, release, REPLICAS).await
+    }
+
+    async fn create_of(&self, name: &str, release: &Release, replicas: NonZeroU16) -> Result<(), Failure> {
+        let deployment = shop::deployment(name, image(release)?, replicas);
         shop::create(&self.client, &self.namespace, deployment).await?;
         shop::create(&self.client, &self.namespace, service(name)).await
     }

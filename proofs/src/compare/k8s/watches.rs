@@ -73,7 +73,7 @@ pub(in crate::compare) fn hold(namespace: &str, count: usize, kubeconfig: &Path)
 }
 
 /// The processor time of this process, in seconds.
-fn worked() -> Result<f64, Failure> {
+pub(super) fn worked() -> Result<f64, Failure> {
     let text = std::fs::read_to_string("/proc/self/stat")?;
     let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields);
     // User and system time are the 14th and 15th field, of which two come before.

@@ -260,7 +260,7 @@ impl Shop {
         let (namespace, client) =
             (cluster.namespace("kill").await.map_err(io)?, cluster.client().map_err(io)?);
         let (target, targets) = (target()?, way.targets(&namespace)?);
-        let rules = shop::rules(&way.config(&namespace)).map_err(text)?;
+        let rules = shop::rules(&[way.config(&namespace)]).map_err(text)?;
         let user = cluster.user(&namespace, USERS[0], &rules).await.map_err(io)?;
         let basics = [shop::deployment("shop", &images.baseline, REPLICAS), shop::service("shop")];
         for object in basics.into_iter().chain(way.objects()) {
@@ -311,7 +311,7 @@ impl Shop {
         ground.template.copy_to(&home.folder)?;
         let io = |error: std::io::Error| error.to_string();
         let config = self.way.config(&self.namespace);
-        let rules = shop::rules(&config).map_err(|error| error.to_string())?;
+        let rules = shop::rules(std::slice::from_ref(&config)).map_err(|error| error.to_string())?;
         let user = self.cluster.user(&self.namespace, USERS[1], &rules).await.map_err(io)?;
         self.cluster.write_kubeconfig(&self.proxy.through(&user), &home.below(KUBECONFIG)).map_err(io)?;
         Destination { targets: self.way.targets(&self.namespace)?, images: self.images.clone() }
