@@ -15,7 +15,7 @@ use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
 use crate::fence::{self, Applied, Note};
 use crate::in_place::too_late;
-use crate::progress::{Progress, half_done};
+use crate::progress::{Progress, half_done, with};
 use crate::sight::Naming;
 use crate::steps;
 use crate::writing::{self, PLANS, Unwritten, permanent};
@@ -47,10 +47,7 @@ impl Attempt<'_> {
     pub(crate) async fn run(self) -> Reply {
         let mut course = Course { progress: Progress::Nothing, is_asked: false, said: Vec::new() };
         match self.try_run(&mut course).await {
-            Ok(receipt) => {
-                let said = [receipt.0].into_iter().chain(course.said);
-                Reply::Applied(Receipt(said.collect::<Vec<_>>().join("; ")))
-            }
+            Ok(receipt) => Reply::Applied(with(receipt, course.said)),
             Err(reply) => half_done(reply, course.progress),
         }
     }
