@@ -2,6 +2,7 @@
 //! the API server in the same step as the change.
 
 use hotfix_core::model::{IdempotencyKey, Precondition, Stamp, Verb};
+use hotfix_core::port::Call;
 use json_patch::{AddOperation, PatchOperation, ReplaceOperation, TestOperation};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -48,6 +49,14 @@ pub(crate) struct Applied {
     #[serde(with = "stamp")]
     pub(crate) stamp: Stamp,
     pub(crate) receipt: String,
+}
+
+impl Applied {
+    /// What is recorded of a call whose verb was brought about.
+    pub(crate) fn of(call: &Call, verb: &Verb, digest: &str) -> Self {
+        let receipt = format!("{verb} at {}", call.stamp);
+        Self { key: call.key.clone(), digest: digest.to_owned(), stamp: call.stamp, receipt }
+    }
 }
 
 impl Note {

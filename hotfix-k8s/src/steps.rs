@@ -51,9 +51,7 @@ pub(crate) fn steps(
         draft.edits.push(Edit::Wait(Step::GiveSyncBack(when)));
         draft.edits.push(Edit::Change(Place::ANCHOR, Vec::new()));
     }
-    let receipt = format!("{verb} at {}", call.stamp);
-    let applied = Applied { key: call.key.clone(), digest: digest.to_owned(), stamp: call.stamp, receipt };
-    draft.fenced(applied)
+    draft.fenced(Applied::of(call, verb, digest))
 }
 
 /// Returns the patches that raise the fence for a key that was applied before, so that it stays the newest.

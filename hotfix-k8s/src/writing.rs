@@ -12,6 +12,7 @@ use crate::fence::{self, Admission, Applied, Note};
 use crate::object::ObjectRef;
 use crate::progress::Progress;
 use crate::reply::{self, Meaning};
+use crate::sight::Object;
 
 /// How often a verb is planned anew because somebody changed an object between reading and writing.
 pub(crate) const PLANS: usize = 4;
@@ -49,6 +50,24 @@ pub(crate) fn admit<'a>(
 }
 
 impl KubernetesDeployer {
+    /// Sends one patch of an object as it was read, and with it the fence that comes next.
+    pub(crate) async fn write_fenced(
+        &self,
+        object: &Object,
+        next: &Note,
+        patch: &[PatchOperation],
+        (call, progress): (&Call, Progress),
+        deadline: Instant,
+    ) -> Result<(), Unwritten> {
+        let (text, is_own) = match &object.fence {
+            Some((text, note)) => (text.as_str(), note.stamp == call.stamp),
+            None => ("", false),
+        };
+        let patch = [&fence::guard(&object.value, text, next), patch].concat();
+        let claimed = progress > Progress::Nothing || is_own;
+        self.write(&object.reference, &patch, call.stamp, claimed, deadline).await.map(|_| ())
+    }
+
     /// Sends one patch. `claimed` says whether the fence stands at the stamp by this very call.
     pub(crate) async fn write(
         &self,

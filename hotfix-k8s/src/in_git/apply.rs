@@ -4,7 +4,6 @@ use std::num::NonZeroU16;
 
 use hotfix_core::model::{Precondition, Target, Verb, VerbName};
 use hotfix_core::port::{Call, Conflict, Receipt, Reply};
-use json_patch::PatchOperation;
 use tokio::time::{Duration, Instant, sleep};
 
 use super::next::{Next, Refused, Wanted, next};
@@ -13,7 +12,7 @@ use super::repository::{Change, Pushed, revert_key};
 use super::sight::InGitSight;
 use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
-use crate::fence::{self, Applied, Note};
+use crate::fence::{self, Applied};
 use crate::in_place::too_late;
 use crate::progress::{Progress, half_done, with};
 use crate::sight::Naming;
@@ -72,7 +71,7 @@ impl Attempt<'_> {
                 Some(applied) => (Vec::new(), Some(Applied { stamp: self.call.stamp, ..applied.clone() })),
                 None => match self.decide(&sight, course.progress).await? {
                     Next::Mark(patch) => (patch, None),
-                    Next::Finish(patch) => (patch, Some(self.applied(&digest))),
+                    Next::Finish(patch) => (patch, Some(Applied::of(self.call, self.verb, &digest))),
                     // Nobody else of this target writes git from here on who has not seen this stamp.
                     Next::Commit(_) | Next::Wait if course.progress == Progress::Nothing => {
                         (Vec::new(), None)
@@ -92,7 +91,8 @@ impl Attempt<'_> {
                 Some(applied) => note.recorded(applied.clone()),
                 None => note.raised(self.call.stamp),
             };
-            match self.write(&sight, note, &next, &patch, course.progress).await {
+            let by = (self.call, course.progress);
+            match self.deployer.write_fenced(&sight.object, &next, &patch, by, self.deadline).await {
                 Ok(()) => {
                     // Marks alone change nothing that runs.
                     course.progress = course.progress.max(Progress::Claimed);
@@ -178,27 +178,6 @@ impl Attempt<'_> {
         if !std::mem::replace(&mut course.is_asked, true) {
             course.said.extend(self.deployer.ask_owners(self.target, self.call, self.deadline).await);
         }
-    }
-
-    async fn write(
-        &self,
-        sight: &InGitSight,
-        note: &Note,
-        next: &Note,
-        patch: &[PatchOperation],
-        progress: Progress,
-    ) -> Result<(), Unwritten> {
-        let object = &sight.object;
-        let text = object.fence.as_ref().map(|(text, _)| text.as_str()).unwrap_or_default();
-        let patch = [&fence::guard(&object.value, text, next), patch].concat();
-        let stamp = self.call.stamp;
-        let claimed = progress > Progress::Nothing || note.stamp == stamp;
-        self.deployer.write(&object.reference, &patch, stamp, claimed, self.deadline).await.map(|_| ())
-    }
-
-    fn applied(&self, digest: &str) -> Applied {
-        let receipt = format!("{} at {}", self.verb, self.call.stamp);
-        Applied { key: self.call.key.clone(), digest: digest.to_owned(), stamp: self.call.stamp, receipt }
     }
 
     fn is_restore(&self) -> bool {

@@ -2,7 +2,6 @@
 
 use hotfix_core::model::{Precondition, Target, Verb, VerbName};
 use hotfix_core::port::{Call, Conflict, Receipt, Reply};
-use json_patch::PatchOperation;
 use tokio::time::{Duration, Instant, sleep};
 
 use super::kept::Kept;
@@ -10,7 +9,7 @@ use super::next::{Next, Refused, next};
 use super::sight::{InPlace, too_late};
 use super::view::SetKind;
 use crate::deployer::KubernetesDeployer;
-use crate::fence::{self, Applied, Note};
+use crate::fence::{self, Applied};
 use crate::progress::{Progress, half_done, with};
 use crate::sight::Naming;
 use crate::steps;
@@ -71,9 +70,9 @@ impl Attempt<'_> {
                         Some(_) if *progress == Progress::Nothing || !patch.is_empty() => (patch, None),
                         Some(when) => {
                             said = self.give_sync_back(&when).await;
-                            (patch, Some(self.applied(&digest)))
+                            (patch, Some(Applied::of(self.call, self.verb, &digest)))
                         }
-                        None => (patch, Some(self.applied(&digest))),
+                        None => (patch, Some(Applied::of(self.call, self.verb, &digest))),
                     },
                     Next::End(pods) => {
                         *progress = Progress::Begun;
@@ -91,7 +90,8 @@ impl Attempt<'_> {
                 Some(applied) => note.recorded(applied.clone()),
                 None => note.raised(self.call.stamp),
             };
-            match self.write(&sight, note, &next, &patch, *progress).await {
+            let by = (self.call, *progress);
+            match self.deployer.write_fenced(&sight.object, &next, &patch, by, self.deadline).await {
                 Ok(()) => {
                     let reached = if patch.is_empty() { Progress::Claimed } else { Progress::Begun };
                     *progress = reached.max(*progress);
@@ -181,27 +181,6 @@ impl Attempt<'_> {
             }
         };
         layout.after_in_place(self.verb, &ready, instances).map(|_| ()).map_err(rule)
-    }
-
-    async fn write(
-        &self,
-        sight: &InPlace,
-        note: &Note,
-        next: &Note,
-        patch: &[PatchOperation],
-        progress: Progress,
-    ) -> Result<(), Unwritten> {
-        let object = &sight.object;
-        let text = object.fence.as_ref().map(|(text, _)| text.as_str()).unwrap_or_default();
-        let patch = [&fence::guard(&object.value, text, next), patch].concat();
-        let stamp = self.call.stamp;
-        let claimed = progress > Progress::Nothing || note.stamp == stamp;
-        self.deployer.write(&object.reference, &patch, stamp, claimed, self.deadline).await.map(|_| ())
-    }
-
-    fn applied(&self, digest: &str) -> Applied {
-        let receipt = format!("{} at {}", self.verb, self.call.stamp);
-        Applied { key: self.call.key.clone(), digest: digest.to_owned(), stamp: self.call.stamp, receipt }
     }
 }
 
