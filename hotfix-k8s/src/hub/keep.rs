@@ -18,7 +18,7 @@ use super::{Feed, Kept, lock};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a watch is taken at its word. Then everything is listed anew: an event that was lost is made up for by then,
-/// and a watch that went silent is left.
+/// and a watch or a list that went silent is left.
 const RELIST: Duration = Duration::from_secs(30);
 
 /// Keeps the last values of one kind until nobody follows any more. The watcher lists again after a 410 or a disconnect,
@@ -27,13 +27,13 @@ pub(super) async fn keep<K: Kept>(api: Api<DynamicObject>, feed: Weak<Feed>) {
     let mut told = Told::<K>::default();
     loop {
         let mut events = std::pin::pin!(watcher(api.clone(), watcher::Config::default()).default_backoff());
-        let mut listed = None;
+        let mut listed = Instant::now();
         while let Some(event) = next(&mut events, listed).await {
             let Some(feed) = feed.upgrade() else { return };
             match event {
                 Ok(event) => {
                     if matches!(event, Event::InitDone) {
-                        listed = Some(Instant::now());
+                        listed = Instant::now();
                     }
                     told.take(event, &feed);
                 }
@@ -51,11 +51,8 @@ pub(super) async fn keep<K: Kept>(api: Api<DynamicObject>, feed: Weak<Feed>) {
 }
 
 /// Returns the next event; nothing when it is time to list anew.
-async fn next<T>(events: &mut (impl Stream<Item = T> + Unpin), listed: Option<Instant>) -> Option<T> {
-    match listed {
-        Some(listed) => timeout_at(listed + RELIST, events.next()).await.ok().flatten(),
-        None => events.next().await,
-    }
+async fn next<T>(events: &mut (impl Stream<Item = T> + Unpin), listed: Instant) -> Option<T> {
+    timeout_at(listed + RELIST, events.next()).await.ok().flatten()
 }
 
 /// What a watch has told.
