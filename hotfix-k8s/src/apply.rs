@@ -240,6 +240,7 @@ impl<'a> Attempt<'a> {
                     let served = self.deployer.until_served(self.target, side, self.deadline).await;
                     served.map_err(|rejection| Stopped::Answer(Reply::Rejected(rejection)))?;
                 }
+                Step::UntilHeardOf => self.deployer.until_heard_of(self.deadline).await,
                 Step::UntilLeft(side) => {
                     let route = self.route.as_ref().unwrap_or(&sight.route.value);
                     self.deployer.until_left(self.target, sight, route, side, self.deadline).await;

@@ -149,6 +149,9 @@ impl<'a> Draft<'a> {
             }
             if traffic.split() == TrafficSplit::Percent {
                 self.edits.push(Edit::Wait(Step::UntilServed(side)));
+                if before.of(self.sight.slots.name(side)) == 0 {
+                    self.edits.push(Edit::Wait(Step::UntilHeardOf));
+                }
             }
         }
         self.change(Place::Route, [patch, self.opened()?].concat());

@@ -117,6 +117,8 @@ impl Scene {
 
 #[path = "steps_beside_tests.rs"]
 mod beside;
+#[path = "steps_shift_tests.rs"]
+mod shift;
 
 fn call() -> Call {
     let key = IdempotencyKey::new("run:1").unwrap();
@@ -155,6 +157,7 @@ fn outline_with(scene: Scene, verb: &Verb, beside: Beside) -> Vec<String> {
         Step::UntilReady(side) => format!("until {side:?} is ready"),
         Step::UntilFull(side) => format!("until {side:?} is full"),
         Step::UntilEmpty(side) => format!("until {side:?} is empty"),
+        Step::UntilHeardOf => "until it is heard of".to_owned(),
         Step::UntilUnmixed(side) => format!("until {side:?} is unmixed"),
         Step::UntilServed(side) => format!("until {side:?} is served"),
         Step::UntilChanged(_) => "until pods have changed".to_owned(),
@@ -235,18 +238,6 @@ fn the_copy_grows_to_its_share_of_what_others_made_the_main_deployment_before_it
     let mut live = small();
     live.main["metadata"]["annotations"][names::LIVE] = "hotfix".into();
     assert_eq!(outline(live, &shift).len(), 1, "going back waits for nothing");
-}
-
-#[test]
-fn a_slot_gets_no_traffic_while_pods_of_what_it_held_before_would_take_a_share() {
-    let shift = Verb::Shift { weights: Weights::all(slot("main")) };
-    let mut main = deployment("shop", &release(2), 1, None);
-    main["spec"]["template"]["metadata"]["labels"][names::ARTIFACT] = "2".into();
-    let mixed = outline(Scene { main, ..Scene::shifted() }, &shift);
-    assert_eq!(mixed, ["route: ", "until Main is unmixed", "route*: /spec/selector/app"]);
-    let main = deployment("shop", &release(2), 1, None);
-    let alone = outline(Scene { main, ..Scene::shifted() }, &shift);
-    assert_eq!(alone, ["route*: /spec/selector/app"]);
 }
 
 #[test]

@@ -30,6 +30,8 @@ const ANY: &str = "0";
 const LEAVE: Duration = Duration::from_secs(5);
 /// How long endpoints may take to follow pods that are ready.
 const SERVE: Duration = Duration::from_secs(5);
+/// How long a proxy may take to hear of endpoints that the API server has.
+const HEAR: Duration = Duration::from_secs(1);
 
 impl KubernetesDeployer {
     /// Waits until a slot has a pod that can take traffic, at most for three quarters of the time: then it gets the
@@ -122,6 +124,11 @@ impl KubernetesDeployer {
                 _ => sleep(PAUSE).await,
             }
         }
+    }
+
+    /// Waits as long as a proxy may take to hear of a slot, at most for a quarter of the time.
+    pub(crate) async fn until_heard_of(&self, deadline: Instant) {
+        sleep(HEAR.min(deadline.saturating_duration_since(Instant::now()) / 4)).await;
     }
 
     /// Waits until the endpoints of the Service by which the route reaches the slot have a pod of what it holds: controllers

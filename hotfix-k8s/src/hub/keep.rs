@@ -129,3 +129,19 @@ fn is_final(error: &watcher::Error) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_says_nothing_is_left_half_a_minute_after_the_last_list() {
+        let listed = Instant::now();
+        assert_eq!(next(&mut stream::pending::<()>(), listed).await, None);
+        assert_eq!(listed.elapsed(), RELIST);
+        let mut busy = stream::iter(["news"]);
+        assert_eq!(next(&mut busy, Instant::now()).await, Some("news"));
+    }
+}

@@ -21,6 +21,9 @@ pub(crate) enum Step {
     /// Wait until the Service by which the route reaches the slot knows a pod of it. Bounded, and then it is not given any
     /// traffic.
     UntilServed(Side),
+    /// Wait until whoever serves the traffic has heard of the pods of a slot that had none of it so far. They watch the API
+    /// server as everybody does, and nobody tells when they are up to date, so it is a pause.
+    UntilHeardOf,
     /// Wait until the pods that the slot held are gone or going. Bounded, too.
     UntilEmpty(Side),
     /// Wait until of the pods that the slot held before, none is left but those that go: they would get a share of its
