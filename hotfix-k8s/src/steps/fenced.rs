@@ -15,7 +15,8 @@ impl Draft<'_> {
         let anchor = self.sight.object(Place::ANCHOR).and_then(|object| object.fence.as_ref());
         let is_claimed = anchor.is_some_and(|(_, note)| note.stamp == applied.stamp);
         // Whoever is not served yet gets no claim either.
-        let first = edits.iter().find(|edit| !matches!(edit, Edit::Wait(Step::UntilServed(_))));
+        let first =
+            edits.iter().find(|edit| !matches!(edit, Edit::Wait(Step::UntilServed(_) | Step::UntilHeardOf)));
         let is_first = !matches!(first, Some(Edit::Change(Place::ANCHOR, _)));
         let is_change = |edit: &Edit| matches!(edit, Edit::Change(..));
         if is_first && !(is_claimed && (rest.is_some() || edits.iter().any(is_change))) {
