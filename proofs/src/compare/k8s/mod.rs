@@ -8,6 +8,7 @@ mod deploy;
 mod errors;
 pub(super) mod fleet;
 mod kubectl;
+mod opened;
 mod seen;
 mod site;
 mod undo;

@@ -1,17 +1,19 @@
 //! A thousand watches of one process: how many the server has to keep, and what they cost the process at rest.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use chrono::DateTime;
 use futures_util::StreamExt as _;
 use hotfix_benches::Failure;
 use hotfix_benches::program::{program, run};
-use hotfix_core::port::Deployer as _;
+use hotfix_core::port::{Clock as _, Deployer as _};
+use hotfix_engine::SystemClock;
 use hotfix_k8s::Traffic;
 use hotfix_testkit::cluster::TestCluster;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
+use super::opened::open;
 use super::site::{Site, deployer};
 use crate::compare::case::{Case, Figure};
 use crate::compare::memory::resident;
@@ -31,13 +33,13 @@ pub(super) async fn measure(cluster: &TestCluster) -> Result<Vec<Case>, Failure>
     let mut part = program(std::env::current_exe()?);
     part.args(["part", "watches", site.namespace.name(), &FOLLOWERS.to_string()]).arg(&kubeconfig);
     let told = tokio::task::spawn_blocking(move || run(&mut part)).await??;
-    let (bytes, load) = told.split_once(' ').ok_or_else(|| Failure::new("the part told nothing"))?;
+    let told: Vec<&str> = told.split_whitespace().collect();
+    let [bytes, load, at] = told[..] else { return Err(Failure::new("the part told nothing")) };
     // A watch comes into the log when it ends, which it does with the process.
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let (log, user) = (site.log(cluster)?, site.user_name());
-    // Its beginning and its end are two entries of one request.
-    let watches = log.iter().filter(|event| event.user == user && event.verb == "watch");
-    let open = watches.filter_map(|event| event.raw["auditID"].as_str()).collect::<BTreeSet<_>>().len();
+    let (mut log, user) = (site.log(cluster)?, site.user_name());
+    log.retain(|event| event.user == user);
+    let open = open(&log, DateTime::parse_from_rfc3339(at)?.to_utc())?;
     let figure = |value, unit| Figure { value, unit };
     Ok(vec![
         Case::alone("1000-watches/open-at-the-server", figure(open as f64, ""), 3.0),
@@ -46,7 +48,8 @@ pub(super) async fn measure(cluster: &TestCluster) -> Result<Vec<Case>, Failure>
     ])
 }
 
-/// Follows the shop so many times, and says by how many bytes the process grew and which part of a core it takes.
+/// Follows the shop so many times, and says by how many bytes the process grew, which part of a core it takes, and when that
+/// was.
 pub(in crate::compare) fn hold(namespace: &str, count: usize, kubeconfig: &Path) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -67,7 +70,7 @@ pub(in crate::compare) fn hold(namespace: &str, count: usize, kubeconfig: &Path)
         let (grown, start) = (resident()?.saturating_sub(before), worked()?);
         tokio::time::sleep(REST).await;
         let load = (worked()? - start) / REST.as_secs_f64() * 100.0;
-        say(&format!("{grown} {load}"));
+        say(&format!("{grown} {load} {}", SystemClock.now().to_rfc3339()));
         Ok(())
     })
 }
