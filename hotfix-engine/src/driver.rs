@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 use crate::backends::Backends;
 use crate::gate::GateWatch;
 use crate::lease::LeaseKeeper;
-use crate::signals::Signals;
+use crate::signals::Mailbox;
 use crate::steady::Steady;
 use crate::writer::Writer;
 use crate::{EngineError, perform};
@@ -24,7 +24,7 @@ pub(crate) struct Driver {
     pub(crate) worker: WorkerName,
     pub(crate) epoch: u64,
     pub(crate) writer: Writer,
-    pub(crate) signals: Signals,
+    pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) gates: GateWatch,
     machine: Machine,
     lease: LeaseKeeper,
@@ -50,7 +50,6 @@ impl Driver {
         let lease = LeaseKeeper::start(Arc::clone(&ports.store), run.run().clone(), epoch, ttl);
         let news = Arc::clone(&parts.writer.news);
         let gates = GateWatch::new(Arc::clone(&ports), told, steady, news, parts.samples);
-        let signals = Signals::new(Arc::clone(&ports.store), &run, parts.nudge);
         let (writer, machine) = (parts.writer, Machine::new(run));
         let calls = JoinSet::new();
         Box::new(Self {
@@ -58,7 +57,7 @@ impl Driver {
             worker,
             epoch,
             writer,
-            signals,
+            mailbox: parts.mailbox,
             gates,
             machine,
             lease,
@@ -102,7 +101,7 @@ impl Driver {
             () = self.lease.lost() => Ok(Event::LeaseLost),
             Some(done) = self.calls.join_next() => done.map_err(|_| self.gone()),
             Some(event) = self.events.recv() => Ok(*event),
-            signal = self.signals.next() => signal.map(|(index, entry)| Event::Signalled { index, entry }),
+            (index, entry) = self.mailbox.next() => Ok(Event::Signalled { index, entry }),
             () = alarm => {
                 self.wake = None;
                 Ok(Event::Tick)
@@ -178,6 +177,6 @@ impl Driver {
 /// What a driver is given besides the ports and the run.
 pub(crate) struct Parts {
     pub(crate) writer: Writer,
-    pub(crate) nudge: Arc<tokio::sync::Notify>,
+    pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) samples: Vec<(hotfix_core::plan::StepId, hotfix_core::model::Sample)>,
 }

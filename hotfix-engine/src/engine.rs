@@ -14,7 +14,6 @@ use hotfix_core::port::{
 };
 use hotfix_core::postmortem::postmortem;
 use hotfix_core::request::Request;
-use tokio::sync::Notify;
 
 use crate::backends::Backends;
 use crate::driven::{Driven, DrivenRuns};
@@ -22,6 +21,7 @@ use crate::driver::{Driver, Parts};
 use crate::handle::Driving;
 use crate::outbox::Outbox;
 use crate::progress::{self, ProgressStream};
+use crate::signals::{Mailbox, Poller};
 use crate::writer::Writer;
 use crate::{EngineBuilder, EngineError, FollowUps, RunHandle, follow, journal, observe};
 
@@ -39,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) policy: Policy,
     worker: WorkerName,
     outbox: Outbox,
+    poller: Arc<Poller>,
     driven: DrivenRuns,
     pub(crate) follow_ups: FollowUps,
     /// Ended runs that were looked at for what should follow them.
@@ -53,14 +54,16 @@ impl Engine {
 
     pub(crate) fn new(backends: Backends, policy: Policy, worker: WorkerName, follow_ups: FollowUps) -> Self {
         let ports = Arc::new(backends);
-        let outbox = Outbox::start(&ports);
+        let (outbox, driven) = (Outbox::start(&ports), DrivenRuns::default());
+        let poller = Arc::new(Poller::start(Arc::clone(&ports.store), driven.clone()));
         Self {
             shared: Arc::new(Shared {
                 ports,
                 policy,
                 worker,
                 outbox,
-                driven: DrivenRuns::default(),
+                poller,
+                driven,
                 follow_ups,
                 looked_at: Mutex::default(),
             }),
@@ -224,9 +227,7 @@ impl Engine {
         let entry =
             SignalEntry { id: ports.ids.fresh("signal"), signal, by: by.to_owned(), at: ports.clock.now() };
         ports.store.signal(run, entry).await?;
-        if let Some(driven) = self.shared.driven.get(run) {
-            driven.nudge.notify_one();
-        }
+        self.shared.poller.ring();
         Ok(())
     }
 
@@ -303,19 +304,23 @@ impl Engine {
         epoch: u64,
         samples: Vec<(plan::StepId, hotfix_core::model::Sample)>,
     ) -> RunHandle {
-        let Shared { ports, worker, outbox, driven, follow_ups, .. } = &*self.shared;
+        let Shared { ports, worker, outbox, poller, driven, follow_ups, .. } = &*self.shared;
         let follow_ups = *follow_ups;
-        let (id, nudge) = (run.run().clone(), Arc::new(Notify::new()));
+        let (id, mailbox) = (run.run().clone(), Arc::new(Mailbox::after(run.signals())));
         let writer = Writer::new(Arc::clone(ports), run.entries(), incident.clone(), outbox.bell());
         outbox.bell().ring();
         let news = writer.news.subscribe();
         let progress = progress::follow(Arc::clone(&ports.store), id.clone(), 0, Some(news.clone()));
-        let forget = driven.add(&id, Driven { news, nudge: Arc::clone(&nudge) });
+        let forget = driven.add(&id, Driven { news, mailbox: Arc::clone(&mailbox) });
+        poller.ring();
         let driver =
-            Driver::new(Arc::clone(ports), worker.clone(), run, epoch, Parts { writer, nudge, samples });
+            Driver::new(Arc::clone(ports), worker.clone(), run, epoch, Parts { writer, mailbox, samples });
         let (ended, shared, of) = (forget.clone(), Arc::downgrade(&self.shared), id.clone());
+        // A run hears signals for as long as it is driven, whoever still holds the engine.
+        let poller = Arc::clone(poller);
         let driver = tokio::spawn(async move {
             let end = driver.drive().await;
+            drop(poller);
             drop(ended);
             if end.is_ok() && follow_ups == FollowUps::Begin {
                 // Whoever waits for the end does not wait for what follows.

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use hotfix_core::memory::MemoryStore;
 use hotfix_core::model::{Incident, IncidentId, Period, RunId, Target, TimelineEvent, WorkerName};
 use hotfix_core::port::{
-    Append, Appended, IncidentStore, JournalEntry, KnownGood, NewRun, Opened, OutboxItem, Renewed, RunFilter,
-    RunSummary, Settlement, SignalEntry, StoreCapabilities, TakenOver,
+    Append, Appended, Heard, IncidentStore, JournalEntry, KnownGood, NewRun, Opened, OutboxItem, Renewed,
+    RunFilter, RunSummary, Settlement, SignalEntry, StoreCapabilities, TakenOver,
 };
 use hotfix_core::{Error, ErrorKind, Result};
 
@@ -87,8 +87,8 @@ impl IncidentStore for FaultyStore {
         self.inner.signal(run, signal).await
     }
 
-    async fn signals(&self, run: &RunId, skip: u64) -> Result<Vec<SignalEntry>> {
-        self.inner.signals(run, skip).await
+    async fn signals(&self, known: &[Heard]) -> Result<Vec<(RunId, SignalEntry)>> {
+        self.inner.signals(known).await
     }
 
     async fn lease_outbox(&self, destination: &str, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {

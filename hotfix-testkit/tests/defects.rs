@@ -11,9 +11,9 @@ use hotfix_core::model::{
     TimelineEvent, WorkerName,
 };
 use hotfix_core::port::{
-    Append, Appended, Call, Composed, IncidentStore, JournalEntry, KnownGood, NewRun, Opened, OutboxItem,
-    Probe, Recipe, Renewed, Reply, RunFilter, RunSummary, Seal, Settlement, SignalEntry, SourceFacts,
-    SourceQuery, StoreCapabilities, TakenOver, VersionControl, VersionControlCapabilities,
+    Append, Appended, Call, Composed, Heard, IncidentStore, JournalEntry, KnownGood, NewRun, Opened,
+    OutboxItem, Probe, Recipe, Renewed, Reply, RunFilter, RunSummary, Seal, Settlement, SignalEntry,
+    SourceFacts, SourceQuery, StoreCapabilities, TakenOver, VersionControl, VersionControlCapabilities,
 };
 use hotfix_testkit::conformance::{incident_store, version_control};
 
@@ -171,8 +171,8 @@ impl IncidentStore for Store {
     async fn signal(&self, run: &RunId, signal: SignalEntry) -> Result<()> {
         self.0.signal(run, signal).await
     }
-    async fn signals(&self, run: &RunId, skip: u64) -> Result<Vec<SignalEntry>> {
-        self.0.signals(run, skip).await
+    async fn signals(&self, known: &[Heard]) -> Result<Vec<(RunId, SignalEntry)>> {
+        self.0.signals(known).await
     }
     async fn lease_outbox(&self, destination: &str, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {
         let ttl = if matches!(self.1, Defect::NoLease) { Period::from_millis(0) } else { ttl };

@@ -41,9 +41,9 @@ pub use notifier::{
 pub use routed::RoutedDeployer;
 pub use silencer::{Silence, Silencer, Silencing};
 pub use store::{
-    Append, Appended, Basis, Claim, Durability, IncidentStore, JournalEntry, KnownGood, Lease, NewIncident,
-    NewRun, Opened, OutboxItem, OutboxState, Renewed, RunFilter, RunState, RunSummary, Settlement, Sharing,
-    Signal, SignalEntry, StoreCapabilities, TakenOver,
+    Append, Appended, Basis, Claim, Durability, Heard, IncidentStore, JournalEntry, KnownGood, Lease,
+    NewIncident, NewRun, Opened, OutboxItem, OutboxState, Renewed, RunFilter, RunState, RunSummary,
+    Settlement, Sharing, Signal, SignalEntry, StoreCapabilities, TakenOver,
 };
 pub use version_control::{
     Atomicity, ChangedPath, Composed, ConflictKind, ConflictPath, DiffSize, FetchMode, Identity, Instruction,

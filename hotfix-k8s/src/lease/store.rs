@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hotfix_core::model::{Fenced, Incident, IncidentId, Period, RunId, Target, TimelineEvent, WorkerName};
 use hotfix_core::port::{
-    Append, Appended, Claim, IncidentStore, JournalEntry, KnownGood, NewRun, Opened, OutboxItem, Renewed,
-    RunFilter, RunState, RunSummary, Settlement, SignalEntry, StoreCapabilities, TakenOver,
+    Append, Appended, Claim, Heard, IncidentStore, JournalEntry, KnownGood, NewRun, Opened, OutboxItem,
+    Renewed, RunFilter, RunState, RunSummary, Settlement, SignalEntry, StoreCapabilities, TakenOver,
 };
 use hotfix_core::{Error, ErrorKind, Result, RetryClass};
 
@@ -298,8 +298,8 @@ impl IncidentStore for LeasedStore {
         self.inner.signal(run, signal).await
     }
 
-    async fn signals(&self, run: &RunId, skip: u64) -> Result<Vec<SignalEntry>> {
-        self.inner.signals(run, skip).await
+    async fn signals(&self, known: &[Heard]) -> Result<Vec<(RunId, SignalEntry)>> {
+        self.inner.signals(known).await
     }
 
     async fn lease_outbox(&self, destination: &str, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {

@@ -2,13 +2,13 @@
 
 use hotfix_core::ErrorKind;
 use hotfix_core::model::RunId;
-use hotfix_core::port::{RunState, SignalEntry};
+use hotfix_core::port::{Heard, RunState, SignalEntry};
 use rusqlite::{Connection, params};
 
 use super::column::Json;
 use super::failure::Failure;
+use super::journal;
 use super::tx::Tx;
-use super::{journal, run};
 
 /// Leaves a signal, once per id.
 pub(super) fn leave(tx: &mut Tx<'_>, run: &RunId, entry: &SignalEntry) -> Result<(), Failure> {
@@ -29,12 +29,20 @@ pub(super) fn leave(tx: &mut Tx<'_>, run: &RunId, entry: &SignalEntry) -> Result
     Ok(())
 }
 
-/// Reads the signals of a run after the first `skip`, in the order they were left.
-pub(super) fn read(db: &Connection, run: &RunId, skip: u64) -> Result<Vec<SignalEntry>, Failure> {
-    let number = run::end(db, run)?.number;
-    let mut sql =
-        db.prepare_cached("SELECT entry FROM signal WHERE run = ?1 AND position >= ?2 ORDER BY position")?;
-    let skip = i64::try_from(skip).unwrap_or(i64::MAX);
-    let entries = sql.query_map(params![number, skip], |row| row.get(0).map(|Json(entry)| entry))?;
-    Ok(entries.collect::<rusqlite::Result<_>>()?)
+/// Reads what was left for runs after the signals that are known of them, each run's in the order they were left.
+pub(super) fn read(db: &Connection, known: &[Heard]) -> Result<Vec<(RunId, SignalEntry)>, Failure> {
+    let mut sql = db.prepare_cached(
+        "SELECT signal.entry FROM signal JOIN run ON run.number = signal.run
+         WHERE run.id = ?1 AND signal.position >= ?2 ORDER BY signal.position",
+    )?;
+    let mut left = Vec::new();
+    for Heard { run, signals: known } in known {
+        let known = i64::try_from(*known).unwrap_or(i64::MAX);
+        let entries =
+            sql.query_map(params![run.as_str(), known], |row| row.get(0).map(|Json(entry)| entry))?;
+        for entry in entries {
+            left.push((run.clone(), entry?));
+        }
+    }
+    Ok(left)
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hotfix_core::model::{Incident, IncidentId, Period, RunId, Target, TimelineEvent, WorkerName};
 use hotfix_core::port::{
-    Append, Appended, Clock, Durability, IncidentStore, JournalEntry, KnownGood, NewRun, Opened, OutboxItem,
-    Renewed, RunFilter, RunSummary, Settlement, Sharing, SignalEntry, StoreCapabilities, TakenOver,
+    Append, Appended, Clock, Durability, Heard, IncidentStore, JournalEntry, KnownGood, NewRun, Opened,
+    OutboxItem, Renewed, RunFilter, RunSummary, Settlement, Sharing, SignalEntry, StoreCapabilities,
+    TakenOver,
 };
 use hotfix_core::{Error, ErrorKind, Result};
 use tokio::sync::{mpsc, oneshot};
@@ -159,9 +160,9 @@ impl IncidentStore for SqliteStore {
         self.write("store.signal", move |tx| signal::leave(tx, &run, &signal)).await
     }
 
-    async fn signals(&self, run: &RunId, skip: u64) -> Result<Vec<SignalEntry>> {
-        let run = run.clone();
-        self.readers.read("store.signals", move |db| signal::read(db, &run, skip)).await
+    async fn signals(&self, known: &[Heard]) -> Result<Vec<(RunId, SignalEntry)>> {
+        let known = known.to_vec();
+        self.readers.read("store.signals", move |db| signal::read(db, &known)).await
     }
 
     async fn lease_outbox(&self, destination: &str, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {

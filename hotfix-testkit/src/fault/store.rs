@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use hotfix_core::Result;
 use hotfix_core::model::{Incident, IncidentId, Period, RunId, Target, TimelineEvent, WorkerName};
 use hotfix_core::port::{
-    Append, Appended, IncidentStore, JournalEntry, KnownGood, NewRun, Opened, OutboxItem, Renewed, RunFilter,
-    RunSummary, Settlement, SignalEntry, StoreCapabilities, TakenOver,
+    Append, Appended, Heard, IncidentStore, JournalEntry, KnownGood, NewRun, Opened, OutboxItem, Renewed,
+    RunFilter, RunSummary, Settlement, SignalEntry, StoreCapabilities, TakenOver,
 };
 
 use super::{Faults, failure, through};
@@ -74,8 +74,9 @@ impl IncidentStore for FaultyStore {
         through!(self, Signal, |inner, run, signal| inner.signal(&run, signal), failure("store.signal"))
     }
 
-    async fn signals(&self, run: &RunId, skip: u64) -> Result<Vec<SignalEntry>> {
-        through!(self, Signals, |inner, run, skip| inner.signals(&run, skip), failure("store.signals"))
+    async fn signals(&self, known: &[Heard]) -> Result<Vec<(RunId, SignalEntry)>> {
+        let known = known.to_vec();
+        through!(self, Signals, |inner, known| inner.signals(&known), failure("store.signals"))
     }
 
     async fn lease_outbox(&self, destination: &str, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {

@@ -16,9 +16,9 @@ use hotfix_core::model::{
     Stamp, Target, TimelineEvent, Verb, WorkerName, Workload, WorkloadSnapshot,
 };
 use hotfix_core::port::{
-    Append, Appended, Call, Composed, Deployer, DeployerCapabilities, IncidentStore, JournalEntry, KnownGood,
-    NewRun, Opened, OutboxItem, Probe, Recipe, Renewed, Reply, RunFilter, RunSummary, Seal, Settlement,
-    SignalEntry, SourceFacts, SourceQuery, StoreCapabilities, TakenOver, VersionControl,
+    Append, Appended, Call, Composed, Deployer, DeployerCapabilities, Heard, IncidentStore, JournalEntry,
+    KnownGood, NewRun, Opened, OutboxItem, Probe, Recipe, Renewed, Reply, RunFilter, RunSummary, Seal,
+    Settlement, SignalEntry, SourceFacts, SourceQuery, StoreCapabilities, TakenOver, VersionControl,
     VersionControlCapabilities, WorkloadWatch,
 };
 
@@ -145,8 +145,8 @@ impl<P: IncidentStore> IncidentStore for Trapped<P> {
         self.inner.signal(run, signal).await
     }
 
-    async fn signals(&self, run: &RunId, skip: u64) -> Result<Vec<SignalEntry>> {
-        self.inner.signals(run, skip).await
+    async fn signals(&self, known: &[Heard]) -> Result<Vec<(RunId, SignalEntry)>> {
+        self.inner.signals(known).await
     }
 
     async fn lease_outbox(&self, destination: &str, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {

@@ -13,8 +13,9 @@ use super::lock;
 use crate::error::Result;
 use crate::model::{Incident, IncidentId, Period, RunId, Target, TimelineEvent, WorkerName};
 use crate::port::{
-    Append, Appended, Clock, Durability, IncidentStore, JournalEntry, KnownGood, NewRun, Opened, OutboxItem,
-    Renewed, RunFilter, RunSummary, Settlement, Sharing, SignalEntry, StoreCapabilities, TakenOver,
+    Append, Appended, Clock, Durability, Heard, IncidentStore, JournalEntry, KnownGood, NewRun, Opened,
+    OutboxItem, Renewed, RunFilter, RunSummary, Settlement, Sharing, SignalEntry, StoreCapabilities,
+    TakenOver,
 };
 
 /// A store that lives as long as the process.
@@ -82,11 +83,15 @@ impl IncidentStore for MemoryStore {
         lock(&self.books).signal(run, signal)
     }
 
-    async fn signals(&self, run: &RunId, skip: u64) -> Result<Vec<SignalEntry>> {
+    async fn signals(&self, known: &[Heard]) -> Result<Vec<(RunId, SignalEntry)>> {
         let books = lock(&self.books);
-        let signals = &books.run("store.signals", run)?.signals;
-        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-        Ok(signals.iter().skip(skip).cloned().collect())
+        let mut left = Vec::new();
+        for Heard { run, signals: known } in known {
+            let Ok(open) = books.run("store.signals", run) else { continue };
+            let known = usize::try_from(*known).unwrap_or(usize::MAX);
+            left.extend(open.signals.iter().skip(known).map(|signal| (run.clone(), signal.clone())));
+        }
+        Ok(left)
     }
 
     async fn lease_outbox(&self, destination: &str, ttl: Period, limit: usize) -> Result<Vec<OutboxItem>> {

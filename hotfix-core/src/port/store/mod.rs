@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 pub use outbox::{OutboxItem, OutboxState, Settlement};
 pub use run::{
-    Append, Appended, Basis, Claim, JournalEntry, KnownGood, Lease, NewIncident, NewRun, Opened, Renewed,
-    RunFilter, RunState, RunSummary, Signal, SignalEntry, TakenOver,
+    Append, Appended, Basis, Claim, Heard, JournalEntry, KnownGood, Lease, NewIncident, NewRun, Opened,
+    Renewed, RunFilter, RunState, RunSummary, Signal, SignalEntry, TakenOver,
 };
 
 use crate::error::Result;
@@ -73,8 +73,11 @@ pub trait IncidentStore: Debug + Send + Sync {
     /// *Idempotency*: a signal id that is there is not stored again.
     async fn signal(&self, run: &RunId, signal: SignalEntry) -> Result<()>;
 
-    /// Reads the signals of a run, in the order they were left, after the first `skip`.
-    async fn signals(&self, run: &RunId, skip: u64) -> Result<Vec<SignalEntry>>;
+    /// Reads the signals of runs that were left after those that are known, each run's in the order they were left. One
+    /// call for all the runs that a process drives, once a second. A run that is not there has none.
+    ///
+    /// *Errors*: `Unavailable`.
+    async fn signals(&self, known: &[Heard]) -> Result<Vec<(RunId, SignalEntry)>>;
 
     /// Leases postings to a destination that are due, oldest first, at most one per thread. A leased posting is
     /// not handed out again before `ttl`; then it comes back as [`OutboxState::Uncertain`]. A posting that was given

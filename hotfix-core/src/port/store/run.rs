@@ -235,6 +235,15 @@ pub struct RunSummary {
     pub entries: u64,
 }
 
+/// How many signals of a run are known: those that were left first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// The run.
+    pub run: RunId,
+    /// How many.
+    pub signals: u64,
+}
+
 /// A word to a running run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignalEntry {

@@ -79,6 +79,7 @@ pub async fn report(fixture: &dyn IncidentStoreFixture) -> Report {
         },
         signals::{
             signals_are_read_in_order,
+            signals_of_several_runs_are_read_at_once,
             a_signal_is_stored_once,
             an_ended_run_takes_no_signal,
         },
