@@ -64,7 +64,7 @@ impl KubernetesDeployer {
         if let Some(kind) = SetKind::of(self.target(target)?.workload) {
             self.touch_ending(target, kind, stamp).await?;
         }
-        if let Some(current) = self.seal_owners(target, stamp, deadline).await? {
+        if let Some(current) = self.seal_owners(target, (stamp, previous), deadline).await? {
             return Err(Unsealed::Overtaken(current));
         }
         Ok(previous)

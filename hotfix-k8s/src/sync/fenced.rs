@@ -5,8 +5,9 @@ use json_patch::PatchOperation;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::give_back::give_back;
 use super::named::SyncOwner;
-use super::note::{Entry, Note};
+use super::note::{Entry, Note, Off};
 use crate::api::Failure;
 use crate::deployer::{KubernetesDeployer, request};
 use crate::error::Unusable;
@@ -74,21 +75,28 @@ impl KubernetesDeployer {
         Note::read(value).map_err(corrupt)
     }
 
-    /// Raises the fence of the owners of a target. `Some` is a higher stamp that one of them holds. An owner that was
-    /// deleted takes no patches and needs no fence.
+    /// Raises the fence of the owners of a target, which was raised at the target from `previous` before. `Some` is a
+    /// higher stamp that one of them holds. An owner that was deleted takes no patches and needs no fence.
+    ///
+    /// A sync that is off for a call that never got to the target comes back: it never will from here on, and a run that
+    /// ends now has nothing to undo, so nobody else would.
     pub(crate) async fn seal_owners(
         &self,
         target: &Target,
-        stamp: Stamp,
+        (stamp, previous): (Stamp, Stamp),
         deadline: Instant,
     ) -> Result<Option<Stamp>, Unusable> {
         for owner in self.target(target)?.on_gitops.named() {
-            let raised = self.change_owner(owner, deadline, |_, note| {
-                let current = note.stamp(target);
+            let raised = self.change_owner(owner, deadline, |value, note| {
+                let (current, off) = (note.stamp(target), note.off(target));
                 if current >= stamp {
                     return Ok::<_, Unusable>(Decision::leave(current));
                 }
-                let next = note.with(target, Entry { stamp, off: note.off(target) });
+                if matches!(off, Some(Off::Run(since)) if since > previous) {
+                    let Decision { write, .. } = give_back(owner.tool(), value, note, target, stamp);
+                    return Ok(Decision { answer: stamp, write });
+                }
+                let next = note.with(target, Entry { stamp, off });
                 Ok(Decision::write(stamp, next, Vec::new()))
             });
             match raised.await {

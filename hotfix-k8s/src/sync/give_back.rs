@@ -122,8 +122,10 @@ impl KubernetesDeployer {
                     give_back(owner.tool(), value, note, target, stamp)
                 }
                 (Some(Off::Ahead), Sync::Off) => Decision::leave(Given::Ahead),
-                (Some(Off::Run), Sync::Off) if note.stamp(target) > stamp => Decision::leave(Given::Fenced),
-                (Some(Off::Run), Sync::Off) => {
+                (Some(Off::Run(_)), Sync::Off) if note.stamp(target) > stamp => {
+                    Decision::leave(Given::Fenced)
+                }
+                (Some(Off::Run(_)), Sync::Off) => {
                     let next = note.with(target, Entry { stamp, off: Some(Off::Ahead) });
                     Decision::write(Given::Ahead, next, Vec::new())
                 }
@@ -176,7 +178,13 @@ impl KubernetesDeployer {
 }
 
 /// What to do so that the sync is off no longer for a target.
-fn give_back(tool: Tool, value: &Value, note: &Note, target: &Target, stamp: Stamp) -> Decision<Given> {
+pub(super) fn give_back(
+    tool: Tool,
+    value: &Value,
+    note: &Note,
+    target: &Target,
+    stamp: Stamp,
+) -> Decision<Given> {
     let current = note.stamp(target);
     if note.off(target).is_none() {
         return Decision::leave(Given::NotOurs);

@@ -25,7 +25,7 @@ fn decided(value: &Value, note: &Note, seq: u32) -> (Given, Option<Note>, Value)
 fn a_sync_comes_back_as_it_was_when_nobody_else_needs_it_off() {
     let off = json!({"spec": {"syncPolicy": {"retry": {"limit": 1}}}});
     let back = json!({"spec": {"syncPolicy": {"automated": {"prune": true}, "retry": {"limit": 1}}}});
-    let run = noted(Some(Off::Run));
+    let run = noted(Some(Off::Run(Stamp::new(1, 1))));
     let free = Note::default().with(&target("production/shop"), Entry { stamp: Stamp::new(1, 4), off: None });
     assert_eq!(decided(&off, &run, 4), (Given::Back, Some(free), back));
     assert_eq!(decided(&off, &run, 2), (Given::Fenced, None, off.clone()));
@@ -40,7 +40,7 @@ fn a_sync_comes_back_as_it_was_when_nobody_else_needs_it_off() {
 fn what_somebody_else_wrote_meanwhile_stays() {
     for automated in [json!({"selfHeal": true}), json!({"enabled": false})] {
         let theirs = json!({"spec": {"syncPolicy": {"automated": automated}}});
-        let (given, note, after) = decided(&theirs, &noted(Some(Off::Run)), 4);
+        let (given, note, after) = decided(&theirs, &noted(Some(Off::Run(Stamp::new(1, 1)))), 4);
         assert_eq!((given, after), (Given::ByOthers, theirs));
         assert_eq!(note.and_then(|note| note.was), None);
     }

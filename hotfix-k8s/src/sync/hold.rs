@@ -126,7 +126,7 @@ fn hold(
         (Sync::On(was), _) => {
             let patch = switch::off(owner.tool(), value);
             let next = Note { was: Some(was), ..note.clone() };
-            let next = next.with(target, Entry { stamp, off: Some(Off::Run) });
+            let next = next.with(target, Entry { stamp, off: Some(Off::Run(stamp)) });
             Ok(Decision::write(Held::Anew, next, patch))
         }
         // The newest worker is known here, so that nobody gives the sync back who looked before it came.
@@ -135,7 +135,7 @@ fn hold(
             Ok(Decision::write(Held::Before, next, Vec::new()))
         }
         (Sync::Off, None) if note.was.is_some() => {
-            let next = note.with(target, Entry { stamp, off: Some(Off::Run) });
+            let next = note.with(target, Entry { stamp, off: Some(Off::Run(stamp)) });
             Ok(Decision::write(Held::Anew, next, Vec::new()))
         }
         (Sync::Off | Sync::OffByOthers, _) => Ok(Decision::leave(Held::Before)),

@@ -45,8 +45,8 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Off {
-    /// A run changes the target.
-    Run,
+    /// A run changes the target. The call with this stamp switched the sync off before it did.
+    Run(#[serde(with = "stamp")] Stamp),
     /// A run succeeded, and git does not name its release yet.
     Ahead,
 }

@@ -16,9 +16,9 @@ fn a_note_is_read_as_it_was_written_and_forgets_what_was_when_nobody_needs_it() 
     let entry = |seq, off| Entry { stamp: Stamp::new(3, seq), off };
     let automated = json!({"prune": true, "selfHeal": true});
     let both = Note { was: Some(Was::Value(automated)), ..Note::default() }
-        .with(&shop, entry(1, Some(Off::Run)))
+        .with(&shop, entry(1, Some(Off::Run(Stamp::new(1, 1)))))
         .with(&pay, entry(7, Some(Off::Ahead)));
-    let text = r#"{"was":{"value":{"prune":true,"selfHeal":true}},"targets":{"production/pay":{"stamp":"3.7","off":"ahead"},"production/shop":{"stamp":"3.1","off":"run"}}}"#;
+    let text = r#"{"was":{"value":{"prune":true,"selfHeal":true}},"targets":{"production/pay":{"stamp":"3.7","off":"ahead"},"production/shop":{"stamp":"3.1","off":{"run":"1.1"}}}}"#;
     assert_eq!(both.text(), text);
     let object = json!({"metadata": {"annotations": {names::SYNC: text}}});
     assert_eq!(Note::read(&object), Ok(both.clone()));
@@ -32,7 +32,7 @@ fn a_note_is_read_as_it_was_written_and_forgets_what_was_when_nobody_needs_it() 
 #[test]
 fn an_absent_field_is_remembered_as_one() {
     let shop = target("production/shop");
-    let entry = Entry { stamp: Stamp::new(1, 1), off: Some(Off::Run) };
+    let entry = Entry { stamp: Stamp::new(1, 1), off: Some(Off::Run(Stamp::new(1, 1))) };
     let note = Note { was: Some(Was::Absent), ..Note::default() }.with(&shop, entry);
     let object = json!({"metadata": {"annotations": {names::SYNC: note.text()}}});
     assert_eq!(Note::read(&object), Ok(note));

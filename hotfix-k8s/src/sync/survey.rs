@@ -38,7 +38,7 @@ impl KubernetesDeployer {
                          the sync back with resume_sync"
                     ))
                 }
-                (Some(Off::Run), Sync::Off) => Some(format!(
+                (Some(Off::Run(_)), Sync::Off) => Some(format!(
                     "the sync of {object} is off for a run; if there is none, give it back with resume_sync"
                 )),
                 (Some(_), Sync::On(_) | Sync::OffByOthers) => {

@@ -3,8 +3,8 @@
 use std::num::NonZeroU16;
 
 use hotfix_core::ErrorKind;
-use hotfix_core::model::{Artifact, Precondition, Release, Stamp, Verb, Weights, WorkloadSnapshot};
-use hotfix_core::port::{Call, Conflict, Deployer, Probe, Rejection, Reply, Seal};
+use hotfix_core::model::{Artifact, Precondition, Release, Verb, Weights, WorkloadSnapshot};
+use hotfix_core::port::{Conflict, Deployer, Rejection, Reply};
 use hotfix_k8s::rights::{self, ServiceAccount};
 use hotfix_k8s::{KubernetesDeployer, OnGitOps, TargetConfig, WorkloadKind};
 use hotfix_testkit::cluster::{Disturbance, FaultProxy, TestCluster, TestNamespace};
@@ -47,11 +47,11 @@ impl Owned {
         Self { shop, controller, config, place }
     }
 
-    async fn apply(&self, seq: u32, verb: &Verb) -> String {
+    pub(crate) async fn apply(&self, seq: u32, verb: &Verb) -> String {
         apply(&self.shop.deployer, &self.shop, seq, verb).await
     }
 
-    async fn snapshot(&self) -> WorkloadSnapshot {
+    pub(crate) async fn snapshot(&self) -> WorkloadSnapshot {
         self.shop.deployer.snapshot(&self.shop.target).await.expect("a snapshot")
     }
 
@@ -73,7 +73,7 @@ impl Owned {
         self.apply(7, &Verb::Retire { slot: slot("hotfix") }).await
     }
 
-    async fn notices(&self) -> Vec<String> {
+    pub(crate) async fn notices(&self) -> Vec<String> {
         self.shop.deployer.observe(&self.shop.target).await.expect("a workload").notices
     }
 
@@ -84,7 +84,7 @@ impl Owned {
     }
 
     /// A deployer as another process has it, behind a proxy.
-    async fn behind_a_proxy(&self) -> (FaultProxy, KubernetesDeployer) {
+    pub(crate) async fn behind_a_proxy(&self) -> (FaultProxy, KubernetesDeployer) {
         let proxy = FaultProxy::start(&self.shop.user).await.expect("a proxy");
         let deployer = deployer_with(self.config.clone(), &self.shop.target, proxy.through(&self.shop.user));
         (proxy, deployer)
@@ -99,11 +99,11 @@ async fn apply(deployer: &KubernetesDeployer, shop: &Shop, seq: u32, verb: &Verb
     }
 }
 
-fn stage(name: &str, release: &Release) -> Verb {
+pub(crate) fn stage(name: &str, release: &Release) -> Verb {
     Verb::Stage { slot: slot(name), release: release.clone(), replicas: NonZeroU16::MIN }
 }
 
-fn shift(to: &str) -> Verb {
+pub(crate) fn shift(to: &str) -> Verb {
     Verb::Shift { weights: Weights::all(slot(to)) }
 }
 
@@ -112,12 +112,12 @@ fn image(release: &Release) -> String {
     image.as_str().to_owned()
 }
 
-fn is_pause(request: &Recorded) -> bool {
+pub(crate) fn is_pause(request: &Recorded) -> bool {
     is_patch(request, "/applications/store")
 }
 
 /// Whether a request changes the target.
-fn is_change(request: &Recorded) -> bool {
+pub(crate) fn is_change(request: &Recorded) -> bool {
     request.method == "PATCH" && !is_pause(request)
 }
 
@@ -223,71 +223,6 @@ async fn whoever_switches_the_sync_on_again_wins_and_is_told_of() {
     let said = owned.apply(3, &Verb::Restore { snapshot }).await;
     assert!(said.ends_with("was changed by somebody else, and stays so"), "{said}");
     assert_eq!(owned.controller.owner().await["spec"]["syncPolicy"]["automated"], theirs);
-}
-
-/// A process is killed after it switched the sync off and before it changed anything; the target is sealed.
-async fn killed_after_the_pause(owned: &Owned, verb: &Verb) -> FaultProxy {
-    let (proxy, deployer) = owned.behind_a_proxy().await;
-    proxy.next(is_change, Disturbance::Hold);
-    let (target, verb) = (owned.shop.target.clone(), verb.clone());
-    let killed = tokio::spawn(async move {
-        deployer.apply(&call("k1", 1), &target, &verb, &Precondition::default()).await
-    });
-    proxy.held(1).await;
-    killed.abort();
-    assert!(!owned.controller.is_on().await);
-    let Shop { deployer, target, .. } = &owned.shop;
-    assert!(matches!(deployer.seal(target, Stamp::new(2, 1)).await, Seal::Sealed(_)));
-    assert_eq!(deployer.probe(target, &call("k1", 1).key).await, Probe::NotApplied);
-    proxy
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_crash_between_the_pause_and_the_change_is_gone_on_from() {
-    let owned = Owned::open(Tool::ArgoCd).await;
-    let (shop, snapshot) = (&owned.shop, owned.snapshot().await);
-    let verb = stage("hotfix", &release(shop.test_cluster, 2));
-    let proxy = killed_after_the_pause(&owned, &verb).await;
-    let after = |key: &str, seq| Call { stamp: Stamp::new(2, seq), ..call(key, seq) };
-    for (call, verb) in [(after("k1", 2), &verb), (after("undo", 3), &Verb::Restore { snapshot })] {
-        let reply = shop.deployer.apply(&call, &shop.target, verb, &Precondition::default()).await;
-        assert!(matches!(reply, Reply::Applied(_)), "{reply:?}");
-    }
-    assert_eq!(proxy.release().await, [422], "the fence stands higher");
-    assert!(owned.controller.is_as_made().await, "{}", owned.controller.owner().await);
-    assert_eq!(owned.controller.reverts(), 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_pause_that_a_crash_left_behind_is_told_of_and_given_back() {
-    let owned = Owned::open(Tool::ArgoCd).await;
-    let verb = stage("hotfix", &release(owned.shop.test_cluster, 2));
-    killed_after_the_pause(&owned, &verb).await;
-    let said = owned.notices().await;
-    assert!(
-        said.len() == 1 && said[0].ends_with("if there is none, give it back with resume_sync"),
-        "{said:?}"
-    );
-    owned.shop.deployer.resume_sync(&owned.shop.target).await.expect("given back");
-    assert!(owned.controller.is_as_made().await, "{}", owned.controller.owner().await);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_pause_that_comes_late_meets_the_seal() {
-    let owned = Owned::open(Tool::ArgoCd).await;
-    let shop = &owned.shop;
-    let (proxy, deployer) = owned.behind_a_proxy().await;
-    proxy.next(is_pause, Disturbance::Hold);
-    let (target, verb) = (shop.target.clone(), stage("hotfix", &release(shop.test_cluster, 2)));
-    let late = tokio::spawn(async move {
-        deployer.apply(&call("k1", 1), &target, &verb, &Precondition::default()).await
-    });
-    proxy.held(1).await;
-    assert!(matches!(shop.deployer.seal(&shop.target, Stamp::new(2, 1)).await, Seal::Sealed(_)));
-    assert_eq!(proxy.release().await, [422]);
-    let reply = late.await.expect("it ends");
-    assert_eq!(reply, Reply::Conflict(Conflict::Fenced { current: Stamp::new(2, 1) }));
-    assert!(owned.controller.is_as_made().await, "{}", owned.controller.owner().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

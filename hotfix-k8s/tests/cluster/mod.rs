@@ -12,6 +12,7 @@ mod faults;
 mod fence;
 mod gitops;
 mod gitops_controller;
+mod gitops_crash;
 mod gitops_run;
 mod gitops_set;
 mod in_git;
