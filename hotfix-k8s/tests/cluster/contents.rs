@@ -1,7 +1,8 @@
 //! ConfigMaps and Secrets that change during a run hold again what they held when it is rolled back.
 
+use std::cell::RefCell;
 use std::num::NonZeroU16;
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
 use hotfix_core::model::{Precondition, Verb, WorkloadSnapshot};
 use hotfix_core::port::{Deployer, Reply};
@@ -11,6 +12,7 @@ use kube::api::ListParams;
 use serde_json::{Value, json};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 
 use super::site::{Kind, Shop, call, deployment, release, slot, until};
@@ -88,8 +90,7 @@ async fn copies(shop: &Shop, kind: Kind) -> Vec<Value> {
 
 #[tokio::test]
 async fn what_changed_is_restored_byte_for_byte_and_no_secret_is_told() {
-    let log = Log::default();
-    let _listening = tracing::subscriber::set_default(log.clone());
+    listen();
     let shop = open(&by_env(), &json!({})).await;
     let (before, snapshot) = (contents(&shop).await, snapshot(&shop).await);
     let running = pods(&shop).await;
@@ -117,7 +118,7 @@ async fn what_changed_is_restored_byte_for_byte_and_no_secret_is_told() {
     assert!(!again.contains("holds again"), "{again}");
 
     let told =
-        [serde_json::to_string(&snapshot).expect("JSON"), said, format!("{:?}", shop.deployer), log.text()];
+        [serde_json::to_string(&snapshot).expect("JSON"), said, format!("{:?}", shop.deployer), logged()];
     assert!(told[3].contains("hotfix"), "something is logged");
     for (told, secret) in told.iter().flat_map(|told| SECRETS.map(|secret| (told, secret))) {
         assert!(!told.contains(secret), "{secret} in {told}");
@@ -168,13 +169,35 @@ async fn the_newest_ten_copies_are_kept() {
     assert_eq!(contents(&shop).await, before);
 }
 
-/// Everything that anybody logs in this thread, of every level.
-#[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<String>>);
+thread_local! {
+    /// What was logged in this thread since somebody listens.
+    static LOG: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Listens to everything that anybody logs in this thread from now on, of every level.
+///
+/// The subscriber is that of the whole process: whether one of a thread is asked at all about a place that logs depends on
+/// what other threads do at the moment.
+fn listen() {
+    static LISTENING: Once = Once::new();
+    LISTENING.call_once(|| tracing::subscriber::set_global_default(Log).expect("nobody else listens"));
+    LOG.set(Some(String::new()));
+}
+
+/// Returns what was logged.
+fn logged() -> String {
+    LOG.take().expect("somebody listens")
+}
+
+struct Log;
 
 impl Log {
-    fn text(&self) -> String {
-        self.0.lock().expect("nobody panicked").clone()
+    fn write(record: impl FnOnce(&mut Line<'_>)) {
+        LOG.with_borrow_mut(|log| {
+            if let Some(log) = log {
+                record(&mut Line(log));
+            }
+        });
     }
 }
 
@@ -187,25 +210,30 @@ impl Visit for Line<'_> {
 }
 
 impl Subscriber for Log {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
     fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
+        LOG.with_borrow(Option::is_some)
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        span.record(&mut Line(&mut self.0.lock().expect("nobody panicked")));
+        Self::write(|line| span.record(line));
         Id::from_u64(1)
     }
 
     fn record(&self, _: &Id, values: &Record<'_>) {
-        values.record(&mut Line(&mut self.0.lock().expect("nobody panicked")));
+        Self::write(|line| values.record(line));
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let mut text = self.0.lock().expect("nobody panicked");
-        text.push_str(event.metadata().target());
-        event.record(&mut Line(&mut text));
+        Self::write(|line| {
+            line.0.push_str(event.metadata().target());
+            event.record(line);
+        });
     }
 
     fn enter(&self, _: &Id) {}
