@@ -1,5 +1,7 @@
 //! Stopping a run: before the deploy, after it, and when there is no way back any more.
 
+use std::time::Duration;
+
 use hotfix_core::communicate::ProgressKind;
 use hotfix_core::execute::{Cause, Outcome};
 use hotfix_core::memory::Trouble;
@@ -81,4 +83,26 @@ async fn a_run_that_has_ended_cannot_be_stopped() {
     let error = engine.cancel(&id, "bob", "much too late").await.expect_err("it has ended");
 
     assert!(error.to_string().contains("the run has ended"), "{error}");
+}
+
+/// A run hears what another process says to it within about a second, also when nobody holds its engine any more.
+#[tokio::test(start_paused = true)]
+async fn a_run_is_stopped_from_another_process() {
+    let world = World::new().await;
+    let (here, there) = (world.engine("w1"), world.engine("w2"));
+    let _traffic = world.traffic(None, 0);
+    let mut run = world.start(&here, &world.fix("version 2.1.1")).await;
+    drop(here);
+    until_phase(&mut run, Phase::Production).await;
+
+    let said = tokio::time::Instant::now();
+    there.cancel(run.run(), "bob", "the customer called it off").await.expect("an open run");
+    until(&mut run, |kind| matches!(kind, ProgressKind::Signalled(_))).await;
+    let heard = said.elapsed();
+    assert!(heard <= Duration::from_millis(1_100), "heard after {heard:?}");
+    let outcome = run.outcome().await.expect("an end");
+    assert!(
+        matches!(&outcome, Outcome::RolledBack { cause: Cause::Cancelled { by, .. }, .. } if by == "bob"),
+        "{outcome}"
+    );
 }
