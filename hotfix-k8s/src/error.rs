@@ -31,7 +31,7 @@ pub(crate) enum Unusable {
     OtherTraffic { object: Box<ObjectRef>, label: String, value: String, wanted: String },
     #[error("{0} is being deleted and waits for its finalizers; create it again when it is gone")]
     Going(Box<ObjectRef>),
-    #[error("a run is under way at {0}; wait for its end")]
+    #[error("a run is under way at {0}; wait for its end, and have it taken over if its process died")]
     UnderWay(Target),
     #[error(transparent)]
     Misshapen(#[from] Misshapen),

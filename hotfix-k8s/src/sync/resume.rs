@@ -1,12 +1,13 @@
 //! Giving the sync back when git has what runs, as a pipeline does.
 
-use hotfix_core::model::Target;
+use hotfix_core::model::{Stamp, Target};
 use tokio::time::Instant;
 
 use super::give_back::Given;
 use crate::api::READ_LIMIT;
 use crate::deployer::KubernetesDeployer;
 use crate::error::{KubernetesError, Unusable};
+use crate::fence::{self, Note};
 use crate::in_place::SetKind;
 use crate::slot::Side;
 
@@ -16,7 +17,8 @@ impl KubernetesDeployer {
     /// source fetched last, so have that fetched before.
     ///
     /// # Errors
-    /// [`KubernetesError::Sync`] when a run is under way at the target, or the server was not reached.
+    /// [`KubernetesError::Sync`] when a run is under way at the target, or was until its process died and nobody took it
+    /// over yet, or the server was not reached.
     /// # Cancellation
     /// What was given back stays so, and calling again does the rest.
     pub async fn resume_sync(&self, target: &Target) -> Result<(), KubernetesError> {
@@ -31,7 +33,10 @@ impl KubernetesDeployer {
             owners.push((owner, self.note(owner, &value)?.stamp(target)));
         }
         // Read after the owners: a run that begins from here on raises their stamps.
-        if !self.is_at_rest(target, deadline).await? {
+        let claimed = self.claimed(target, deadline).await?;
+        // Whoever switched a sync off and is not there yet may come any moment, unless the target was sealed since.
+        let is_on_its_way = owners.iter().any(|(_, stamp)| *stamp > claimed);
+        if is_on_its_way || !self.is_at_rest(target, deadline).await? {
             return Err(Unusable::UnderWay(target.clone()));
         }
         for (owner, stamp) in owners {
@@ -40,6 +45,13 @@ impl KubernetesDeployer {
             }
         }
         Ok(())
+    }
+
+    /// The highest stamp that was at the target.
+    async fn claimed(&self, target: &Target, deadline: Instant) -> Result<Stamp, Unusable> {
+        let objects = self.objects(target, deadline).await?;
+        let notes: Vec<&Note> = objects.iter().filter_map(|object| Some(&object.fence.as_ref()?.1)).collect();
+        Ok(fence::highest(&notes))
     }
 
     /// Whether the target holds one release, where its owners want it.

@@ -39,7 +39,7 @@ impl KubernetesDeployer {
                     ))
                 }
                 (Some(Off::Run(_)), Sync::Off) => Some(format!(
-                    "the sync of {object} is off for a run; if there is none, give it back with resume_sync"
+                    "the sync of {object} is off for a run, which gives it back; if its process died, have it taken over"
                 )),
                 (Some(_), Sync::On(_) | Sync::OffByOthers) => {
                     Some(format!("the sync of {object} was off, and somebody changed it meanwhile"))

@@ -78,16 +78,17 @@ async fn a_pause_with_a_change_outlives_every_takeover() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pause_that_a_crash_left_behind_is_told_of_and_given_back() {
+async fn a_pause_that_a_crash_left_behind_is_told_of_and_waits_for_whoever_takes_over() {
     let owned = Owned::open(Tool::ArgoCd).await;
     let verb = stage("hotfix", &release(owned.shop.test_cluster, 2));
     killed_after_the_pause(&owned, &verb).await;
     let said = owned.notices().await;
-    assert!(
-        said.len() == 1 && said[0].ends_with("if there is none, give it back with resume_sync"),
-        "{said:?}"
-    );
-    owned.shop.deployer.resume_sync(&owned.shop.target).await.expect("given back");
+    assert!(said.len() == 1 && said[0].ends_with("if its process died, have it taken over"), "{said:?}");
+    let error =
+        owned.shop.deployer.resume_sync(&owned.shop.target).await.expect_err("what was held may come");
+    assert!(error.to_string().contains("a run is under way at"), "{error}");
+    assert!(!owned.controller.is_on().await);
+    taken_over(&owned).await;
     assert!(owned.controller.is_as_made().await, "{}", owned.controller.owner().await);
 }
 
