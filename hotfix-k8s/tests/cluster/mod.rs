@@ -28,6 +28,7 @@ mod set;
 mod site;
 mod stage;
 mod stale;
+mod subsets;
 mod testers;
 mod traffic;
 mod undo;
