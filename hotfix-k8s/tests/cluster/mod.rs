@@ -23,6 +23,7 @@ mod obstacles;
 mod ratio;
 mod replicas;
 mod restore;
+mod rollout;
 mod served;
 mod set;
 mod site;
