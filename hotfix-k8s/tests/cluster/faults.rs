@@ -224,6 +224,36 @@ async fn a_deployment_that_was_made_anew_is_not_taken_for_the_adopted_one() {
     assert!(matches!(behind.stage(&call("stage", 2)).await, Reply::Applied(_)));
 }
 
+/// Somebody deletes it while a patch is on its way, and applies what they had saved of it, annotations and all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_that_was_made_anew_with_its_annotations_is_drift() {
+    let behind = Behind::open().await;
+    let before = behind.shop.read(Kind::Deployment, "shop-hotfix").await;
+    behind.proxy.next(fills, Disturbance::Hold);
+    let call = call("stage", 1);
+    let remade = async {
+        behind.proxy.held(1).await;
+        behind.shop.delete(Kind::Deployment, "shop-hotfix").await;
+        let mut saved = json!({"metadata": {"name": "shop-hotfix"}, "spec": before["spec"]});
+        for field in ["labels", "annotations"] {
+            saved["metadata"][field] = before["metadata"][field].clone();
+        }
+        behind.shop.create(Kind::Deployment, &saved).await;
+        assert_eq!(behind.proxy.release().await, [422]);
+        behind.shop.read(Kind::Deployment, "shop-hotfix").await["metadata"]["uid"].clone()
+    };
+    let (reply, uid) = tokio::join!(behind.stage(&call), remade);
+    let drifted = Conflict::Drifted {
+        expected: format!(
+            "Deployment {}/shop-hotfix with uid {}",
+            &*behind.shop.namespace, before["metadata"]["uid"]
+        ),
+        found: format!("one that was made anew, with uid {uid}"),
+    };
+    assert_eq!(reply, Reply::Conflict(drifted));
+    assert!(!behind.is_staged().await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fence_that_somebody_took_away_is_put_back_by_the_seal() {
     let behind = Behind::open().await;
