@@ -138,6 +138,22 @@ async fn a_conflict_of_the_store_is_settled_by_the_tests_of_the_patch() {
     assert_eq!(patches.iter().filter(|happened| happened.request.method == "PATCH").count(), 4);
 }
 
+/// Nothing was written, and nobody else wrote what was read: it may well be tried again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_never_settles_who_wrote_first_is_busy() {
+    let behind = Behind::open().await;
+    behind.proxy.every(fills, Disturbance::Instead(status(409, "Conflict", "the object has been modified")));
+    let reason =
+        format!("Deployment {}/shop-hotfix is written by others all the time", &*behind.shop.namespace);
+    let busy = Reply::Rejected(Rejection::Busy { reason, retry_after: None });
+    assert_eq!(behind.stage(&call("stage", 1)).await, busy);
+    let sent = behind.proxy.happened();
+    assert_eq!(sent.iter().filter(|happened| fills(&happened.request)).count(), 5);
+    behind.proxy.clear();
+    assert!(!behind.is_staged().await);
+    assert!(matches!(behind.stage(&call("stage", 2)).await, Reply::Applied(_)));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_was_refused_is_tried_once_more() {
     let behind = Behind::open().await;
