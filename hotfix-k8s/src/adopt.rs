@@ -14,8 +14,9 @@ use crate::names;
 use crate::object::ObjectRef;
 use crate::owner;
 use crate::shape::{Names, Shape};
-use crate::sight::{Object, Place, Sight};
+use crate::sight::{Object, Place, Sight, Unreadable};
 use crate::slot::Side;
+use crate::traffic::subsets::Subsets;
 
 /// How often a first fence is written again because somebody else wrote the object at the same moment.
 const TRIES: usize = 8;
@@ -58,16 +59,21 @@ impl KubernetesDeployer {
         Ok(())
     }
 
-    /// Reads a target with the autoscalers of its namespace, and refuses objects that somebody else would set back.
+    /// Reads a target with the autoscalers of its namespace, and refuses objects that somebody else would set back, and
+    /// subsets that are not the slots.
     pub(crate) async fn unowned(
         &self,
         target: &Target,
         deadline: Instant,
     ) -> Result<(Sight, Vec<Value>), Unusable> {
         let config = self.target(target)?;
-        let (sight, autoscalers) =
-            tokio::join!(self.sight(target, deadline), self.autoscalers(&config.namespace, deadline));
-        let (sight, autoscalers) = (sight?, autoscalers?);
+        let subsets = Subsets::of(config);
+        let (sight, autoscalers, rule) = tokio::join!(
+            self.sight(target, deadline),
+            self.autoscalers(&config.namespace, deadline),
+            self.fetch_any(subsets.as_ref().map(|subsets| &subsets.rule), deadline)
+        );
+        let (sight, autoscalers, rule) = (sight?, autoscalers?, rule?);
         if let Some(going) = sight.going() {
             return Err(Unusable::Going(going.reference.clone().into()));
         }
@@ -75,6 +81,11 @@ impl KubernetesDeployer {
             owner::gitops(config, &object.reference, &object.value)?;
         }
         owner::scaled(config, &autoscalers)?;
+        if let Some(subsets) = subsets {
+            let rule = rule.ok_or_else(|| Unusable::Missing(subsets.rule.clone().into()))?;
+            let checked = subsets.check(&rule.value, &sight.main.value, &sight.shape);
+            checked.map_err(|error| Unreadable::Route(error.into()))?;
+        }
         Ok((sight, autoscalers))
     }
 

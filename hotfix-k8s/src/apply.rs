@@ -50,7 +50,7 @@ enum Stopped {
 impl From<Unwritten> for Stopped {
     fn from(unwritten: Unwritten) -> Self {
         match unwritten {
-            Unwritten::PlanAgain(conflict) => Self::PlanAgain(conflict),
+            Unwritten::PlanAgain(conflict) | Unwritten::Anew(conflict) => Self::PlanAgain(conflict),
             Unwritten::Answer(reply) => Self::Answer(reply),
         }
     }
@@ -289,7 +289,7 @@ impl<'a> Attempt<'a> {
         let claimed = self.progress > Progress::Nothing;
         let written =
             self.deployer.write(&write.object, &write.patch, self.call.stamp, claimed, self.deadline).await;
-        written.map_err(Stopped::from)
+        written.map_err(|unwritten| unwritten.to(self.verb.name()).into())
     }
 
     /// Waits until the route is in force, before a verb that takes its word for where the traffic is: a shift whose

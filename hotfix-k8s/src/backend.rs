@@ -127,6 +127,7 @@ impl KubernetesDeployer {
             self.budgets(target, deadline)
         );
         let ((sight, _), mut notices, budgets) = (unowned?, survey?.notices, budgets?);
+        let sight = self.once_seen(target, sight, deadline).await?;
         notices.extend(budget::notices(&sight, &budgets));
         Ok(Workload { notices, ..sight.workload()? })
     }

@@ -41,7 +41,7 @@ pub struct TargetConfig {
     /// The Service that selects the pods; `None`: it has the name of the Deployment.
     pub service: Option<String>,
     /// The label whose value tells the slots apart; `None`: the only one that the Service and the Deployment both
-    /// select by.
+    /// select by, and with subsets the only one that the Deployment alone selects by.
     pub label: Option<String>,
     /// Where it is written which slot gets how much traffic.
     pub traffic: Traffic,
@@ -117,12 +117,15 @@ pub enum Destinations {
         /// The Service of the copy.
         hotfix: Option<String>,
     },
-    /// Two subsets of the Service, as a DestinationRule defines them.
+    /// Two subsets of the Service, as a DestinationRule defines them, by the one label of the Deployment's selector that
+    /// the Service does not select by. The copy's value of it is the Deployment's with `-hotfix`.
     Subsets {
         /// That of the Deployment.
         main: String,
         /// That of its copy.
         hotfix: String,
+        /// The DestinationRule; `None`: it has the name of the Service.
+        rule: Option<String>,
     },
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::fence::hex;
+use crate::object::ObjectRef;
 
 /// Finds the first tested value that is not there any more.
 pub(crate) fn drift(patch: &[PatchOperation], found: &Value) -> Option<Conflict> {
@@ -20,6 +21,20 @@ pub(crate) fn drift(patch: &[PatchOperation], found: &Value) -> Option<Conflict>
     Some(Conflict::Drifted {
         expected: format!("{path} {}", brief(&test.value)),
         found: format!("{path} {}", moved(path)),
+    })
+}
+
+/// Tells whether the object is another one than the patch was planned for, of the same name.
+pub(crate) fn made_anew(object: &ObjectRef, patch: &[PatchOperation], found: &Value) -> Option<Conflict> {
+    let uid = "/metadata/uid";
+    let planned = patch.iter().find_map(|operation| match operation {
+        PatchOperation::Test(test) if test.path.as_str() == uid => Some(&test.value),
+        _ => None,
+    })?;
+    let found = found.pointer(uid).unwrap_or(&Value::Null);
+    (planned != found).then(|| Conflict::Drifted {
+        expected: format!("{object} with uid {}", brief(planned)),
+        found: format!("one that was made anew, with uid {}", brief(found)),
     })
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::names;
 use crate::pod;
+use crate::rollout::Rolled;
 use crate::runs::Runs;
 use crate::sight;
 
@@ -20,6 +21,8 @@ pub(crate) struct DeploymentFacts {
     pub(crate) most_ready: u16,
     /// How the pods of what it holds are recognised.
     pub(crate) runs: Runs,
+    /// How far its controller is with them.
+    pub(crate) rolled: Rolled,
     /// What its controller says is wrong.
     pub(crate) faults: Vec<Fault>,
 }
@@ -36,6 +39,7 @@ impl DeploymentFacts {
             replicas,
             most_ready: replicas,
             runs: sight::runs(Some(deployment)),
+            rolled: Rolled::read(deployment),
             faults: sight::deployment_faults(deployment),
         }
     }

@@ -32,6 +32,7 @@ mod replica_set;
 mod reply;
 pub mod rights;
 mod role;
+mod rollout;
 mod runs;
 mod seal;
 mod shape;

@@ -30,6 +30,8 @@ pub enum Feature {
     ReplicaSets,
     /// Splits by VirtualServices of Istio.
     VirtualServices(BTreeSet<String>),
+    /// Reads which pods are in the subsets of DestinationRules of Istio.
+    DestinationRules(BTreeSet<String>),
     /// Splits by HTTPRoutes of the Gateway API.
     HttpRoutes(BTreeSet<String>),
     /// Splits by canary Ingresses of the NGINX ingress controller.
@@ -152,6 +154,9 @@ impl Feature {
             Self::ReplicaSets => vec![all("apps", "replicasets", &["list"])],
             Self::VirtualServices(names) => {
                 vec![named("networking.istio.io", "virtualservices", names, &["get", "patch"])]
+            }
+            Self::DestinationRules(names) => {
+                vec![named("networking.istio.io", "destinationrules", names, &["get"])]
             }
             Self::HttpRoutes(names) => {
                 vec![named("gateway.networking.k8s.io", "httproutes", names, &["get", "patch"])]

@@ -95,6 +95,7 @@ fn every_feature_has_its_rules() {
         (Feature::Services(shop()), vec!["/services[shop]: get patch"]),
         (Feature::Endpoints, vec!["discovery.k8s.io/endpointslices: list"]),
         (Feature::VirtualServices(shop()), vec!["networking.istio.io/virtualservices[shop]: get patch"]),
+        (Feature::DestinationRules(shop()), vec!["networking.istio.io/destinationrules[shop]: get"]),
         (Feature::HttpRoutes(shop()), vec!["gateway.networking.k8s.io/httproutes[shop]: get patch"]),
         (Feature::Ingresses(shop()), vec!["networking.k8s.io/ingresses[shop]: get patch"]),
         (Feature::FollowedAutoscalers(shop()), vec!["autoscaling/horizontalpodautoscalers[shop]: get patch"]),

@@ -6,6 +6,7 @@ use crate::config::{Copies, Fingerprints, TargetConfig, Traffic, WorkloadKind};
 use crate::rights::Feature;
 use crate::shape::Names;
 use crate::sync::SyncOwner;
+use crate::traffic::subsets::Subsets;
 
 impl TargetConfig {
     /// Returns what a deployer does to this target, to make the Role with the least rights of. Adopting a Deployment takes
@@ -75,6 +76,8 @@ impl TargetConfig {
             Traffic::Ingress(_) => vec![Feature::Selectors(service), Feature::Ingresses(route)],
         });
         features
+            .extend(Subsets::of(self).map(|subsets| Feature::DestinationRules([subsets.rule.name].into())));
+        features
     }
 }
 
@@ -119,6 +122,28 @@ mod tests {
         expected.extend([Feature::ConfigMapCopies, Feature::SecretCopies]);
         let copied = TargetConfig { copies: Copies::ConfigMapsAndSecrets, ..all };
         assert_eq!(copied.features(), expected);
+    }
+
+    #[test]
+    fn subsets_take_the_reading_of_their_rule() {
+        let traffic = r#"{"virtual_service": {"destinations": {"subsets": {"main": "a", "hotfix": "b", "rule": "tracks"}}}}"#;
+        let config = TargetConfig {
+            deployment: "shop".to_owned(),
+            fingerprints: Fingerprints::Nothing,
+            traffic: serde_json::from_str(traffic).unwrap(),
+            ..TargetConfig::default()
+        };
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let expected = BTreeSet::from([
+            Feature::Deployments(names(&["shop", "shop-hotfix"])),
+            Feature::Selectors(names(&["shop"])),
+            Feature::VirtualServices(names(&["shop"])),
+            Feature::DestinationRules(names(&["tracks"])),
+            Feature::Endpoints,
+            Feature::Autoscalers,
+            Feature::DisruptionBudgets,
+        ]);
+        assert_eq!(config.features(), expected);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::config::{OnAutoscaler, TargetConfig, Traffic};
+use crate::config::{Destinations, OnAutoscaler, TargetConfig, Traffic};
 use crate::in_place::SetKind;
 use crate::object::ObjectRef;
 use crate::release::Unnamed;
@@ -24,6 +24,18 @@ pub(crate) enum Misshapen {
     )]
     NotSelected { deployment: Box<ObjectRef>, service: Box<ObjectRef>, label: String, value: String },
     #[error(
+        "{deployment} has no label of its own in /spec/selector/matchLabels by which subsets of {service} can be told apart; make it anew with one, or name the slots by two Services"
+    )]
+    NoSubsetLabel { deployment: Box<ObjectRef>, service: Box<ObjectRef> },
+    #[error(
+        "{deployment} selects by {labels}, by which {service} does not; name the one that tells the slots apart in the target's configuration"
+    )]
+    ManySubsetLabels { deployment: Box<ObjectRef>, service: Box<ObjectRef>, labels: String },
+    #[error(
+        "{service} selects by {label} at /spec/selector/{label}, so it never has the pods of both slots, of which subsets are made; remove it from the selector"
+    )]
+    OneSubset { service: Box<ObjectRef>, label: String },
+    #[error(
         "{deployment} selects by an expression on {label} at /spec/selector/matchExpressions; only /spec/selector/matchLabels is understood for that label"
     )]
     Expression { deployment: Box<ObjectRef>, label: String },
@@ -43,7 +55,18 @@ pub(crate) struct Shape {
     /// Its value on the pods of each slot.
     pub(crate) main: String,
     pub(crate) hotfix: String,
+    /// What else tells the pods of both slots from those of others, where that label does not: a label selector.
+    pub(crate) among: String,
     pub(crate) container: String,
+}
+
+/// What the label that tells the slots apart is to the Service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SlotLabel {
+    /// It selects by it.
+    Selected,
+    /// It selects the pods of both slots by others.
+    Apart,
 }
 
 impl Shape {
@@ -54,16 +77,13 @@ impl Shape {
         service: &Value,
     ) -> Result<Self, Misshapen> {
         let names = Names::of(config);
-        let label = match &config.label {
-            Some(label) => label.clone(),
-            None => only_label(&names, deployment, service)?,
+        let kind = SlotLabel::of(&config.traffic);
+        let label = match (&config.label, kind) {
+            (Some(label), _) => label.clone(),
+            (None, SlotLabel::Selected) => only_label(&names, deployment, service)?,
+            (None, SlotLabel::Apart) => only_label_apart(&names, deployment, service)?,
         };
-        let main = label_value(deployment, &label)
-            .ok_or_else(|| Misshapen::NoLabel {
-                deployment: names.main.clone().into(),
-                service: names.service.clone().into(),
-            })?
-            .to_owned();
+        let main = label_value(deployment, &label).ok_or_else(|| kind.missing(&names))?.to_owned();
         let hotfix = match config.traffic {
             // One Service selects the pods of both.
             Traffic::Replicas(_) => main.clone(),
@@ -76,16 +96,22 @@ impl Shape {
         if expressions.into_iter().flatten().any(|expression| expression["key"] == *label) {
             return Err(Misshapen::Expression { deployment: names.main.into(), label });
         }
-        selects_both(&names, deployment, service, &label, [&main, &hotfix])?;
+        selects_both(&names, deployment, service, &label, [&main, &hotfix], kind)?;
+        let among = match kind {
+            SlotLabel::Selected => String::new(),
+            SlotLabel::Apart => others(deployment, &label),
+        };
         let template = deployment.pointer("/spec/template");
         let container = template::container(template, &names.main.to_string(), config.container.as_deref())?;
-        Ok(Self { label, main, hotfix, container })
+        Ok(Self { label, main, hotfix, among, container })
     }
 
     /// Returns what selects the pods of both slots.
     pub(crate) fn pods(&self) -> String {
-        let Self { label, main, hotfix, .. } = self;
-        if main == hotfix { format!("{label}={main}") } else { format!("{label} in ({main},{hotfix})") }
+        let Self { label, main, hotfix, among, .. } = self;
+        let own =
+            if main == hotfix { format!("{label}={main}") } else { format!("{label} in ({main},{hotfix})") };
+        if among.is_empty() { own } else { format!("{among},{own}") }
     }
 
     /// Returns the value of the label on the pods of a slot.
@@ -93,6 +119,25 @@ impl Shape {
         match side {
             Side::Main => &self.main,
             Side::Hotfix => &self.hotfix,
+        }
+    }
+}
+
+impl SlotLabel {
+    const fn of(traffic: &Traffic) -> Self {
+        match traffic {
+            Traffic::VirtualService(mesh) if matches!(mesh.destinations, Destinations::Subsets { .. }) => {
+                Self::Apart
+            }
+            _ => Self::Selected,
+        }
+    }
+
+    fn missing(self, names: &Names) -> Misshapen {
+        let (deployment, service) = (names.main.clone().into(), names.service.clone().into());
+        match self {
+            Self::Selected => Misshapen::NoLabel { deployment, service },
+            Self::Apart => Misshapen::NoSubsetLabel { deployment, service },
         }
     }
 }
@@ -154,6 +199,32 @@ fn only_label(names: &Names, deployment: &Value, service: &Value) -> Result<Stri
     }
 }
 
+/// The only label by which this Deployment selects and the Service does not.
+fn only_label_apart(names: &Names, deployment: &Value, service: &Value) -> Result<String, Misshapen> {
+    let selector = service.pointer("/spec/selector");
+    let own = deployment.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+    let apart = own.into_iter().flatten().map(|(label, _)| label.as_str());
+    let apart = apart.filter(|label| selector.is_none_or(|selector| selector.get(*label).is_none()));
+    let labels: Vec<&str> = apart.collect();
+    match labels.as_slice() {
+        [only] => Ok((*only).to_owned()),
+        [] => Err(SlotLabel::Apart.missing(names)),
+        many => Err(Misshapen::ManySubsetLabels {
+            deployment: names.main.clone().into(),
+            service: names.service.clone().into(),
+            labels: many.join(", "),
+        }),
+    }
+}
+
+/// The labels by which a Deployment selects, without one of them.
+fn others(deployment: &Value, label: &str) -> String {
+    let own = deployment.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+    let pairs = own.into_iter().flatten().filter(|(other, _)| *other != label);
+    let pairs = pairs.filter_map(|(other, value)| Some(format!("{other}={}", value.as_str()?)));
+    pairs.collect::<Vec<_>>().join(",")
+}
+
 /// Every label of the Service's selector is on the pods; the one that tells the slots apart may have either value.
 fn selects_both(
     names: &Names,
@@ -161,13 +232,17 @@ fn selects_both(
     service: &Value,
     label: &str,
     values: [&str; 2],
+    kind: SlotLabel,
 ) -> Result<(), Misshapen> {
     let selector = service.pointer("/spec/selector").and_then(Value::as_object);
     let labels = deployment.pointer("/spec/template/metadata/labels");
-    let mut found = false;
+    let mut found = kind == SlotLabel::Apart;
     // The hash of a template is put on pods by a controller and is in no template.
     for (key, value) in selector.into_iter().flatten().filter(|(key, _)| *key != HASH) {
         let value = value.as_str().unwrap_or_default();
+        if key == label && kind == SlotLabel::Apart {
+            return Err(Misshapen::OneSubset { service: names.service.clone().into(), label: key.clone() });
+        }
         let holds = if key == label {
             found = true;
             values.contains(&value)
@@ -230,6 +305,7 @@ mod tests {
             label: "app".to_owned(),
             main: "shop".to_owned(),
             hotfix: "shop-hotfix".to_owned(),
+            among: String::new(),
             container: "web".to_owned(),
         };
         for selector in [json!({"app": "shop"}), json!({"app": "shop-hotfix", "team": "checkout"})] {
@@ -238,6 +314,47 @@ mod tests {
         let two = json!({"app": "shop", "tier": "web"});
         let named = Shape::read(&config(Some("tier")), &deployment(&two), &service(&two)).unwrap();
         assert_eq!((named.main.as_str(), named.hotfix.as_str()), ("web", "web-hotfix"));
+    }
+
+    fn subsets(label: Option<&str>) -> TargetConfig {
+        let traffic = r#"{"virtual_service": {"destinations": {"subsets": {"main": "a", "hotfix": "b"}}}}"#;
+        TargetConfig { traffic: serde_json::from_str(traffic).unwrap(), ..config(label) }
+    }
+
+    #[test]
+    fn subsets_take_a_label_by_which_the_service_does_not_select() {
+        let shop = deployment(&json!({"app": "shop", "track": "stable"}));
+        let expected = Shape {
+            label: "track".to_owned(),
+            main: "stable".to_owned(),
+            hotfix: "stable-hotfix".to_owned(),
+            among: "app=shop".to_owned(),
+            container: "web".to_owned(),
+        };
+        assert_eq!(expected.pods(), "app=shop,track in (stable,stable-hotfix)");
+        for label in [None, Some("track")] {
+            let read = Shape::read(&subsets(label), &shop, &service(&json!({"app": "shop"})));
+            assert_eq!(read, Ok(expected.clone()));
+        }
+    }
+
+    #[test]
+    fn a_service_that_cannot_have_the_pods_of_both_subsets_is_refused() {
+        let (app, two) = (json!({"app": "shop"}), json!({"app": "shop", "track": "stable"}));
+        let three = json!({"app": "shop", "tier": "web", "track": "stable"});
+        let cases = [
+            (None, &app, &app, "has no label of its own in /spec/selector/matchLabels"),
+            (None, &two, &two, "has no label of its own in /spec/selector/matchLabels"),
+            (None, &three, &app, "selects by tier, track, by which Service prod/shop does not; name the one"),
+            (Some("track"), &two, &two, "Service prod/shop selects by track at /spec/selector/track"),
+            (Some("track"), &app, &app, "has no label of its own in /spec/selector/matchLabels"),
+            (None, &two, &json!({"app": "pay"}), "at /spec/selector/app is \"pay\""),
+        ];
+        for (label, labels, selector, expected) in cases {
+            let read = Shape::read(&subsets(label), &deployment(labels), &service(selector));
+            let error = read.unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 
     #[test]

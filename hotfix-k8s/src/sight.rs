@@ -13,6 +13,7 @@ use crate::names;
 use crate::object::ObjectRef;
 use crate::pod::Pod;
 use crate::release::{self, Mark, Unnamed};
+use crate::rollout::Rolled;
 use crate::runs::Runs;
 use crate::shape::Shape;
 use crate::slot::{Side, Slots};
@@ -257,7 +258,9 @@ impl Sight {
         let mut faults: Vec<Fault> =
             deployment.map(|object| deployment_faults(&object.value)).unwrap_or_default();
         faults.extend(current(&pods, &runs).flat_map(Pod::faults));
-        SlotState { release, replicas, ready: ready(&pods, &runs).min(replicas.get()), faults }
+        let rolled = deployment.map_or(Rolled::Whole, |object| Rolled::read(&object.value));
+        faults.extend(deployment.and_then(|object| rolled.fault(&object.reference)));
+        SlotState { release, replicas, ready: rolled.serving(&pods, &runs).min(replicas.get()), faults }
     }
 
     fn runs(&self, side: Side) -> Runs {

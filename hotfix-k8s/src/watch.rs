@@ -15,7 +15,6 @@ use crate::error::Unusable;
 use crate::hub::{Follower, Seen};
 use crate::in_place::SetKind;
 use crate::pod::{self, Pod};
-use crate::sight;
 use crate::slot::Side;
 
 impl KubernetesDeployer {
@@ -178,7 +177,7 @@ impl Told {
 fn summary(seen: &Seen) -> ((u16, u16), BTreeSet<Fault>) {
     let Some(deployment) = &seen.deployment else { return ((0, 0), BTreeSet::new()) };
     let pods: Vec<&Pod> = seen.pods.values().map(AsRef::as_ref).collect();
-    let ready = sight::ready(&pods, &deployment.runs).min(deployment.most_ready);
+    let ready = deployment.rolled.ready(&pods, &deployment.runs).min(deployment.most_ready);
     let faults = current(seen).flat_map(Pod::faults).chain(deployment.faults.iter().cloned());
     let faults = if deployment.replicas == 0 { BTreeSet::new() } else { faults.collect() };
     ((deployment.replicas, ready), faults)

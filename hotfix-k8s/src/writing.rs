@@ -1,13 +1,13 @@
 //! Sending one patch of a fenced object, and finding out what a refusal means.
 
-use hotfix_core::model::Stamp;
+use hotfix_core::model::{Stamp, VerbName};
 use hotfix_core::port::{Call, Conflict, Rejection, Reply};
 use json_patch::PatchOperation;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::deployer::KubernetesDeployer;
-use crate::drift::drift;
+use crate::drift::{drift, made_anew};
 use crate::fence::{self, Admission, Applied, Note};
 use crate::object::ObjectRef;
 use crate::progress::Progress;
@@ -23,7 +23,21 @@ const RACES: usize = 5;
 pub(crate) enum Unwritten {
     /// Somebody changed what it was planned for.
     PlanAgain(Conflict),
+    /// What it was planned for is gone, and there is another object of its name.
+    Anew(Conflict),
     Answer(Reply),
+}
+
+impl Unwritten {
+    /// Returns what it means to a verb. A new object, whatever is noted on it, is not what a release was staged in or is to
+    /// get traffic; whoever puts things back puts them back there as well.
+    pub(crate) fn to(self, verb: VerbName) -> Self {
+        match self {
+            Self::Anew(conflict) if verb == VerbName::Restore => Self::PlanAgain(conflict),
+            Self::Anew(conflict) => Self::Answer(Reply::Conflict(conflict)),
+            other => other,
+        }
+    }
 }
 
 /// Compares a call with the fence. Returns the key with the place of its note when it was applied before.
@@ -119,6 +133,9 @@ impl KubernetesDeployer {
         if current > stamp || (current == stamp && !claimed) {
             return Unwritten::Answer(Reply::Conflict(Conflict::Fenced { current }));
         }
+        if let Some(conflict) = made_anew(object, patch, &found.value) {
+            return Unwritten::Anew(conflict);
+        }
         match drift(patch, &found.value) {
             Some(conflict) => Unwritten::PlanAgain(conflict),
             None => Unwritten::Answer(permanent(format!("{object} was not changed: {message}"))),
@@ -128,4 +145,22 @@ impl KubernetesDeployer {
 
 pub(crate) fn permanent(reason: String) -> Reply {
     Reply::Rejected(Rejection::Permanent { reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An undo goes on with whatever object there is; everything else ends with what it found.
+    #[test]
+    fn an_object_that_was_made_anew_stops_everything_but_an_undo() {
+        let conflict =
+            || Conflict::Drifted { expected: "Deployment prod/shop".to_owned(), found: "another".to_owned() };
+        for verb in [VerbName::Stage, VerbName::Shift, VerbName::Promote, VerbName::Retire] {
+            let Unwritten::Answer(reply) = Unwritten::Anew(conflict()).to(verb) else { panic!("{verb:?}") };
+            assert_eq!(reply, Reply::Conflict(conflict()));
+        }
+        let restore = Unwritten::Anew(conflict()).to(VerbName::Restore);
+        assert!(matches!(restore, Unwritten::PlanAgain(found) if found == conflict()));
+    }
 }

@@ -92,7 +92,8 @@ impl Attempt<'_> {
                 None => note.raised(self.call.stamp),
             };
             let by = (self.call, course.progress);
-            match self.deployer.write_fenced(&sight.object, &next, &patch, by, self.deadline).await {
+            let written = self.deployer.write_fenced(&sight.object, &next, &patch, by, self.deadline).await;
+            match written.map_err(|unwritten| unwritten.to(self.verb.name())) {
                 Ok(()) => {
                     // Marks alone change nothing that runs.
                     course.progress = course.progress.max(Progress::Claimed);
@@ -100,10 +101,10 @@ impl Attempt<'_> {
                         return Ok(Receipt(applied.receipt));
                     }
                 }
-                Err(Unwritten::PlanAgain(conflict)) if moved >= PLANS => {
+                Err(Unwritten::PlanAgain(conflict) | Unwritten::Anew(conflict)) if moved >= PLANS => {
                     return Err(Reply::Conflict(conflict));
                 }
-                Err(Unwritten::PlanAgain(_)) => moved += 1,
+                Err(Unwritten::PlanAgain(_) | Unwritten::Anew(_)) => moved += 1,
                 Err(Unwritten::Answer(reply)) => return Err(reply),
             }
         }

@@ -7,6 +7,7 @@ use super::marks::{Marks, Staged};
 use super::written::Written;
 use crate::facts::DeploymentFacts;
 use crate::pod;
+use crate::rollout::Rolled;
 use crate::runs::Runs;
 use crate::sight;
 use crate::slot::Side;
@@ -73,6 +74,8 @@ impl View {
             replicas,
             most_ready: replicas,
             runs: self.runs(side),
+            // The image tells the pods of the template.
+            rolled: Rolled::Whole,
             faults,
         }
     }

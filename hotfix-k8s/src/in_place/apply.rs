@@ -91,7 +91,8 @@ impl Attempt<'_> {
                 None => note.raised(self.call.stamp),
             };
             let by = (self.call, *progress);
-            match self.deployer.write_fenced(&sight.object, &next, &patch, by, self.deadline).await {
+            let written = self.deployer.write_fenced(&sight.object, &next, &patch, by, self.deadline).await;
+            match written.map_err(|unwritten| unwritten.to(self.verb.name())) {
                 Ok(()) => {
                     let reached = if patch.is_empty() { Progress::Claimed } else { Progress::Begun };
                     *progress = reached.max(*progress);
@@ -99,10 +100,10 @@ impl Attempt<'_> {
                         return Ok(with(Receipt(applied.receipt), said));
                     }
                 }
-                Err(Unwritten::PlanAgain(conflict)) if moved >= PLANS => {
+                Err(Unwritten::PlanAgain(conflict) | Unwritten::Anew(conflict)) if moved >= PLANS => {
                     return Err(Reply::Conflict(conflict));
                 }
-                Err(Unwritten::PlanAgain(_)) => moved += 1,
+                Err(Unwritten::PlanAgain(_) | Unwritten::Anew(_)) => moved += 1,
                 Err(Unwritten::Answer(reply)) => return Err(reply),
             }
         }

@@ -9,6 +9,7 @@ use super::marks::Marks;
 use crate::config::WorkloadKind;
 use crate::facts::DeploymentFacts;
 use crate::pod::{self, Pod};
+use crate::rollout::Rolled;
 use crate::runs::Runs;
 use crate::sight;
 use crate::slot::{Side, Slots};
@@ -121,6 +122,8 @@ impl View {
             replicas,
             most_ready: updated.unwrap_or(replicas).min(replicas),
             runs: self.runs(side),
+            // What its status says of both slots together is in the numbers above.
+            rolled: Rolled::Whole,
             faults: Vec::new(),
         }
     }

@@ -98,7 +98,7 @@ impl Traffic {
                         main: host(service.clone()),
                         hotfix: host(copy(hotfix)),
                     },
-                    Destinations::Subsets { main, hotfix } => virtual_service::Destinations::Subsets {
+                    Destinations::Subsets { main, hotfix, .. } => virtual_service::Destinations::Subsets {
                         of: host(service.clone()),
                         main: main.clone(),
                         hotfix: hotfix.clone(),

@@ -29,6 +29,7 @@ pub(crate) mod ratio;
 mod service;
 mod shares;
 pub(crate) mod size;
+pub(crate) mod subsets;
 mod tester_rules;
 mod testers;
 pub(crate) mod virtual_service;

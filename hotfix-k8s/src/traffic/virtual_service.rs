@@ -1,5 +1,5 @@
 //! Traffic by the weights of an Istio VirtualService: between two Services (host-level), or between two subsets of
-//! one (subset-level; the DestinationRule with the subsets is the operator's).
+//! one (subset-level; the DestinationRule with the subsets is the operator's, see [`super::subsets`]).
 //!
 //! Only the weights of routes are written that have a destination for each slot, and the tester routes of
 //! [`super::testers`]. A route that sends traffic to one slot alone would go on doing so when that slot is empty, so
@@ -55,6 +55,16 @@ pub(crate) enum Routes {
     Every,
     /// The http routes of these names.
     Named(BTreeSet<String>),
+}
+
+impl Service {
+    /// Whether a host that an object names is this Service. A short name is of the namespace of the object.
+    pub(super) fn is_named(&self, host: &str, namespace: &str) -> bool {
+        let mut labels = host.splitn(4, '.');
+        labels.next() == Some(&self.name)
+            && labels.next().unwrap_or(namespace) == self.namespace
+            && labels.next().is_none_or(|label| label == "svc")
+    }
 }
 
 impl Route for VirtualService {
@@ -206,12 +216,8 @@ impl VirtualService {
         }
     }
 
-    /// Whether a host of a route is the Service. A short name is of the namespace of the VirtualService.
     fn is(&self, host: &str, service: &Service) -> bool {
-        let mut labels = host.splitn(4, '.');
-        labels.next() == Some(&service.name)
-            && labels.next().unwrap_or(&self.namespace) == service.namespace
-            && labels.next().is_none_or(|label| label == "svc")
+        service.is_named(host, &self.namespace)
     }
 
     fn destination(&self, side: Side) -> String {

@@ -10,11 +10,13 @@ use hotfix_testkit::conformance::deployer::{self, DeployerFixture, DeployerSite}
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::site::{Shop, pushed, release, service};
+use super::site::{Shop, deployment, pushed, release, service};
+use super::subsets;
 
 /// One shop per case, all kept until the last case is done.
 struct Shops {
     cluster: &'static TestCluster,
+    deployment: Value,
     traffic: Traffic,
     routes: Vec<Value>,
     opened: Mutex<Vec<Arc<Opened>>>,
@@ -31,14 +33,15 @@ impl Shops {
         let cluster = TestCluster::shared().await.expect("a cluster");
         cluster.install_istio().await.expect("kinds of Istio");
         cluster.install_gateway_api().await.expect("kinds of the Gateway API");
-        Self { cluster, traffic, routes, opened: Mutex::default() }
+        Self { cluster, deployment: deployment(cluster, 1), traffic, routes, opened: Mutex::default() }
     }
 }
 
 #[async_trait]
 impl DeployerFixture for Shops {
     async fn site(&self) -> DeployerSite {
-        let shop = Shop::open_with(self.cluster, self.traffic.clone(), &self.routes).await;
+        let shop = Shop::closed(self.cluster, self.traffic.clone(), &self.deployment, &self.routes).await;
+        shop.deployer.adopt(&shop.target).await.expect("adopted");
         let gateway = Gateway::start(shop.client.clone(), &shop.namespace).await.expect("a gateway");
         let opened = Arc::new(Opened { shop, _gateway: gateway });
         self.opened.lock().await.push(Arc::clone(&opened));
@@ -84,6 +87,13 @@ async fn the_deployer_keeps_its_contract_by_a_virtual_service() {
     });
     let traffic = Traffic::VirtualService(VirtualServiceTraffic::default());
     deployer::all(&Shops::along(traffic, vec![service("shop-hotfix"), route]).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deployer_keeps_its_contract_by_subsets() {
+    let shops = Shops::along(subsets::traffic(), subsets::routes()).await;
+    let deployment = subsets::labelled(shops.deployment.clone());
+    deployer::all(&Shops { deployment, ..shops }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use hotfix_testkit::cluster::TestCluster;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::DeleteParams;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::site::{Kind, Shop, call, config, deployer_with, release, slot, until};
 
@@ -43,11 +43,25 @@ fn permanent(reply: Reply) -> String {
 /// so it gets no traffic.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_that_a_controller_reverted_is_drift_and_gets_no_traffic() {
+    gets_no_traffic_when(
+        json!({"metadata": {"annotations": {"hotfix.dev/release": null}}, "spec": {"template": {
+            "metadata": {"labels": {"hotfix.dev/artifact": null}},
+        }}}),
+    )
+    .await;
+}
+
+/// One that applies its own fields alone leaves our annotation and our label, which then say what is not so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_of_which_the_image_alone_was_reverted_is_drift_and_gets_no_traffic() {
+    gets_no_traffic_when(json!({"spec": {"template": {}}})).await;
+}
+
+/// Has the old image put back into the slot with whatever else is `reverted`.
+async fn gets_no_traffic_when(mut reverted: Value) {
     let shop = staged().await;
     let before = shop.read(Kind::Deployment, "shop").await["spec"]["template"]["spec"].clone();
-    let reverted = json!({"metadata": {"annotations": {"hotfix.dev/release": null}}, "spec": {"template": {
-        "metadata": {"labels": {"hotfix.dev/artifact": null}}, "spec": before,
-    }}});
+    reverted["spec"]["template"]["spec"] = before;
     shop.edit(Kind::Deployment, "shop-hotfix", &reverted).await;
     shop.until_ready("hotfix").await;
     let staged = release(shop.test_cluster, 2).artifact.id();

@@ -138,6 +138,22 @@ async fn a_conflict_of_the_store_is_settled_by_the_tests_of_the_patch() {
     assert_eq!(patches.iter().filter(|happened| happened.request.method == "PATCH").count(), 4);
 }
 
+/// Nothing was written, and nobody else wrote what was read: it may well be tried again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_never_settles_who_wrote_first_is_busy() {
+    let behind = Behind::open().await;
+    behind.proxy.every(fills, Disturbance::Instead(status(409, "Conflict", "the object has been modified")));
+    let reason =
+        format!("Deployment {}/shop-hotfix is written by others all the time", &*behind.shop.namespace);
+    let busy = Reply::Rejected(Rejection::Busy { reason, retry_after: None });
+    assert_eq!(behind.stage(&call("stage", 1)).await, busy);
+    let sent = behind.proxy.happened();
+    assert_eq!(sent.iter().filter(|happened| fills(&happened.request)).count(), 5);
+    behind.proxy.clear();
+    assert!(!behind.is_staged().await);
+    assert!(matches!(behind.stage(&call("stage", 2)).await, Reply::Applied(_)));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_was_refused_is_tried_once_more() {
     let behind = Behind::open().await;
@@ -222,6 +238,36 @@ async fn a_deployment_that_was_made_anew_is_not_taken_for_the_adopted_one() {
     let after = behind.shop.read(Kind::Deployment, "shop-hotfix").await;
     assert_ne!(after["metadata"]["uid"], before["metadata"]["uid"]);
     assert!(matches!(behind.stage(&call("stage", 2)).await, Reply::Applied(_)));
+}
+
+/// Somebody deletes it while a patch is on its way, and applies what they had saved of it, annotations and all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_that_was_made_anew_with_its_annotations_is_drift() {
+    let behind = Behind::open().await;
+    let before = behind.shop.read(Kind::Deployment, "shop-hotfix").await;
+    behind.proxy.next(fills, Disturbance::Hold);
+    let call = call("stage", 1);
+    let remade = async {
+        behind.proxy.held(1).await;
+        behind.shop.delete(Kind::Deployment, "shop-hotfix").await;
+        let mut saved = json!({"metadata": {"name": "shop-hotfix"}, "spec": before["spec"]});
+        for field in ["labels", "annotations"] {
+            saved["metadata"][field] = before["metadata"][field].clone();
+        }
+        behind.shop.create(Kind::Deployment, &saved).await;
+        assert_eq!(behind.proxy.release().await, [422]);
+        behind.shop.read(Kind::Deployment, "shop-hotfix").await["metadata"]["uid"].clone()
+    };
+    let (reply, uid) = tokio::join!(behind.stage(&call), remade);
+    let drifted = Conflict::Drifted {
+        expected: format!(
+            "Deployment {}/shop-hotfix with uid {}",
+            &*behind.shop.namespace, before["metadata"]["uid"]
+        ),
+        found: format!("one that was made anew, with uid {uid}"),
+    };
+    assert_eq!(reply, Reply::Conflict(drifted));
+    assert!(!behind.is_staged().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,20 +5,33 @@ use hotfix_core::execute::{Cause, Outcome};
 use hotfix_core::model::Artifact;
 use hotfix_core::policy::Policy;
 use hotfix_core::request::Strategy;
-use hotfix_testkit::cluster::Behaviour;
+use hotfix_testkit::cluster::{Behaviour, TestCluster};
 
-use super::super::site::{pushed, release};
+use super::super::site::{deployment, pushed, release};
 use super::super::stage::{Stage, end, follow, mesh, patient, quick, say};
+use super::super::subsets;
 use super::{live, only_its_own_errors, verdict};
 
 /// A healthy canary: 10, 50, 100 %, then home to the Deployment that the team owns.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_healthy_canary_goes_live_comes_home_and_fails_no_request() {
-    let stage = Stage::open(mesh(), quick()).await;
+    goes_live_and_comes_home(Stage::open(mesh(), quick()).await).await;
+}
+
+/// The same between two subsets of one Service.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_healthy_canary_by_subsets_goes_live_comes_home_and_fails_no_request() {
+    let cluster = TestCluster::shared().await.expect("a cluster");
+    let shop = subsets::labelled(deployment(cluster, 3));
+    goes_live_and_comes_home(Stage::with(&shop, subsets::traffic(), quick()).await).await;
+}
+
+async fn goes_live_and_comes_home(stage: Stage) {
     let fix = release(stage.shop.test_cluster, 2);
     let outcome = end(stage.deploy(&fix, Strategy::Canary).await).await;
     assert_eq!(live(outcome), fix.artifact);
     stage.until_home(&fix).await;
+    assert_eq!(stage.shares(), [10, 50, 100, 0]);
     let report = stage.load.stop().await;
     say(&format_args!("{report:?}"));
     assert_eq!((report.failed, &report.failures), (0, &Vec::new()));

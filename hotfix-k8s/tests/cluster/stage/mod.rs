@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 pub(crate) use metrics::{Telling, ToldMetrics, pod_metrics};
 
 use super::site::{Kind, Shop, app, deployment, service, slot, until, written};
+use super::subsets;
 
 /// How often metrics are looked at. Minutes pass in seconds here: in production it is 15 s.
 pub(crate) const LOOK: Period = Period::from_millis(250);
@@ -58,6 +59,7 @@ impl Stage {
         cluster.install_istio().await.expect("kinds of Istio");
         let routes = match &traffic {
             Traffic::Service | Traffic::Replicas(_) => Vec::new(),
+            by if *by == subsets::traffic() => subsets::routes(),
             _ => routes(),
         };
         let shop = Shop::closed(cluster, traffic, deployment, &routes).await;
