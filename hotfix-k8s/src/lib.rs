@@ -34,6 +34,7 @@ pub mod rights;
 mod role;
 mod runs;
 mod seal;
+mod served;
 mod shape;
 mod sight;
 mod size;
@@ -43,6 +44,7 @@ mod steps;
 mod sync;
 mod template;
 mod traffic;
+mod turns;
 mod waiting;
 mod watch;
 mod writing;
@@ -50,7 +52,7 @@ mod writing;
 pub use config::{
     Allowance, Copies, Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, ImagePlace,
     ImageValues, InGit, IngressTraffic, InvalidConfig, KubernetesConfig, OnAutoscaler, OnGitOps, Overrides,
-    ReplicasTraffic, TargetConfig, Testers, Traffic, VirtualServiceTraffic, WorkloadKind,
+    ReplicasTraffic, RequestLimits, TargetConfig, Testers, Traffic, VirtualServiceTraffic, WorkloadKind,
 };
 pub use deployer::KubernetesDeployer;
 pub use error::KubernetesError;
