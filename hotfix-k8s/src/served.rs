@@ -1,4 +1,4 @@
-//! Whether the Service by which a route reaches a slot knows pods of it.
+//! Whether the Service by which a route reaches a slot is there, and knows pods of it.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,10 @@ use serde_json::Value;
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::api::Failure;
+use crate::config::TargetConfig;
 use crate::deployer::{KubernetesDeployer, request};
 use crate::error::Unusable;
-use crate::object;
+use crate::object::{self, ObjectRef};
 use crate::reply;
 use crate::shape::Names;
 use crate::slot::Side;
@@ -26,8 +27,17 @@ enum Served {
     Yes,
     /// None is.
     NotYet,
-    /// Nobody keeps endpoints of this Service, or they may not be read.
+    /// Nobody keeps endpoints of this Service or of the one of the other slot, or they may not be read.
     Untold,
+}
+
+impl TargetConfig {
+    /// Returns the Service by which the route reaches the copy, where that is another than the one of the target.
+    pub(crate) fn service_of_copy(&self) -> Option<ObjectRef> {
+        let service = Names::of(self).service;
+        let name = self.traffic.service_of(Side::Hotfix, &service.name)?;
+        (name != service.name).then(|| ObjectRef::service(&self.namespace, &name))
+    }
 }
 
 impl KubernetesDeployer {
@@ -49,6 +59,7 @@ impl KubernetesDeployer {
             let pause = pauses.next();
             match waiting.is_served(target, side, &service, until).await {
                 Ok(Served::Yes | Served::Untold) => return Ok(()),
+                Err(missing @ Unusable::Missing(_)) => return Err(missing.rejection()),
                 Ok(Served::NotYet) | Err(_) if Instant::now() + pause >= until => {
                     let reason = format!("no endpoint of Service {service} is a ready pod of the slot");
                     return Err(reply::busy(reason, None));
@@ -74,12 +85,51 @@ impl KubernetesDeployer {
             slices => slices?,
         };
         if slices.is_empty() {
-            // A Service whose endpoints no controller keeps says nothing.
-            return Ok(Served::Untold);
+            return self.without_endpoints(config, side, service, deadline).await;
         }
         let sight = sight?;
         let serves = serving(&slices).iter().any(|pod| sight.has_current_pod(side, pod));
         Ok(if serves { Served::Yes } else { Served::NotYet })
+    }
+
+    /// A Service without endpoints may be a name that nobody has, may be too young, or no controller keeps any here.
+    async fn without_endpoints(
+        &self,
+        config: &TargetConfig,
+        side: Side,
+        service: &str,
+        deadline: Instant,
+    ) -> Result<Served, Unusable> {
+        let reference = ObjectRef::service(&config.namespace, service);
+        let there = Names::of(config).service.name;
+        let other = config.traffic.service_of(side.other(), &there).unwrap_or(there);
+        let (found, of_other) = tokio::join!(
+            self.api.get(&reference, deadline),
+            self.slices(&config.namespace, &other, deadline)
+        );
+        match found {
+            Ok(Some(_)) => {}
+            Ok(None) => return Err(Unusable::Missing(reference.into())),
+            // A Role from before this was asked.
+            Err(Failure::Status(refusal)) if refusal.code == 403 => return Ok(Served::Untold),
+            Err(failure) => return Err(request(reference.to_string(), failure)),
+        }
+        Ok(if of_other?.is_empty() { Served::Untold } else { Served::NotYet })
+    }
+
+    /// Returns the Service by which the route reaches the copy, if it is surely not there.
+    pub(crate) async fn missing_service(
+        &self,
+        target: &Target,
+        deadline: Instant,
+    ) -> Result<Option<ObjectRef>, Unusable> {
+        let Some(service) = self.target(target)?.service_of_copy() else { return Ok(None) };
+        match self.api.get(&service, deadline).await {
+            Ok(found) => Ok(found.is_none().then_some(service)),
+            // A Role from before this was asked; then the first share tells.
+            Err(Failure::Status(refusal)) if refusal.code == 403 => Ok(None),
+            Err(failure) => Err(request(service.to_string(), failure)),
+        }
     }
 
     async fn slices(
