@@ -1,14 +1,17 @@
 //! Gates that do not pass: no readiness, crashes, no traffic, and clocks that jump.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use hotfix_core::communicate::ProgressKind;
 use hotfix_core::execute::{Cause, Outcome};
 use hotfix_core::memory::{Behaviour, ManualClock};
 use hotfix_core::model::{Fault, Period};
 use hotfix_core::port::{Clock as _, Notifier as _};
+use hotfix_testkit::fault::{Faults, FaultyDeployer, Mishap, Operation};
 use tokio::time::Instant;
 
-use crate::world::{World, artifact_of, production, slot, until_judged};
+use crate::world::{World, artifact_of, production, slot, staging, until, until_judged};
 
 fn summary(outcome: Outcome) -> String {
     match outcome {
@@ -58,6 +61,41 @@ async fn a_process_that_never_becomes_ready_goes_back_at_the_deadline() {
         started.elapsed()
     );
     world.serves(&baseline).await;
+}
+
+/// Breaks the watch of staging while it soaks, and has it opened again only after so many tries.
+async fn soaked_blind(tries: usize) -> (Outcome, Duration, World) {
+    let (world, faults) = (World::new().await, Faults::none());
+    let deployer = FaultyDeployer::new(Arc::new(world.deployer.clone()), faults.clone());
+    let engine = world.builder("w1").deployer(deployer).build().expect("a complete engine");
+    let _traffic = world.traffic(None, 0);
+    let mut run = world.start(&engine, &world.fix("version 2.1.1")).await;
+    until(&mut run, |kind| kind.to_string().contains("ready and faultless")).await;
+    (0..tries).for_each(|_| faults.add(Operation::Watch, Mishap::Busy));
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    world.deployer.break_watches(&staging());
+    let broken = Instant::now();
+    let passed = |kind: &ProgressKind| matches!(kind, ProgressKind::Decided { .. });
+    until(&mut run, passed).await;
+    let took = broken.elapsed();
+    (run.outcome().await.expect("an end"), took, world)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_saw_is_no_part_of_a_soak() {
+    let (outcome, took, _world) = soaked_blind(100).await;
+    assert!(matches!(outcome, Outcome::Succeeded { .. }), "{outcome}");
+    // A hundred tries take twenty seconds, and half a minute of soaking begins after them.
+    assert!(took > Duration::from_secs(50) && took < Duration::from_secs(52), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_soak_that_nobody_watches_does_not_pass() {
+    let (outcome, took, world) = soaked_blind(10_000).await;
+    let summary = summary(outcome);
+    assert!(summary.starts_with("inconclusive: nothing was shown until the deadline"), "{summary}");
+    assert!(took > Duration::from_secs(300), "{took:?}");
+    world.serves(&world.baseline().await).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -46,6 +46,9 @@ impl KubernetesDeployer {
         }
         let (sight, _) = self.unowned(target, deadline).await?;
         self.survey(target, deadline).await?;
+        if let Some(service) = self.missing_service(target, deadline).await? {
+            return Err(Unusable::Missing(service.into()));
+        }
         sight.workload()?;
         let names = Names::of(config);
         match &sight.hotfix {

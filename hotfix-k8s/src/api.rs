@@ -16,10 +16,12 @@ use kube::core::Request;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
+use crate::config::RequestLimits;
 use crate::connection;
-use crate::lanes::{Lane, LaneLimits, Lanes};
+use crate::lanes::{Lane, Lanes};
 use crate::names::MANAGER;
 use crate::object::ObjectRef;
+use crate::turns::in_turn;
 
 /// How long a read may take when nobody said.
 pub(crate) const READ_LIMIT: Duration = Duration::from_secs(10);
@@ -28,13 +30,13 @@ pub(crate) const READ_LIMIT: Duration = Duration::from_secs(10);
 const READS: usize = 3;
 
 /// How long a server that is too busy is left alone when it does not say.
-const REST: Duration = Duration::from_secs(1);
+pub(crate) const REST: Duration = Duration::from_secs(1);
 
 /// A connection to one cluster whose requests are never repeated behind our back.
 #[derive(Clone)]
 pub(crate) struct Api {
     client: Client,
-    /// All requests of this process to the cluster, whatever they are for, take their turn here.
+    /// All requests by this connection, whatever they are for, take their turn here, and so do those of the hub.
     lanes: Arc<Lanes>,
     lane: Lane,
 }
@@ -73,9 +75,9 @@ impl std::fmt::Debug for Api {
 
 impl Api {
     /// Connects. The client's own retries are switched off: a mutation is repeated by who knows what it means.
-    pub(crate) fn connect(mut config: kube::Config) -> Result<Self, kube::Error> {
+    pub(crate) fn connect(mut config: kube::Config, limits: RequestLimits) -> Result<Self, kube::Error> {
         config.default_retry = false;
-        let lanes = Arc::new(Lanes::new(LaneLimits::default()));
+        let lanes = Arc::new(Lanes::new(limits));
         Ok(Self { client: connection::connect(config)?, lanes, lane: Lane::Observe })
     }
 
@@ -84,8 +86,19 @@ impl Api {
         Self { lane, ..self.clone() }
     }
 
+    /// Returns the same connection for looking whether what is waited for has come.
+    pub(crate) fn waiting(&self) -> Self {
+        self.in_lane(self.lane.waiting())
+    }
+
+    /// Returns the namespace of the configuration of the cluster.
+    pub(crate) fn namespace(&self) -> &str {
+        self.client.default_namespace()
+    }
+
+    /// Returns a client for what kube asks by itself, each request in the lane of this.
     pub(crate) fn client(&self) -> Client {
-        self.client.clone()
+        in_turn(self.client.clone(), Arc::clone(&self.lanes), self.lane)
     }
 
     /// Reads an object from the store behind the server, never from its cache; `None` when there is none.
@@ -261,7 +274,7 @@ async fn exchange(client: Client, request: http::Request<Vec<u8>>) -> Result<Val
     answer(code, wait, &body)
 }
 
-fn retry_after(headers: &http::HeaderMap) -> Option<Period> {
+pub(crate) fn retry_after(headers: &http::HeaderMap) -> Option<Period> {
     let seconds = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Period::from_secs(seconds))
 }
@@ -317,77 +330,5 @@ pub(crate) fn with_causes(error: &dyn StdError) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::net::{TcpListener, TcpStream};
-
-    use super::*;
-
-    async fn receive(connection: &TcpStream) {
-        let (mut request, mut bytes) = (Vec::new(), [0; 1024]);
-        while !request.ends_with(b"\r\n\r\n") {
-            connection.readable().await.unwrap();
-            match connection.try_read(&mut bytes) {
-                Ok(read) => request.extend_from_slice(&bytes[..read]),
-                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
-            }
-        }
-    }
-
-    async fn reply(connection: &TcpStream) {
-        connection.writable().await.unwrap();
-        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
-        assert_eq!(connection.try_write(answer).unwrap(), answer.len());
-    }
-
-    #[tokio::test]
-    async fn a_read_that_was_given_up_does_not_cost_its_connection() {
-        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", server.local_addr().unwrap()).parse().unwrap();
-        let api = Api::connect(kube::Config::new(url)).unwrap();
-        let get = |api: Api| {
-            tokio::spawn(async move {
-                let deadline = Instant::now() + READ_LIMIT;
-                api.get(&ObjectRef::pod("prod", "shop-0"), deadline).await
-            })
-        };
-        let given_up = get(api.clone());
-        let (first, _) = server.accept().await.unwrap();
-        receive(&first).await;
-        given_up.abort();
-        assert!(given_up.await.unwrap_err().is_cancelled());
-        // Another read is answered on a connection of its own: the first one is still waiting.
-        let other = get(api.clone());
-        let (second, _) = server.accept().await.unwrap();
-        receive(&second).await;
-        reply(&second).await;
-        assert_eq!(other.await.unwrap(), Ok(Some(serde_json::json!({}))));
-        reply(&first).await;
-        let still_there = first.try_read(&mut [0; 1]).unwrap_err();
-        assert_eq!(still_there.kind(), io::ErrorKind::WouldBlock);
-    }
-
-    #[test]
-    fn the_code_is_read_before_the_body() {
-        let body = br#"{"kind":"Status","reason":"TooManyRequests","message":"slow down","details":{"retryAfterSeconds":7}}"#;
-        let said = |code, reason: &str, message: &str, wait: Option<u64>| {
-            let retry_after = wait.map(Period::from_secs);
-            Err(Failure::Status(Refusal {
-                code,
-                reason: reason.into(),
-                message: message.into(),
-                retry_after,
-            }))
-        };
-        let cases: [(u16, Option<u64>, &[u8], _); 6] = [
-            (200, None, b"{}", Ok(serde_json::json!({}))),
-            (200, None, b"<html>", Err(Failure::Unclear { answer: "200 without JSON".to_owned() })),
-            (429, None, body, said(429, "TooManyRequests", "slow down", Some(7))),
-            (429, Some(2), body, said(429, "TooManyRequests", "slow down", Some(2))),
-            (502, None, b"<html>bad gateway</html>", said(502, "", "", None)),
-            (503, None, b"", said(503, "", "", None)),
-        ];
-        for (code, wait, body, expected) in cases {
-            assert_eq!(answer(code, wait.map(Period::from_secs), body), expected, "{code}");
-        }
-    }
-}
+#[path = "api_tests.rs"]
+mod tests;

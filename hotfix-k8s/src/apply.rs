@@ -144,9 +144,12 @@ impl<'a> Attempt<'a> {
             Verb::Restore { snapshot } => self.deployer.slots.side(&snapshot.slot),
             _ => None,
         };
+        // Whoever has waited looks again and again.
+        let has_waited = self.followers.is_some();
+        let deployer = if has_waited { &self.deployer.waiting() } else { self.deployer };
         match side {
-            Some(side) => self.deployer.sight_of_ready(self.target, side, self.deadline).await,
-            None => self.deployer.sight(self.target, self.deadline).await,
+            Some(side) => deployer.sight_of_ready(self.target, side, self.deadline).await,
+            None => deployer.sight(self.target, self.deadline).await,
         }
     }
 

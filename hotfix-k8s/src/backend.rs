@@ -121,14 +121,19 @@ impl KubernetesDeployer {
             return self.observe_in_git(target).await;
         }
         let deadline = Instant::now() + READ_LIMIT;
-        let (unowned, survey, budgets) = tokio::join!(
+        let (unowned, survey, budgets, missing) = tokio::join!(
             self.unowned(target, deadline),
             self.survey(target, deadline),
-            self.budgets(target, deadline)
+            self.budgets(target, deadline),
+            self.missing_service(target, deadline)
         );
         let ((sight, _), mut notices, budgets) = (unowned?, survey?.notices, budgets?);
         let sight = self.once_seen(target, sight, deadline).await?;
         notices.extend(budget::notices(&sight, &budgets));
+        // No way back needs it, so it is no reason to refuse one.
+        notices.extend(missing?.map(|service| {
+            format!("{service} does not exist, so no share of the traffic can be given to the copy; create it or correct the configuration")
+        }));
         Ok(Workload { notices, ..sight.workload()? })
     }
 

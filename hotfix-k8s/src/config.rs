@@ -9,12 +9,14 @@ mod git;
 mod overrides;
 mod policies;
 mod replicas;
+mod requests;
 mod testers;
 
 pub use self::git::{ImagePlace, ImageValues, InGit};
 pub use self::overrides::{EnvFrom, EnvValue, Overrides};
 pub use self::policies::{Copies, Fingerprints, OnAutoscaler, OnGitOps};
 pub use self::replicas::{Allowance, ReplicasTraffic};
+pub use self::requests::RequestLimits;
 pub use self::testers::Testers;
 
 /// Where the workloads are that a deployer may change.
@@ -23,6 +25,8 @@ pub use self::testers::Testers;
 pub struct KubernetesConfig {
     /// The targets.
     pub targets: BTreeMap<Target, TargetConfig>,
+    /// How many requests the process sends.
+    pub requests: RequestLimits,
 }
 
 /// One workload.

@@ -20,7 +20,7 @@ fn git(file: &str, service: &str) -> OnGitOps {
 
 fn check(config: TargetConfig) -> Result<(), String> {
     let targets = [("production/shop".parse().unwrap(), config)].into();
-    KubernetesConfig { targets }.check().map_err(|error| error.to_string())
+    KubernetesConfig { targets, ..KubernetesConfig::default() }.check().map_err(|error| error.to_string())
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn each_mistake_names_the_value_and_the_mend() {
 #[test]
 fn two_targets_do_not_share_a_deployment() {
     let both = ["production/shop", "staging/shop"].map(|target| (target.parse().unwrap(), config()));
-    let error = KubernetesConfig { targets: both.into() }.check().unwrap_err();
+    let error = KubernetesConfig { targets: both.into(), ..KubernetesConfig::default() }.check().unwrap_err();
     assert_eq!((error.target.to_string(), error.field), ("staging/shop".to_owned(), "deployment"));
 }
 
@@ -113,8 +113,18 @@ fn two_targets_do_not_share_a_fence_in_a_repository() {
         let target = TargetConfig { deployment: name.to_owned(), on_gitops, ..config() };
         (format!("production/{name}").parse().unwrap(), target)
     };
-    assert_eq!(KubernetesConfig { targets: [of("pay", "pay"), of("shop", "shop")].into() }.check(), Ok(()));
-    let both = KubernetesConfig { targets: [of("pay", "one"), of("shop", "one")].into() };
+    assert_eq!(
+        KubernetesConfig {
+            targets: [of("pay", "pay"), of("shop", "shop")].into(),
+            ..KubernetesConfig::default()
+        }
+        .check(),
+        Ok(())
+    );
+    let both = KubernetesConfig {
+        targets: [of("pay", "one"), of("shop", "one")].into(),
+        ..KubernetesConfig::default()
+    };
     let error = both.check().unwrap_err();
     assert_eq!((error.field, error.value.as_str()), ("on_gitops.git.service", "one"));
 }

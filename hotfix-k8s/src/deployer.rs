@@ -15,6 +15,7 @@ use crate::error::{KubernetesError, Unusable};
 use crate::fence::Note;
 use crate::hub::Hub;
 use crate::lanes::Lane;
+use crate::lease::{LeaseConfig, Leases};
 use crate::object::{self, ObjectRef};
 use crate::pod::Pod;
 use crate::replica_set::ReplicaSet;
@@ -74,7 +75,8 @@ impl KubernetesDeployer {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, KubernetesError> {
         config.check()?;
-        let api = Api::connect(cluster).map_err(|error| KubernetesError::Client(Box::new(error)))?;
+        let api = Api::connect(cluster, config.requests)
+            .map_err(|error| KubernetesError::Client(Box::new(error)))?;
         Ok(Self {
             hub: Hub::new(api.client()),
             api,
@@ -89,6 +91,19 @@ impl KubernetesDeployer {
     /// Returns the same deployer with requests that are for something else.
     pub(crate) fn in_lane(&self, lane: Lane) -> Self {
         Self { api: self.api.in_lane(lane), ..self.clone() }
+    }
+
+    /// Returns the same deployer for looking whether what a verb waits for has come.
+    pub(crate) fn waiting(&self) -> Self {
+        Self { api: self.api.waiting(), ..self.clone() }
+    }
+
+    /// Returns the Leases of the same cluster, whose requests take their turn with those of this deployer.
+    ///
+    /// # Errors
+    /// [`KubernetesError::LeasePrefix`].
+    pub fn leases(&self, config: LeaseConfig) -> Result<Leases, KubernetesError> {
+        Leases::by(self.api.clone(), config, Arc::clone(&self.clock))
     }
 
     pub(crate) fn target(&self, target: &Target) -> Result<&TargetConfig, Unusable> {

@@ -1,7 +1,7 @@
 //! One watch per kind and namespace, however many follow: the last value of each workload with its pods, stripped to
 //! what matters. A kind is watched from when somebody first follows one of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -23,10 +23,12 @@ use crate::shape::Names;
 use crate::slot::Side;
 
 mod deployment;
+mod health;
 mod keep;
 mod set;
 
 use deployment::DeploymentSlots;
+use health::Health;
 use keep::keep;
 use set::{DaemonSetFacts, StatefulSetFacts};
 
@@ -53,9 +55,10 @@ pub(super) struct Cell {
 
 /// The watches of a namespace. They end when nobody follows any more.
 pub(crate) struct Feed {
+    namespace: String,
     state: Mutex<State>,
     health: watch::Sender<Health>,
-    /// By kind.
+    /// By kind, while it is watched.
     tasks: Mutex<BTreeMap<&'static str, JoinHandle<()>>>,
 }
 
@@ -67,24 +70,16 @@ pub(super) struct State {
     owners: HashMap<String, String>,
 }
 
-/// How far the watches of a namespace are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Health {
-    /// The kinds that were listed.
-    listed: BTreeSet<&'static str>,
-    /// Why there will be nothing more.
-    broken: Option<String>,
-}
-
 /// Follows one slot.
 #[derive(Clone)]
 pub(crate) struct Follower {
     feed: Arc<Feed>,
-    kind: &'static str,
     /// Which of what is known of the workload it is.
     slot: usize,
     seen: watch::Receiver<Cell>,
     health: watch::Receiver<Health>,
+    /// The kinds that it needs, and how often the watch of each had ended when it began.
+    needs: [(&'static str, u32); 2],
 }
 
 impl fmt::Debug for Hub {
@@ -109,56 +104,61 @@ impl Hub {
             None => (DeploymentSlots::KIND, 0, names.deployment(side).name.clone()),
             Some(kind) => (kind.name(), side as usize, set::key(kind, &names.main.name)),
         };
-        match SetKind::of(config.workload) {
-            None => feed.watch::<DeploymentSlots>(&self.client, &config.namespace),
-            Some(SetKind::StatefulSet) => feed.watch::<StatefulSetFacts>(&self.client, &config.namespace),
-            Some(SetKind::DaemonSet) => feed.watch::<DaemonSetFacts>(&self.client, &config.namespace),
-        }
-        Follower { kind, slot, health: feed.health.subscribe(), seen: feed.cell(&cell), feed }
+        let of_kind = match SetKind::of(config.workload) {
+            None => feed.watch::<DeploymentSlots>(&self.client),
+            Some(SetKind::StatefulSet) => feed.watch::<StatefulSetFacts>(&self.client),
+            Some(SetKind::DaemonSet) => feed.watch::<DaemonSetFacts>(&self.client),
+        };
+        let needs = [(kind, of_kind), (Pod::KIND, feed.watch::<Pod>(&self.client))];
+        Follower { slot, needs, health: feed.health.subscribe(), seen: feed.cell(&cell), feed }
     }
 
     fn feed(&self, namespace: &str) -> Arc<Feed> {
         let mut feeds = lock(&self.feeds);
-        let running = feeds.get(namespace).and_then(Weak::upgrade);
-        if let Some(feed) = running.filter(|feed| feed.health.borrow().broken.is_none()) {
+        if let Some(feed) = feeds.get(namespace).and_then(Weak::upgrade) {
             return feed;
         }
         feeds.retain(|_, feed| feed.strong_count() > 0);
-        let feed = Feed::start(&self.client, namespace);
+        let feed = Arc::new(Feed::of(namespace));
         feeds.insert(namespace.to_owned(), Arc::downgrade(&feed));
         feed
     }
 }
 
 impl Feed {
-    fn start(client: &Client, namespace: &str) -> Arc<Self> {
-        let feed = Arc::new(Self {
+    fn of(namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
             state: Mutex::default(),
             health: watch::Sender::default(),
             tasks: Mutex::default(),
-        });
-        feed.watch::<Pod>(client, namespace);
-        feed
+        }
     }
 
-    /// Watches a kind, unless it is watched already.
-    fn watch<K: Kept>(self: &Arc<Self>, client: &Client, namespace: &str) {
-        lock(&self.tasks).entry(K::KIND).or_insert_with(|| {
-            let api = Api::namespaced_with(client.clone(), namespace, &K::resource());
-            tokio::spawn(keep::<K>(api, Arc::downgrade(self)))
+    /// Watches a kind, unless it is watched already. Returns how often its watch ended before.
+    fn watch<K: Kept>(self: &Arc<Self>, client: &Client) -> u32 {
+        let mut tasks = lock(&self.tasks);
+        let (ends, rests) = {
+            let health = self.health.borrow();
+            (health.ends(K::KIND), health.rests(K::KIND))
+        };
+        tasks.entry(K::KIND).or_insert_with(|| {
+            let api = Api::namespaced_with(client.clone(), &self.namespace, &K::resource());
+            tokio::spawn(keep::<K>(api, Arc::downgrade(self), rests))
         });
+        ends
     }
 
     fn cell(&self, name: &str) -> watch::Receiver<Cell> {
         lock(&self.state).cells.entry(name.to_owned()).or_default().subscribe()
     }
 
-    fn fail(&self, cause: String) {
-        self.health.send_if_modified(|health| {
-            let is_new = health.broken.is_none();
-            health.broken.get_or_insert(cause);
-            is_new
-        });
+    /// Takes in that the watch of a kind ended. The others go on, and whoever follows one of the kind next has it begin
+    /// anew.
+    fn ended(&self, kind: &'static str, cause: String, lasted: Duration) {
+        let mut tasks = lock(&self.tasks);
+        tasks.remove(kind);
+        self.health.send_modify(|health| health.ended(kind, cause, lasted));
     }
 }
 
@@ -253,24 +253,23 @@ impl Follower {
 
     /// Returns why there will be nothing more.
     pub(crate) fn broken(&self) -> Option<String> {
-        self.health.borrow().broken.clone()
+        cause(&self.health.borrow(), self.needs).map(str::to_owned)
     }
 
     /// Waits until the namespace was listed, or the watches broke.
     pub(crate) async fn listed(&mut self) {
-        let kinds = [self.kind, Pod::KIND];
-        let is_done = |health: &Health| {
-            health.broken.is_some() || kinds.iter().all(|kind| health.listed.contains(kind))
-        };
+        let needs = self.needs;
+        let is_listed = |health: &Health| needs.iter().all(|(kind, _)| health.is_listed(kind));
         // The sender lives in the feed, which this follower keeps.
-        let _ = self.health.wait_for(is_done).await;
+        let _ = self.health.wait_for(|health| cause(health, needs).is_some() || is_listed(health)).await;
     }
 
     /// Waits for a change of the workload or its pods, or for the end of the watches.
     pub(crate) async fn next(&mut self) {
+        let needs = self.needs;
         tokio::select! {
             _ = self.seen.changed() => {}
-            _ = self.health.wait_for(|health| health.broken.is_some()) => {}
+            _ = self.health.wait_for(|health| cause(health, needs).is_some()) => {}
         }
     }
 
@@ -278,6 +277,11 @@ impl Follower {
     pub(crate) async fn changed(&mut self, limit: Duration) {
         let _ = timeout(limit, self.seen.changed()).await;
     }
+}
+
+/// Why the watch of a kind that is needed ended, if one did.
+fn cause<'a>(health: &'a Health, needs: [(&'static str, u32); 2]) -> Option<&'a str> {
+    needs.into_iter().find_map(|(kind, ends)| health.ended_since(kind, ends))
 }
 
 impl fmt::Debug for Follower {
@@ -289,3 +293,7 @@ impl fmt::Debug for Follower {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+#[path = "hub_tests.rs"]
+mod tests;

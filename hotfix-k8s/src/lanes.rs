@@ -1,16 +1,17 @@
 //! Who may send the next request to the API server of a cluster: what takes a fix back before what asks how a target
-//! is, that before what goes forward, and looking around last.
+//! is, that before what an undo waits for, that before what goes forward, and looking around last.
 //!
 //! One token bucket bounds the rate for all. Its last tokens are kept for the lane of undo, so that a rollback finds
 //! room however busy the others were. Who waits is served by lane and then by arrival.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
+
+use crate::config::RequestLimits;
 
 /// The longest rest that a server can ask for: whoever says an hour would keep a rollback from asking again.
 const LONGEST_REST: Duration = Duration::from_secs(60);
@@ -22,6 +23,9 @@ pub(crate) enum Lane {
     Undo,
     /// Seals and probes: settles whether something was applied.
     Seal,
+    /// Looks whether what an undo waits for has come. It looks again and again, so it goes after every undo that has
+    /// something to do; and a server that is too busy for those who only look does not rest it.
+    Wait,
     /// Applies a change.
     Forward,
     /// Looks.
@@ -29,32 +33,21 @@ pub(crate) enum Lane {
 }
 
 impl Lane {
-    const ALL: [Self; 4] = [Self::Undo, Self::Seal, Self::Forward, Self::Observe];
-}
+    const ALL: [Self; 5] = [Self::Undo, Self::Seal, Self::Wait, Self::Forward, Self::Observe];
 
-/// How many requests may be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LaneLimits {
-    /// Requests per second in the long run, all lanes together.
-    pub(crate) per_second: NonZeroU32,
-    /// Requests at once after a rest.
-    pub(crate) burst: NonZeroU32,
-    /// How many of those at once are for undo alone; the others have at least one in any case.
-    pub(crate) reserved: u32,
-}
-
-impl Default for LaneLimits {
-    /// 100 per second and 200 at once, a fifth of them for undo.
-    fn default() -> Self {
-        let limit = |limit| NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN);
-        Self { per_second: limit(100), burst: limit(200), reserved: 40 }
+    /// Returns the lane of looking whether what a request of this lane waits for has come.
+    pub(crate) const fn waiting(self) -> Self {
+        match self {
+            Self::Undo => Self::Wait,
+            other => other,
+        }
     }
 }
 
 /// The lanes to one API server.
 #[derive(Debug)]
 pub(crate) struct Lanes {
-    limits: LaneLimits,
+    limits: RequestLimits,
     state: Mutex<State>,
 }
 
@@ -62,7 +55,7 @@ pub(crate) struct Lanes {
 struct State {
     bucket: Bucket,
     /// Until when each lane rests; never earlier than a lane before it.
-    rests: [Instant; 4],
+    rests: [Instant; 5],
     waiting: BTreeMap<Ticket, Arc<Notify>>,
     arrivals: u64,
 }
@@ -81,12 +74,12 @@ const TOKEN: u128 = 1_000_000_000;
 
 impl Lanes {
     /// Opens the lanes with a full bucket.
-    pub(crate) fn new(limits: LaneLimits) -> Self {
+    pub(crate) fn new(limits: RequestLimits) -> Self {
         let now = Instant::now();
         let level = u128::from(limits.burst.get()) * TOKEN;
         let state = State {
             bucket: Bucket { level, at: now },
-            rests: [now; 4],
+            rests: [now; 5],
             waiting: BTreeMap::new(),
             arrivals: 0,
         };
@@ -135,7 +128,7 @@ enum Turn {
 }
 
 impl State {
-    fn turn(&mut self, limits: &LaneLimits, ticket: Ticket) -> Turn {
+    fn turn(&mut self, limits: &RequestLimits, ticket: Ticket) -> Turn {
         let (lane, _) = ticket;
         if self.waiting.first_key_value().is_some_and(|(first, _)| *first < ticket) {
             return Turn::Later;
@@ -154,7 +147,7 @@ impl State {
 
 impl Bucket {
     /// Takes a token, or says when there will be one for the lane.
-    fn take(&mut self, limits: &LaneLimits, lane: Lane, now: Instant) -> Result<(), Instant> {
+    fn take(&mut self, limits: &RequestLimits, lane: Lane, now: Instant) -> Result<(), Instant> {
         let per_second = u128::from(limits.per_second.get());
         let full = u128::from(limits.burst.get()) * TOKEN;
         let gained = now.duration_since(self.at).as_nanos() * per_second;
@@ -162,7 +155,7 @@ impl Bucket {
         self.at = now;
         let reserved = match lane {
             Lane::Undo => 0,
-            Lane::Seal | Lane::Forward | Lane::Observe => u128::from(limits.reserved) * TOKEN,
+            Lane::Seal | Lane::Wait | Lane::Forward | Lane::Observe => u128::from(limits.reserved) * TOKEN,
         };
         let needed = (reserved + TOKEN).min(full);
         if self.level >= needed {
@@ -206,6 +199,8 @@ impl Drop for Place<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use tokio::task::JoinSet;
     use tokio::time::advance;
 
@@ -215,7 +210,7 @@ mod tests {
     fn lanes(burst: u32, reserved: u32) -> Arc<Lanes> {
         let per_second = NonZeroU32::MIN;
         let burst = NonZeroU32::new(burst).unwrap();
-        Arc::new(Lanes::new(LaneLimits { per_second, burst, reserved }))
+        Arc::new(Lanes::new(RequestLimits { per_second, burst, reserved }))
     }
 
     /// Requests in the order in which they may be sent, with the second.
@@ -251,6 +246,7 @@ mod tests {
             (Lane::Forward, "stage"),
             (Lane::Forward, "shift"),
             (Lane::Seal, "probe"),
+            (Lane::Wait, "gone?"),
             (Lane::Undo, "restore"),
             (Lane::Seal, "seal"),
             (Lane::Undo, "shift back"),
@@ -262,9 +258,10 @@ mod tests {
             ("shift back", 2),
             ("probe", 3),
             ("seal", 4),
-            ("stage", 5),
-            ("shift", 6),
-            ("look", 7),
+            ("gone?", 5),
+            ("stage", 6),
+            ("shift", 7),
+            ("look", 8),
         ];
         assert_eq!(order.all().await, expected);
     }

@@ -35,6 +35,7 @@ mod role;
 mod rollout;
 mod runs;
 mod seal;
+mod served;
 mod shape;
 mod sight;
 mod size;
@@ -44,6 +45,7 @@ mod steps;
 mod sync;
 mod template;
 mod traffic;
+mod turns;
 mod waiting;
 mod watch;
 mod writing;
@@ -51,7 +53,7 @@ mod writing;
 pub use config::{
     Allowance, Copies, Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, ImagePlace,
     ImageValues, InGit, IngressTraffic, InvalidConfig, KubernetesConfig, OnAutoscaler, OnGitOps, Overrides,
-    ReplicasTraffic, TargetConfig, Testers, Traffic, VirtualServiceTraffic, WorkloadKind,
+    ReplicasTraffic, RequestLimits, TargetConfig, Testers, Traffic, VirtualServiceTraffic, WorkloadKind,
 };
 pub use deployer::KubernetesDeployer;
 pub use error::KubernetesError;

@@ -22,9 +22,9 @@ pub enum Feature {
     Adoption,
     /// Switches the selector of Services.
     Services(BTreeSet<String>),
-    /// Reads by which labels Services select.
+    /// Reads by which labels Services select, and whether they are there.
     Selectors(BTreeSet<String>),
-    /// Sees when the traffic of a Service has left a slot.
+    /// Sees when the traffic of a Service has reached or left a slot.
     Endpoints,
     /// Sees by which hash the pods of a slot are known.
     ReplicaSets,

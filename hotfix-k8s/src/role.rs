@@ -67,13 +67,17 @@ impl TargetConfig {
     fn of_two_deployments(&self, names: Names) -> Vec<Feature> {
         let deployments = Feature::Deployments([names.main.name, names.hotfix.name].into());
         let (service, route) = ([names.service.name].into(), [names.route.name].into());
+        let selectors = || {
+            let services = [Some(Names::of(self).service), self.service_of_copy()];
+            Feature::Selectors(services.into_iter().flatten().map(|service| service.name).collect())
+        };
         let mut features = vec![deployments, Feature::Endpoints];
         features.extend(match self.traffic {
             Traffic::Service => vec![Feature::Services(service)],
             Traffic::Replicas(_) => vec![Feature::Services(service), Feature::ReplicaSets],
-            Traffic::VirtualService(_) => vec![Feature::Selectors(service), Feature::VirtualServices(route)],
-            Traffic::HttpRoute(_) => vec![Feature::Selectors(service), Feature::HttpRoutes(route)],
-            Traffic::Ingress(_) => vec![Feature::Selectors(service), Feature::Ingresses(route)],
+            Traffic::VirtualService(_) => vec![selectors(), Feature::VirtualServices(route)],
+            Traffic::HttpRoute(_) => vec![selectors(), Feature::HttpRoutes(route)],
+            Traffic::Ingress(_) => vec![selectors(), Feature::Ingresses(route)],
         });
         features
             .extend(Subsets::of(self).map(|subsets| Feature::DestinationRules([subsets.rule.name].into())));
@@ -144,6 +148,26 @@ mod tests {
             Feature::DisruptionBudgets,
         ]);
         assert_eq!(config.features(), expected);
+    }
+
+    #[test]
+    fn a_route_takes_the_services_of_both_slots() {
+        let selectors = |traffic: &str| {
+            let traffic = serde_json::from_str(traffic).unwrap();
+            let config = TargetConfig { deployment: "shop".to_owned(), traffic, ..TargetConfig::default() };
+            let features = config.features().into_iter();
+            features.filter(|feature| matches!(feature, Feature::Selectors(_))).collect::<Vec<_>>()
+        };
+        let names = |names: &[&str]| Feature::Selectors(names.iter().map(|&name| name.to_owned()).collect());
+        let subsets = r#"{"virtual_service": {"destinations": {"subsets": {"main": "a", "hotfix": "b"}}}}"#;
+        for (traffic, expected) in [
+            (r#"{"virtual_service": {}}"#, names(&["shop", "shop-hotfix"])),
+            (subsets, names(&["shop"])),
+            (r#"{"http_route": {"hotfix": "spare"}}"#, names(&["shop", "spare"])),
+            (r#"{"ingress": {}}"#, names(&["shop", "shop-hotfix"])),
+        ] {
+            assert_eq!(selectors(traffic), [expected], "{traffic}");
+        }
     }
 
     #[test]

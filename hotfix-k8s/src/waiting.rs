@@ -1,37 +1,47 @@
 //! What a verb waits for, each wait with a bound: pods that can take traffic or are gone, and a route that is in force.
 
-use std::collections::BTreeSet;
-
 use hotfix_core::model::Target;
-use hotfix_core::port::{Ambiguity, Rejection, Reply};
+use hotfix_core::port::{Ambiguity, Reply};
 use serde_json::Value;
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::api::Failure;
 use crate::deployer::{KubernetesDeployer, request};
 use crate::error::Unusable;
 use crate::hub::Follower;
 use crate::object;
 use crate::pod::Pod;
-use crate::reply;
-use crate::shape::Names;
+use crate::served::serving;
 use crate::sight::{self, Sight};
 use crate::slot::Side;
 use crate::traffic::Uptake;
 
-/// How often what has no watch is read again.
-const PAUSE: Duration = Duration::from_millis(50);
-/// The first pause where what is waited for mostly takes less; each is twice as long as the one before.
+/// How often what is waited for is looked at in the long run.
+const PAUSE: Duration = Duration::from_millis(250);
+/// The first pause, because what is waited for mostly takes less; each is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 /// A version that everything is as new as.
 const ANY: &str = "0";
 /// How long a slot may go on getting traffic after the route was moved away from it, before it is emptied all the
 /// same: nobody may keep a rollback from its end.
 const LEAVE: Duration = Duration::from_secs(5);
-/// How long endpoints may take to follow pods that are ready.
-const SERVE: Duration = Duration::from_secs(5);
 /// How long a proxy may take to hear of endpoints that the API server has.
 const HEAR: Duration = Duration::from_secs(1);
+
+/// The pauses between looks. They grow, so that many who wait leave room for those who have something to do.
+#[derive(Debug)]
+pub(crate) struct Pauses(Duration);
+
+impl Pauses {
+    pub(crate) const fn begin() -> Self {
+        Self(FIRST_PAUSE)
+    }
+
+    pub(crate) fn next(&mut self) -> Duration {
+        let pause = self.0;
+        self.0 = PAUSE.min(pause * 2);
+        pause
+    }
+}
 
 impl KubernetesDeployer {
     /// Waits until a slot has a pod that can take traffic, at most for three quarters of the time: then it gets the
@@ -59,13 +69,14 @@ impl KubernetesDeployer {
         let now = Instant::now();
         let until = now + deadline.saturating_duration_since(now) * 3 / 4;
         let Ok(config) = self.target(target) else { return };
-        let is_ready = async || self.sight(target, until).await.is_ok_and(|sight| is_enough(&sight));
+        let is_ready =
+            async |deployer: &Self| deployer.sight(target, until).await.is_ok_and(|sight| is_enough(&sight));
         // Mostly it is, and then no watch is worth its while.
-        if !is_ready().await {
-            let mut changes = self.hub.follow(config, side);
-            while Instant::now() < until && !is_ready().await {
+        if !is_ready(self).await {
+            let (waiting, mut changes) = (self.waiting(), self.hub.follow(config, side));
+            while Instant::now() < until && !is_ready(&waiting).await {
                 // The watch only hastens the next look; without it there is one after a while.
-                changes.changed(PAUSE * 5).await;
+                changes.changed(PAUSE).await;
             }
         }
         // Nobody may keep a rollback from its end.
@@ -84,18 +95,17 @@ impl KubernetesDeployer {
         let now = Instant::now();
         let until = (now + LEAVE).min(now + deadline.saturating_duration_since(now) / 2);
         let mut route = written.clone();
-        let mut pause = FIRST_PAUSE;
+        let (waiting, mut pauses) = (self.waiting(), Pauses::begin());
         while Instant::now() < until {
             // What may not be read is no reason to wait for ever, nor not to wait.
             if sight.traffic.uptake(&route) != Uptake::InForce {
-                if let Ok(Some(found)) = self.fetch(&sight.route.reference, until).await {
+                if let Ok(Some(found)) = waiting.fetch(&sight.route.reference, until).await {
                     route = found.value;
                 }
-            } else if self.is_left(target, sight, written, side, until).await.is_ok_and(|left| left) {
+            } else if waiting.is_left(target, sight, written, side, until).await.is_ok_and(|left| left) {
                 return;
             }
-            sleep(pause).await;
-            pause = PAUSE.min(pause * 2);
+            sleep(pauses.next()).await;
         }
     }
 
@@ -118,10 +128,11 @@ impl KubernetesDeployer {
     async fn until_gone(&self, target: &Target, deadline: Instant, are_gone: impl Fn(&Sight) -> bool) {
         let now = Instant::now();
         let until = (now + LEAVE).min(now + deadline.saturating_duration_since(now) / 2);
+        let (waiting, mut pauses) = (self.waiting(), Pauses::begin());
         while Instant::now() < until {
-            match self.sight(target, until).await {
+            match waiting.sight(target, until).await {
                 Ok(sight) if are_gone(&sight) => return,
-                _ => sleep(PAUSE).await,
+                _ => sleep(pauses.next()).await,
             }
         }
     }
@@ -129,63 +140,6 @@ impl KubernetesDeployer {
     /// Waits as long as a proxy may take to hear of a slot, at most for a quarter of the time.
     pub(crate) async fn until_heard_of(&self, deadline: Instant) {
         sleep(HEAR.min(deadline.saturating_duration_since(Instant::now()) / 4)).await;
-    }
-
-    /// Waits until the endpoints of the Service by which the route reaches the slot have a pod of what it holds: controllers
-    /// bring them up to date a while after the pod is ready, and until then the traffic would go nowhere.
-    pub(crate) async fn until_served(
-        &self,
-        target: &Target,
-        side: Side,
-        deadline: Instant,
-    ) -> Result<(), Rejection> {
-        let now = Instant::now();
-        let until = (now + SERVE).min(now + deadline.saturating_duration_since(now) / 2);
-        let Ok(config) = self.target(target) else { return Ok(()) };
-        let Some(service) = config.traffic.service_of(side, &Names::of(config).service.name) else {
-            return Ok(());
-        };
-        loop {
-            match self.is_served(target, side, &service, until).await {
-                Ok(true) => return Ok(()),
-                // Whoever may not read them goes by the pods alone.
-                Err(Unusable::Request { failure: Failure::Status(refusal), .. }) if refusal.code == 403 => {
-                    return Ok(());
-                }
-                Ok(false) | Err(_) if Instant::now() + PAUSE >= until => {
-                    let reason = format!("no endpoint of Service {service} is a ready pod of the slot");
-                    return Err(reply::busy(reason, None));
-                }
-                Ok(false) | Err(_) => sleep(PAUSE).await,
-            }
-        }
-    }
-
-    async fn is_served(
-        &self,
-        target: &Target,
-        side: Side,
-        service: &str,
-        deadline: Instant,
-    ) -> Result<bool, Unusable> {
-        let config = self.target(target)?;
-        let (sight, slices) =
-            tokio::join!(self.sight(target, deadline), self.slices(&config.namespace, service, deadline));
-        let (sight, slices) = (sight?, slices?);
-        // A Service whose endpoints no controller keeps says nothing.
-        Ok(slices.is_empty() || serving(&slices).iter().any(|pod| sight.has_current_pod(side, pod)))
-    }
-
-    async fn slices(
-        &self,
-        namespace: &str,
-        service: &str,
-        deadline: Instant,
-    ) -> Result<Vec<Value>, Unusable> {
-        let labels = format!("kubernetes.io/service-name={service}");
-        let collection = object::collection("discovery.k8s.io/v1", "endpointslices", namespace);
-        let slices = self.api.list(&collection, &labels, deadline).await;
-        slices.map_err(|failure| request(collection, failure))
     }
 
     /// Whether the Service, where its endpoints tell, sends nothing to the slot any more. The server's cache is good
@@ -232,19 +186,21 @@ impl KubernetesDeployer {
     ) -> Result<(), Reply> {
         let mut read;
         let mut route = route;
+        let (waiting, mut pauses) = (self.waiting(), Pauses::begin());
         loop {
+            let pause = pauses.next();
             match sight.traffic.uptake(route) {
                 Uptake::InForce => return Ok(()),
                 Uptake::Refused { reason } => {
                     let answer = format!("{} was written and is refused: {reason}", sight.route.reference);
                     return Err(Reply::Ambiguous(Ambiguity::Unclear { answer }));
                 }
-                Uptake::Pending if Instant::now() + PAUSE >= deadline => {
+                Uptake::Pending if Instant::now() + pause >= deadline => {
                     return Err(Reply::Ambiguous(Ambiguity::Timeout));
                 }
-                Uptake::Pending => sleep(PAUSE).await,
+                Uptake::Pending => sleep(pause).await,
             }
-            let found = self.fetch(&sight.route.reference, deadline).await;
+            let found = waiting.fetch(&sight.route.reference, deadline).await;
             read = match found {
                 Ok(Some(found)) => found.value,
                 Ok(None) => Value::Null,
@@ -261,14 +217,54 @@ impl KubernetesDeployer {
 /// a while.
 pub(crate) async fn until_changed([main, hotfix]: &mut [Follower; 2]) {
     tokio::select! {
-        () = main.changed(PAUSE * 5) => {}
-        () = hotfix.changed(PAUSE * 5) => {}
+        () = main.changed(PAUSE) => {}
+        () = hotfix.changed(PAUSE) => {}
     }
 }
 
-/// The pods that get traffic by these endpoints.
-fn serving(slices: &[Value]) -> BTreeSet<&str> {
-    let endpoints = slices.iter().filter_map(|slice| slice["endpoints"].as_array()).flatten();
-    let serving = endpoints.filter(|endpoint| endpoint["conditions"]["ready"] != false);
-    serving.filter_map(|endpoint| endpoint["targetRef"]["name"].as_str()).collect()
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::config::RequestLimits;
+    use crate::lanes::{Lane, Lanes};
+
+    /// Sends what a look or a switch takes, by one request after the other.
+    async fn send(lanes: &Lanes, lane: Lane) {
+        for _ in 0..7 {
+            lanes.pass(lane).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn undos_that_wait_do_not_slow_the_one_that_switches() {
+        let lanes = Arc::new(Lanes::new(RequestLimits::default()));
+        let mut waiting = JoinSet::new();
+        for _ in 0..20 {
+            let lanes = Arc::clone(&lanes);
+            waiting.spawn(async move {
+                let mut pauses = Pauses::begin();
+                loop {
+                    send(&lanes, Lane::Undo.waiting()).await;
+                    sleep(pauses.next()).await;
+                }
+            });
+        }
+        for _ in 0..5 {
+            sleep(Duration::from_secs(10)).await;
+            let start = Instant::now();
+            send(&lanes, Lane::Undo).await;
+            assert_eq!(start.elapsed(), Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn the_first_looks_are_quick() {
+        let mut pauses = Pauses::begin();
+        let pauses: Vec<u128> = (0..8).map(|_| pauses.next().as_millis()).collect();
+        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 250, 250]);
+    }
 }

@@ -95,7 +95,8 @@ impl Site {
         features.insert(Feature::Adoption);
         let rules = serde_json::from_value::<Vec<_>>(serde_json::to_value(rights::rules(&features))?)?;
         let user = cluster.user(&namespace, USER, &rules).await?;
-        let targets = KubernetesConfig { targets: [(target.clone(), config)].into() };
+        let targets =
+            KubernetesConfig { targets: [(target.clone(), config)].into(), ..KubernetesConfig::default() };
         let deployer = KubernetesDeployer::connect(targets, user, Arc::new(SystemClock))?;
         until_ready(&deployer, &target).await?;
         deployer.adopt(&target).await?;

@@ -17,6 +17,12 @@ impl Health {
         self.ready = ready;
     }
 
+    /// Takes in that nobody looks any more: how many are ready is not known. Faults stay.
+    pub const fn lose_sight(&mut self) {
+        self.replicas = 0;
+        self.ready = 0;
+    }
+
     /// Takes in what is wrong with an instance. A fault stays: what recovered once can fail again.
     pub fn fault(&mut self, fault: Fault) {
         if !self.faults.contains(&fault) {
@@ -102,6 +108,18 @@ mod tests {
         let lasting = Period::from_secs(10);
         assert_eq!(health.soaked(at(0), at(9), lasting), None);
         assert_eq!(health.soaked(at(0), at(10), lasting).unwrap().outcome, VerdictOutcome::Pass);
+    }
+
+    #[test]
+    fn what_is_out_of_sight_passes_nothing_and_keeps_its_faults() {
+        let mut health = Health::default();
+        health.count(2, 2);
+        health.lose_sight();
+        assert_eq!(health.ready(), None);
+        assert_eq!(health.soaked(at(0), at(10), Period::from_secs(10)), None);
+        health.fault(Fault::CrashLoop { instance: "green-0".into(), restarts: 3 });
+        health.lose_sight();
+        assert_eq!(health.ready().unwrap().outcome, VerdictOutcome::Fail);
     }
 
     #[test]

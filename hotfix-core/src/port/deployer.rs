@@ -33,8 +33,9 @@ pub trait Deployer: Debug + Send + Sync {
     async fn observe(&self, target: &Target) -> Result<Workload>;
 
     /// Follows a workload: first one [`WorkloadChange::Instances`] per filled slot with the present state, then
-    /// every change. The stream may merge changes, never lose the last. It ends with an error when it broke; the
-    /// caller then observes and watches again.
+    /// every change. The stream may merge changes, never lose the last. It ends with an error when it broke, and when
+    /// for about a minute nobody could look: a gate that sees nothing must not pass. The caller then observes and
+    /// watches again.
     ///
     /// *Errors*: as [`Deployer::observe`]. *Cancellation*: dropping the stream ends the watch.
     async fn watch(&self, target: &Target) -> Result<WorkloadWatch>;

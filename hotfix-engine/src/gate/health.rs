@@ -1,11 +1,14 @@
 //! Gates that wait for instances: ready, and ready for a while.
 
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use hotfix_core::Result;
 use hotfix_core::decide::Health;
 use hotfix_core::execute::Event;
-use hotfix_core::model::{SlotName, Target, Verdict};
+use hotfix_core::model::{Fault, SlotName, Target, Timestamp, Verdict};
 use hotfix_core::plan::Gate;
 use hotfix_core::port::{WorkloadChange, WorkloadWatch};
 
@@ -31,7 +34,9 @@ pub(super) async fn watch(mut context: Context, gate: Gate) {
         let now = context.steady.now();
         let (verdict, wake) = match &gate {
             Gate::Soak { lasting, .. } => {
-                (follower.health.soaked(context.opened, now, *lasting), context.opened + lasting.to_delta())
+                // What nobody saw is no part of it.
+                let since = follower.since.unwrap_or(now);
+                (follower.health.soaked(since, now, *lasting), since + lasting.to_delta())
             }
             Gate::Ready { .. } | Gate::Verify { .. } | Gate::Approval { .. } | Gate::Watch { .. } => {
                 (follower.health.ready(), now + chrono::TimeDelta::hours(1))
@@ -74,50 +79,85 @@ async fn tell(context: &Context, verdict: Verdict) {
 pub(super) struct Follower {
     target: Target,
     slot: SlotName,
-    stream: Option<WorkloadWatch>,
-    pub(super) health: Health,
+    sight: Sight,
+    health: Health,
+    /// Since when the watch that is open tells how many are ready; `None` while nobody looks.
+    since: Option<Timestamp>,
     announcer: Announcer,
     steady: Steady,
+}
+
+enum Sight {
+    None,
+    /// It is kept over whatever else happens meanwhile: begun anew each time it might never be open.
+    Opening(Pin<Box<dyn Future<Output = Result<WorkloadWatch>> + Send>>),
+    Open(WorkloadWatch),
 }
 
 impl Follower {
     pub(super) fn new(context: &Context, target: Target, slot: SlotName) -> Self {
         let (announcer, steady) = (context.announcer.clone(), context.steady);
-        Self { target, slot, stream: None, health: Health::default(), announcer, steady }
+        Self { target, slot, sight: Sight::None, health: Health::default(), since: None, announcer, steady }
+    }
+
+    /// Returns what is wrong with the instances.
+    pub(super) fn faults(&self) -> &[Fault] {
+        self.health.faults()
+    }
+
+    /// Returns how many instances can take traffic, if somebody looks.
+    pub(super) fn ready_count(&self) -> Option<u16> {
+        self.since.map(|_| self.health.ready_count())
     }
 
     /// Waits until something is known that was not known before. Dropping the future loses nothing.
     pub(super) async fn changed(&mut self, ports: &Backends) {
         loop {
-            let Some(stream) = &mut self.stream else {
-                match ports.deployer.watch(&self.target).await {
-                    Ok(stream) => {
-                        self.health = Health::default();
-                        self.stream = Some(stream);
-                    }
+            match &mut self.sight {
+                Sight::None => self.sight = Sight::Opening(self.open(ports, Duration::ZERO)),
+                Sight::Opening(opening) => match opening.await {
+                    Ok(stream) => self.sight = Sight::Open(stream),
                     Err(error) => {
                         tracing::warn!(target = %self.target, %error, "the workload cannot be watched");
-                        tokio::time::sleep(REOPEN).await;
+                        self.sight = Sight::Opening(self.open(ports, REOPEN));
                     }
-                }
-                continue;
-            };
-            match stream.next().await {
-                Some(Ok(WorkloadChange::Instances { slot, replicas, ready })) if slot == self.slot => {
-                    self.health.count(replicas, ready);
-                    self.announcer.count(self.steady.now(), replicas, ready);
-                    return;
-                }
-                Some(Ok(WorkloadChange::Faulty { slot, fault })) if slot == self.slot => {
-                    self.health.fault(fault);
-                    return;
-                }
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => {
-                    self.stream = None;
-                    tokio::time::sleep(REOPEN).await;
-                }
+                },
+                Sight::Open(stream) => match stream.next().await {
+                    Some(Ok(WorkloadChange::Instances { slot, replicas, ready })) if slot == self.slot => {
+                        let now = self.steady.now();
+                        self.since.get_or_insert(now);
+                        self.health.count(replicas, ready);
+                        self.announcer.count(now, replicas, ready);
+                        return;
+                    }
+                    Some(Ok(WorkloadChange::Faulty { slot, fault })) if slot == self.slot => {
+                        self.health.fault(fault);
+                        return;
+                    }
+                    Some(Ok(_)) => {}
+                    ended @ (Some(Err(_)) | None) => {
+                        if let Some(Err(error)) = ended {
+                            tracing::warn!(target = %self.target, %error, "the watch of the workload broke");
+                        }
+                        self.since = None;
+                        self.health.lose_sight();
+                        self.sight = Sight::Opening(self.open(ports, REOPEN));
+                    }
+                },
             }
         }
+    }
+
+    /// Opens the watch after a rest.
+    fn open(
+        &self,
+        ports: &Backends,
+        rest: Duration,
+    ) -> Pin<Box<dyn Future<Output = Result<WorkloadWatch>> + Send>> {
+        let (deployer, target) = (Arc::clone(&ports.deployer), self.target.clone());
+        Box::pin(async move {
+            tokio::time::sleep(rest).await;
+            deployer.watch(&target).await
+        })
     }
 }

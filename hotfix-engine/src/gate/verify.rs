@@ -204,7 +204,7 @@ impl Watch {
 
     /// What is wrong with the canary, seen by whoever runs it and from outside.
     fn faults(&self) -> Vec<Fault> {
-        [self.follower.health.faults(), self.outside.checks.faults()].concat()
+        [self.follower.faults(), self.outside.checks.faults()].concat()
     }
 
     fn committed(&mut self, sample: &Sample) {
@@ -229,7 +229,10 @@ impl Watch {
             }
             (Err(error), _) => Sample::missed(at, Missing::failed(&error)),
         };
-        self.pending = Some(sample.with_ready(self.follower.health.ready_count()));
+        self.pending = Some(match self.follower.ready_count() {
+            Some(ready) => sample.with_ready(ready),
+            None => sample,
+        });
     }
 
     /// Learns where the counters stand. A canary that was never judged counts from its first request; after an

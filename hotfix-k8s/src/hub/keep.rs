@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use std::sync::Weak;
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt};
+use futures_util::StreamExt;
 use kube::api::Api;
 use kube::core::DynamicObject;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{Feed, Kept, lock};
 
@@ -21,38 +21,33 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// and a watch or a list that went silent is left.
 const RELIST: Duration = Duration::from_secs(30);
 
-/// Keeps the last values of one kind until nobody follows any more. The watcher lists again after a 410 or a disconnect,
-/// and every now and then.
-pub(super) async fn keep<K: Kept>(api: Api<DynamicObject>, feed: Weak<Feed>) {
-    let mut told = Told::<K>::default();
+/// Keeps the last values of one kind until nobody follows any more, or nothing is known any more. The watcher lists again
+/// after a 410 or a disconnect, and every now and then.
+pub(super) async fn keep<K: Kept>(api: Api<DynamicObject>, feed: Weak<Feed>, rests: Option<Instant>) {
+    if let Some(rests) = rests {
+        sleep_until(rests).await;
+    }
+    let begun = Instant::now();
+    let open = || Box::pin(watcher(api.clone(), watcher::Config::default()).default_backoff());
+    let (mut events, mut told) = (open(), Told::<K>::begin());
     loop {
-        let mut events = std::pin::pin!(watcher(api.clone(), watcher::Config::default()).default_backoff());
-        let mut listed = Instant::now();
-        while let Some(event) = next(&mut events, listed).await {
-            let Some(feed) = feed.upgrade() else { return };
-            match event {
-                Ok(event) => {
-                    if matches!(event, Event::InitDone) {
-                        listed = Instant::now();
-                    }
-                    told.take(event, &feed);
-                }
-                Err(error) => {
-                    let since = *told.failing.get_or_insert_with(Instant::now);
-                    if is_final(&error) || since.elapsed() > PATIENCE {
-                        feed.fail(crate::api::with_causes(&error));
-                        return;
-                    }
-                    tracing::debug!(%error, "a watch is tried again");
-                }
+        let event = timeout_at(told.due(), events.next()).await.ok().flatten();
+        let Some(feed) = feed.upgrade() else { return };
+        match event {
+            Some(Ok(event)) => told.take(event, &feed),
+            Some(Err(error)) => told.failed(&error),
+            None if told.blind().is_none() => {
+                events = open();
+                told.listed = Instant::now();
             }
+            None => {}
+        }
+        if let Some(cause) = told.blind() {
+            tracing::debug!(kind = K::KIND, %cause, "a watch ends");
+            feed.ended(K::KIND, cause, begun.elapsed());
+            return;
         }
     }
-}
-
-/// Returns the next event; nothing when it is time to list anew.
-async fn next<T>(events: &mut (impl Stream<Item = T> + Unpin), listed: Instant) -> Option<T> {
-    timeout_at(listed + RELIST, events.next()).await.ok().flatten()
 }
 
 /// What a watch has told.
@@ -60,19 +55,71 @@ struct Told<K> {
     listing: Vec<K>,
     /// A watch tells of changes in their order. What is not newer than the newest was told before.
     newest: u64,
-    /// Since when it tells nothing but errors.
-    failing: Option<Instant>,
+    /// When everything was listed, or began to be listed anew.
+    listed: Instant,
+    /// When it told something the last time. Only what an object is like counts: a list that begins tells nothing.
+    heard: Instant,
+    /// Since when it tells nothing but errors, and the last of them.
+    failing: Option<Failing>,
 }
 
-impl<K> Default for Told<K> {
-    fn default() -> Self {
-        Self { listing: Vec::new(), newest: 0, failing: None }
+struct Failing {
+    since: Instant,
+    cause: String,
+    /// Trying again cannot help.
+    is_final: bool,
+}
+
+impl<K> Told<K> {
+    fn begin() -> Self {
+        let now = Instant::now();
+        Self { listing: Vec::new(), newest: 0, listed: now, heard: now, failing: None }
+    }
+
+    /// Until when the next event is waited for. One that failed is asked for everything in time to know whether it went
+    /// on, because a watch without news says nothing.
+    fn due(&self) -> Instant {
+        let relist = self.listed + RELIST;
+        let relist = self
+            .failing
+            .as_ref()
+            .map_or(relist, |failing| relist.min(self.listed.max(failing.since) + PATIENCE / 2));
+        relist.min(self.patient_until())
+    }
+
+    fn patient_until(&self) -> Instant {
+        let silent = self.heard + RELIST + PATIENCE;
+        self.failing.as_ref().map_or(silent, |failing| silent.min(failing.since + PATIENCE))
+    }
+
+    /// Takes in an error.
+    fn failed(&mut self, error: &watcher::Error) {
+        let since = self.failing.as_ref().map_or_else(Instant::now, |failing| failing.since);
+        tracing::debug!(%error, "a watch is tried again");
+        self.failing =
+            Some(Failing { since, cause: crate::api::with_causes(error), is_final: is_final(error) });
+    }
+
+    fn heard(&mut self) {
+        self.heard = Instant::now();
+        self.failing = None;
+    }
+
+    /// Why what is known is too old by now to go by, if it is.
+    fn blind(&self) -> Option<String> {
+        let is_final = self.failing.as_ref().is_some_and(|failing| failing.is_final);
+        if !is_final && Instant::now() < self.patient_until() {
+            return None;
+        }
+        Some(match &self.failing {
+            Some(failing) => failing.cause.clone(),
+            None => format!("the API server has said nothing for {} s", self.heard.elapsed().as_secs()),
+        })
     }
 }
 
 impl<K: Kept> Told<K> {
     fn take(&mut self, event: Event<DynamicObject>, feed: &Feed) {
-        self.failing = None;
         let mut state = lock(&feed.state);
         match event {
             Event::Init => {
@@ -81,22 +128,24 @@ impl<K: Kept> Told<K> {
             }
             Event::InitApply(object) => self.listing.push(read(object)),
             Event::InitDone => {
+                self.heard();
+                self.listed = self.heard;
                 self.newest = self.listing.iter().map(Kept::version).max().unwrap_or(0);
                 let kept: HashSet<&str> = self.listing.iter().map(Kept::name).collect();
                 let gone = K::names(&state).into_iter().filter(|name| !kept.contains(name.as_str()));
                 gone.for_each(|name| K::take(&mut state, &name));
                 self.listing.drain(..).for_each(|kept| kept.put(&mut state));
-                feed.health.send_modify(|health| {
-                    health.listed.insert(K::KIND);
-                });
+                feed.health.send_modify(|health| health.listed(K::KIND));
             }
             Event::Apply(object) => {
+                self.heard();
                 let read = read::<K>(object);
                 if is_newer(read.version(), &mut self.newest) {
                     read.put(&mut state);
                 }
             }
             Event::Delete(object) => {
+                self.heard();
                 let read = read::<K>(object);
                 if is_newer(read.version(), &mut self.newest) {
                     K::take(&mut state, read.name());
@@ -127,21 +176,5 @@ fn is_final(error: &watcher::Error) -> bool {
             matches!(status.code, 401 | 403 | 404)
         }
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use futures_util::stream;
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn what_says_nothing_is_left_half_a_minute_after_the_last_list() {
-        let listed = Instant::now();
-        assert_eq!(next(&mut stream::pending::<()>(), listed).await, None);
-        assert_eq!(listed.elapsed(), RELIST);
-        let mut busy = stream::iter(["news"]);
-        assert_eq!(next(&mut busy, Instant::now()).await, Some("news"));
     }
 }

@@ -10,14 +10,17 @@ use super::sight::{InPlace, too_late};
 use super::view::SetKind;
 use crate::deployer::KubernetesDeployer;
 use crate::fence::{self, Applied};
+use crate::hub::Follower;
 use crate::progress::{Progress, half_done, with};
 use crate::sight::Naming;
+use crate::slot::Side;
 use crate::steps;
 use crate::sync::{Holding, When, Whereabouts};
+use crate::waiting::Pauses;
 use crate::writing::{self, PLANS, Unwritten, permanent};
 
-/// How often what is waited for is looked at.
-const PAUSE: Duration = Duration::from_millis(25);
+/// What is left of the time when nothing more can be done in it.
+const TOO_LITTLE: Duration = Duration::from_millis(25);
 
 /// One call, and how far it got.
 pub(crate) struct Attempt<'a> {
@@ -47,11 +50,13 @@ impl Attempt<'_> {
     async fn try_run(&self, progress: &mut Progress, holding: &mut Holding) -> Result<Receipt, Reply> {
         let digest = fence::digest(self.verb, self.precondition);
         let (mut moved, mut said) = (0, Vec::new());
+        let (waiting, mut changes) = (self.deployer.waiting(), None);
+        let (mut looks, mut pauses) = (self.deployer, Pauses::begin());
         loop {
-            if Instant::now() + PAUSE >= self.deadline {
+            if Instant::now() + TOO_LITTLE >= self.deadline {
                 return Err(too_late());
             }
-            let sight = self.deployer.in_place(self.target, self.kind, self.deadline).await;
+            let sight = looks.in_place(self.target, self.kind, self.deadline).await;
             let sight = sight.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
             let not_adopted = || steps::Refused::NotAdopted(sight.object.reference.clone().into());
             let note = sight.note().ok_or_else(|| refuse(&not_adopted().into()))?;
@@ -77,11 +82,17 @@ impl Attempt<'_> {
                     Next::End(pods) => {
                         *progress = Progress::Begun;
                         self.deployer.end_pods(self.target, &pods, self.deadline).await?;
+                        sleep(pauses.next()).await;
                         continue;
                     }
                     Next::Wait if *progress == Progress::Nothing => (Vec::new(), None),
                     Next::Wait => {
-                        sleep(PAUSE).await;
+                        looks = &waiting;
+                        match changes.get_or_insert_with(|| self.changes()) {
+                            // The watch only hastens the next look; without it there is one after a while.
+                            Some(changes) => changes.changed(pauses.next()).await,
+                            None => sleep(pauses.next()).await,
+                        }
                         continue;
                     }
                 },
@@ -94,6 +105,7 @@ impl Attempt<'_> {
             let written = self.deployer.write_fenced(&sight.object, &next, &patch, by, self.deadline).await;
             match written.map_err(|unwritten| unwritten.to(self.verb.name())) {
                 Ok(()) => {
+                    (looks, pauses) = (self.deployer, Pauses::begin());
                     let reached = if patch.is_empty() { Progress::Claimed } else { Progress::Begun };
                     *progress = reached.max(*progress);
                     if let Some(applied) = applied {
@@ -123,6 +135,12 @@ impl Attempt<'_> {
             holding.hold(self.deployer, (self.call, self.target), whereabouts, self.deadline).await?;
         }
         Ok(next)
+    }
+
+    /// Follows the object and its pods.
+    fn changes(&self) -> Option<Follower> {
+        let config = self.deployer.target(self.target).ok()?;
+        Some(self.deployer.hub.follow(config, Side::Main))
     }
 
     /// When the sync comes back after the verb, if it ends a run.

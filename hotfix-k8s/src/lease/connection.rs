@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::claimant::{Claimant, NotOurs, Standing, Tenure, Watcher};
 use super::holding::TRIES;
 use crate::api::{Api, Failure};
-use crate::config::is_name;
+use crate::config::{RequestLimits, is_name};
 use crate::error::KubernetesError;
 use crate::lanes::Lane;
 use crate::object::ObjectRef;
@@ -71,7 +71,8 @@ pub(super) enum Written {
 }
 
 impl Leases {
-    /// Connects to the Leases of a cluster. Nothing is sent yet.
+    /// Connects to the Leases of a cluster. Nothing is sent yet. The connection has limits of its own; beside a deployer,
+    /// take [`KubernetesDeployer::leases`](crate::KubernetesDeployer::leases), which shares those of the deployer.
     ///
     /// # Errors
     /// [`KubernetesError::LeasePrefix`], [`KubernetesError::Client`].
@@ -80,11 +81,16 @@ impl Leases {
         cluster: kube::Config,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, KubernetesError> {
+        let api = Api::connect(cluster, RequestLimits::default());
+        Self::by(api.map_err(|error| KubernetesError::Client(Box::new(error)))?, config, clock)
+    }
+
+    /// The same by a connection that is there.
+    pub(crate) fn by(api: Api, config: LeaseConfig, clock: Arc<dyn Clock>) -> Result<Self, KubernetesError> {
         if config.prefix.len() > LONGEST_PREFIX || !is_name(&config.prefix) {
             return Err(KubernetesError::LeasePrefix(config.prefix));
         }
-        let namespace = config.namespace.unwrap_or_else(|| cluster.default_namespace.clone());
-        let api = Api::connect(cluster).map_err(|error| KubernetesError::Client(Box::new(error)))?;
+        let namespace = config.namespace.unwrap_or_else(|| api.namespace().to_owned());
         // What is asked here decides who may change anything, as a seal does.
         let api = api.in_lane(Lane::Seal);
         let (namespace, prefix) = (namespace.into(), config.prefix.into());

@@ -7,9 +7,12 @@ use hotfix_core::port::{Call, Deployer, Rejection, Reply};
 use hotfix_k8s::{KubernetesDeployer, TargetConfig};
 use hotfix_testkit::cluster::{Disturbance, FaultProxy, TestCluster};
 use hotfix_testkit::http::{Answer, Recorded};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::Api;
+use kube::api::ListParams;
 use serde_json::json;
 
-use super::site::{Shop, call, config, deployer_with, is_patch, release, slot, until};
+use super::site::{Kind, Shop, call, config, deployer_with, is_patch, release, slot, until};
 use super::stage::{mesh, routes};
 
 /// Staged, ready, and behind a proxy.
@@ -89,6 +92,30 @@ async fn a_side_that_gets_no_endpoints_is_given_no_traffic() {
     let busy = Reply::Rejected(Rejection::Busy { reason, retry_after: None });
     assert_eq!(staged.shift(&call("shift", 2)).await, busy);
     assert_eq!(staged.happened(splits), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_not_there_is_given_no_traffic() {
+    let staged = Staged::open().await;
+    let Shop { namespace, client, deployer, target, .. } = &staged.shop;
+    staged.shop.delete(Kind::Service, "shop-hotfix").await;
+    let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
+    let of_copy = ListParams::default().labels("kubernetes.io/service-name=shop-hotfix");
+    until("its endpoints are gone", || async {
+        slices.list(&of_copy).await.expect("a list").items.is_empty()
+    })
+    .await;
+
+    let missing = format!("Service {}/shop-hotfix does not exist", &**namespace);
+    let reason = format!("{missing}; create it or correct the configuration");
+    let refused = Reply::Rejected(Rejection::Permanent { reason: reason.clone() });
+    assert_eq!(staged.shift(&call("shift", 2)).await, refused);
+    assert_eq!(staged.happened(splits), 0);
+    // Every plan says so before anything is done, and nobody is kept from going back.
+    let notices = deployer.observe(target).await.expect("a workload").notices;
+    assert!(notices.iter().any(|notice| notice.starts_with(&missing)), "{notices:?}");
+    let refused = deployer.adopt(target).await.expect_err("it has no Service").to_string();
+    assert!(refused.ends_with(&reason), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

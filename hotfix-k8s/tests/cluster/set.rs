@@ -192,7 +192,7 @@ pub(crate) fn deployer(namespace: &str, kind: WorkloadKind, cluster: kube::Confi
 
 fn deployer_with(config: TargetConfig, cluster: kube::Config) -> KubernetesDeployer {
     let target = "production/shop".parse().expect("a target");
-    let config = KubernetesConfig { targets: [(target, config)].into() };
+    let config = KubernetesConfig { targets: [(target, config)].into(), ..KubernetesConfig::default() };
     KubernetesDeployer::connect(config, cluster, Arc::new(SystemClock)).expect("a sound configuration")
 }
 

@@ -250,7 +250,8 @@ pub(crate) fn deployer_with(
     target: &Target,
     cluster: kube::Config,
 ) -> KubernetesDeployer {
-    let config = KubernetesConfig { targets: [(target.clone(), config)].into() };
+    let config =
+        KubernetesConfig { targets: [(target.clone(), config)].into(), ..KubernetesConfig::default() };
     KubernetesDeployer::connect(config, cluster, Arc::new(WallClock)).expect("a sound configuration")
 }
 

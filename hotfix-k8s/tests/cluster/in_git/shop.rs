@@ -265,7 +265,10 @@ fn deployer(
     user: kube::Config,
     repository: Arc<dyn VersionControl>,
 ) -> KubernetesDeployer {
-    let config = KubernetesConfig { targets: [(target.clone(), config.clone())].into() };
+    let config = KubernetesConfig {
+        targets: [(target.clone(), config.clone())].into(),
+        ..KubernetesConfig::default()
+    };
     let deployer = KubernetesDeployer::connect(config, user, Arc::new(SystemClock));
     deployer.expect("a sound configuration").with_repository("fleet", repository)
 }

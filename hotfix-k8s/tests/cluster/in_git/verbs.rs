@@ -104,7 +104,10 @@ async fn an_owner_that_would_not_apply_it_is_refused_before_anything() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deployer_without_the_repository_refuses_everything() {
     let shop = GitShop::open().await;
-    let config = KubernetesConfig { targets: [(shop.target.clone(), shop.config().clone())].into() };
+    let config = KubernetesConfig {
+        targets: [(shop.target.clone(), shop.config().clone())].into(),
+        ..KubernetesConfig::default()
+    };
     let clock = std::sync::Arc::new(hotfix_engine::SystemClock);
     let bare = KubernetesDeployer::connect(config, shop.user.clone(), clock).expect("a sound configuration");
     let error = bare.observe(&shop.target).await.expect_err("refused");

@@ -171,7 +171,10 @@ pub(super) fn deployer(
     user: kube::Config,
     traffic: Traffic,
 ) -> Result<KubernetesDeployer, Failure> {
-    let config = KubernetesConfig { targets: [(target.clone(), target_config(namespace, traffic))].into() };
+    let config = KubernetesConfig {
+        targets: [(target.clone(), target_config(namespace, traffic))].into(),
+        ..KubernetesConfig::default()
+    };
     Ok(KubernetesDeployer::connect(config, user, Arc::new(SystemClock))?)
 }
 

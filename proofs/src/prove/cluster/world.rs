@@ -95,7 +95,10 @@ impl Way {
     }
 
     fn targets(self, namespace: &str) -> Result<KubernetesConfig, String> {
-        Ok(KubernetesConfig { targets: [(target()?, self.config(namespace))].into() })
+        Ok(KubernetesConfig {
+            targets: [(target()?, self.config(namespace))].into(),
+            ..KubernetesConfig::default()
+        })
     }
 
     fn traffic(self) -> Traffic {

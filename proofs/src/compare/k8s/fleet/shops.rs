@@ -58,7 +58,11 @@ impl Small {
 /// The deployer of all shops.
 pub(super) fn deployer(shops: &[Small], user: kube::Config) -> Result<KubernetesDeployer, Failure> {
     let targets: BTreeMap<_, _> = shops.iter().map(|shop| (shop.target.clone(), shop.config())).collect();
-    Ok(KubernetesDeployer::connect(KubernetesConfig { targets }, user, Arc::new(SystemClock))?)
+    Ok(KubernetesDeployer::connect(
+        KubernetesConfig { targets, ..KubernetesConfig::default() },
+        user,
+        Arc::new(SystemClock),
+    )?)
 }
 
 /// Creates the shops.
