@@ -13,7 +13,7 @@ use crate::in_place::SetKind;
 use crate::names;
 use crate::object::ObjectRef;
 use crate::owner;
-use crate::shape::{Names, Shape};
+use crate::shape::{Misshapen, Names, Shape};
 use crate::sight::{Object, Place, Sight};
 use crate::slot::Side;
 
@@ -68,6 +68,7 @@ impl KubernetesDeployer {
         let (sight, autoscalers) =
             tokio::join!(self.sight(target, deadline), self.autoscalers(&config.namespace, deadline));
         let (sight, autoscalers) = (sight?, autoscalers?);
+        sight.shape.container.as_ref().map_err(|unnamed| Misshapen::from(unnamed.clone()))?;
         if let Some(going) = sight.going() {
             return Err(Unusable::Going(going.reference.clone().into()));
         }

@@ -157,8 +157,11 @@ impl<'a> Attempt<'a> {
         if let Some(repetition) = self.admit(sight, &digest)? {
             return Ok(repetition);
         }
-        let naming = if verb.name() == VerbName::Restore { Naming::Lenient } else { Naming::Strict };
-        let layout = sight.layout(naming).map_err(|error| refuse(&Refused::Unreadable(error)))?;
+        let layout = match verb {
+            Verb::Restore { snapshot } => sight.layout_before(snapshot),
+            _ => sight.layout(Naming::Strict),
+        };
+        let layout = layout.map_err(|error| refuse(&Refused::Unreadable(error)))?;
         if self.progress < Progress::Underway {
             layout.holds(self.precondition).map_err(|drift| {
                 Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })

@@ -43,7 +43,8 @@ pub(crate) struct Shape {
     /// Its value on the pods of each slot.
     pub(crate) main: String,
     pub(crate) hotfix: String,
-    pub(crate) container: String,
+    /// `Err` where it is not clear: only what names or stages a release needs to know.
+    pub(crate) container: Result<String, Unnamed>,
 }
 
 impl Shape {
@@ -78,7 +79,7 @@ impl Shape {
         }
         selects_both(&names, deployment, service, &label, [&main, &hotfix])?;
         let template = deployment.pointer("/spec/template");
-        let container = template::container(template, &names.main.to_string(), config.container.as_deref())?;
+        let container = template::container(template, &names.main.to_string(), config.container.as_deref());
         Ok(Self { label, main, hotfix, container })
     }
 
@@ -230,7 +231,7 @@ mod tests {
             label: "app".to_owned(),
             main: "shop".to_owned(),
             hotfix: "shop-hotfix".to_owned(),
-            container: "web".to_owned(),
+            container: Ok("web".to_owned()),
         };
         for selector in [json!({"app": "shop"}), json!({"app": "shop-hotfix", "team": "checkout"})] {
             assert_eq!(Shape::read(&config(None), &shop, &service(&selector)), Ok(expected.clone()));

@@ -18,7 +18,7 @@ use crate::contents::Changed;
 use crate::fence::Applied;
 use crate::names::{self, annotation};
 use crate::release::Mark;
-use crate::sight::{self, Place, Sight};
+use crate::sight::{self, Place, Sight, Unreadable};
 use crate::size;
 use crate::slot::Side;
 use crate::snapshot::Kept;
@@ -112,7 +112,7 @@ impl<'a> Draft<'a> {
         };
         let shape = &self.sight.shape;
         let changes = Changes {
-            container: &shape.container,
+            container: shape.container.as_ref().map_err(|unnamed| Unreadable::from(unnamed.clone()))?,
             image,
             label: Some((&shape.label, shape.value(side))),
             slot: self.sight.slots.name(side).as_str(),
@@ -274,7 +274,8 @@ impl<'a> Draft<'a> {
     }
 
     fn resized(&self, side: Side, snapshot: &WorkloadSnapshot) -> Result<Vec<PatchOperation>, Refused> {
-        let mark = self.mark(side, &snapshot.release)?;
+        let is_plain = self.sight.is_plain(side, snapshot);
+        let mark = if is_plain { Vec::new() } else { self.mark(side, &snapshot.release)? };
         Ok([mark, self.scale(side, self.sized(snapshot.replicas.get()))?].concat())
     }
 

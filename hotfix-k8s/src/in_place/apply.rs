@@ -153,8 +153,11 @@ impl Attempt<'_> {
     fn decide(&self, sight: &InPlace, progress: Progress) -> Result<Next, Reply> {
         let is_restore = self.verb.name() == VerbName::Restore;
         if progress == Progress::Nothing {
-            let naming = if is_restore { Naming::Lenient } else { Naming::Strict };
-            let layout = sight.layout(naming).map_err(|unnamed| refuse(&unnamed.into()))?;
+            let layout = match self.verb {
+                Verb::Restore { snapshot } => sight.layout_before(snapshot),
+                _ => sight.layout(Naming::Strict),
+            };
+            let layout = layout.map_err(|unnamed| refuse(&unnamed.into()))?;
             layout.holds(self.precondition).map_err(|drift| {
                 Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
             })?;

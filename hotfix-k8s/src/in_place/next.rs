@@ -164,7 +164,7 @@ fn fill(sight: &InPlace, side: Side, release: &Release, overrides: &Overrides) -
         return Err(steps::Refused::NotAnImage(release.artifact.id().to_string()).into());
     };
     let changes = Changes {
-        container: &sight.container,
+        container: sight.container.as_ref().map_err(Unnamed::clone)?,
         image,
         label: None,
         slot: sight.slots.name(side).as_str(),

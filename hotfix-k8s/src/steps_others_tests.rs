@@ -1,0 +1,66 @@
+//! A restore that meets what others did meanwhile: objects that are gone or made anew, pods that are missing, templates
+//! and routes that they changed.
+
+use hotfix_core::model::Precondition;
+
+use super::*;
+use crate::config::{HttpRouteTraffic, Traffic};
+
+/// A snapshot of the main slot as it is in a scene, release 1.
+fn snapshot(scene: &Scene) -> WorkloadSnapshot {
+    let template = scene.main["spec"]["template"].clone();
+    let backend =
+        json!({"format": 1, "template": template, "strategy": null, "selector": null, "weights": null});
+    let replicas = NonZeroU16::new(sight::replicas(&scene.main)).unwrap();
+    WorkloadSnapshot { slot: slot("main"), release: release(1), replicas, backend }
+}
+
+/// The fix has the traffic, and the main slot is as it was.
+fn shifted(image: Option<&str>) -> Scene {
+    let mut scene = Scene { main: deployment("shop", &release(1), 3, None), ..Scene::shifted() };
+    if let Some(image) = image {
+        scene.main["spec"]["template"]["spec"]["containers"][0]["image"] = image.into();
+    }
+    scene
+}
+
+/// What an undo expects: the release that was live or the one that was deployed.
+fn expected() -> Precondition {
+    let live = [release(1), release(2)].map(|release| release.artifact.id()).into();
+    Precondition { live, holds: None }
+}
+
+fn back(snapshot: &WorkloadSnapshot) -> Verb {
+    Verb::Restore { snapshot: snapshot.clone() }
+}
+
+const SWITCH: &str = "route: /spec/selector/app";
+
+fn emptied() -> Vec<String> {
+    vec!["until Hotfix is left".to_owned(), format!("shop-hotfix*: {MARK} /spec/replicas")]
+}
+
+#[test]
+fn a_baseline_without_pods_is_told_by_its_template() {
+    let tagged = || shifted(Some("shop/web:1.0.1"));
+    let snapshot = snapshot(&tagged());
+    let holds = |scene: Scene| scene.sight().layout_before(&snapshot).unwrap().holds(&expected());
+    let pending = || Scene { ready: &["shop-hotfix"], ..tagged() };
+    assert_eq!(holds(pending()), Ok(()), "no pod tells the digest");
+    let mut scaled = pending();
+    scaled.main["spec"]["replicas"] = 0.into();
+    assert_eq!(holds(scaled), Ok(()), "an autoscaler scaled it to nothing");
+    let other = holds(Scene { ready: &[], ..shifted(Some("shop/web:1.0.9")) }).unwrap_err();
+    assert_eq!(other.found, "live nothing");
+    let mut other = shifted(None);
+    other.main = deployment("shop", &release(9), 0, None);
+    assert_eq!(holds(other).unwrap_err().found, format!("live {}", release(9).artifact.id()));
+
+    let anew = [
+        "route: ".to_owned(),
+        format!("shop: /spec/template {RESTORED} {LIVE}"),
+        "until Main is ready".to_owned(),
+        SWITCH.to_owned(),
+    ];
+    assert_eq!(outline(pending(), &back(&snapshot)), [&anew[..], &emptied()].concat());
+}
