@@ -253,7 +253,9 @@ fn restore(
     let staged = Staged { release: snapshot.release.clone(), artifact: label, taken: None };
     let marks =
         Marks { live: side, template: side, slots: [(side, staged)].into(), before: None, ending, restored };
-    let replicas = (sight.view.kind == SetKind::StatefulSet).then(|| snapshot.replicas.get());
+    // What its owner or an autoscaler made it meanwhile is not taken away.
+    let replicas = snapshot.replicas.get().max(sight.view.total);
+    let replicas = (sight.view.kind == SetKind::StatefulSet).then_some(replicas);
     Ok(Goal { template, strategy, replicas, marks: Some(marks) })
 }
 

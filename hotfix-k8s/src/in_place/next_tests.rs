@@ -199,6 +199,19 @@ fn back(sight: &InPlace) -> Verb {
 }
 
 #[test]
+fn a_restore_makes_no_set_smaller() {
+    for (present, after) in [(10, 10), (3, 3), (1, 3), (0, 3)] {
+        let mut sight = scene(SetKind::StatefulSet);
+        let restore = back(&sight);
+        sight.object.value["spec"]["replicas"] = present.into();
+        sight.view = View::read(SetKind::StatefulSet, &sight.object.value).unwrap();
+        let Next::Write(patch) = take(&sight, &restore) else { panic!("the mark is written") };
+        apply(&mut sight, &patch);
+        assert_eq!(sight.object.value["spec"]["replicas"], after, "{present}");
+    }
+}
+
+#[test]
 fn a_set_without_pods_is_told_by_its_template() {
     let mut sight = scene(SetKind::StatefulSet);
     let Verb::Restore { mut snapshot } = back(&sight) else { unreachable!("it is one") };
