@@ -192,7 +192,7 @@ impl<'a> Attempt<'a> {
         };
         let receipt = Receipt(applied.receipt.clone());
         let steps = if call.stamp > fence::highest(&bare) {
-            let steps = steps::repetition(sight, call, notes[index].0, applied);
+            let steps = steps::repetition(sight, call, self.verb, (notes[index].0, applied));
             steps.map_err(|refused| refuse(&refused))?
         } else {
             Vec::new()

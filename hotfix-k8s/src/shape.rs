@@ -118,7 +118,7 @@ impl Names {
                 None => ObjectRef::deployment(&config.namespace, &config.deployment),
                 Some(kind) => ObjectRef::set(kind.name(), &config.namespace, &config.deployment),
             },
-            hotfix: ObjectRef::deployment(&config.namespace, &format!("{}-hotfix", config.deployment)),
+            hotfix: copy_of(&ObjectRef::deployment(&config.namespace, &config.deployment)),
             service: ObjectRef::service(&config.namespace, service),
             route: config.traffic.object(&config.namespace, service),
             autoscaler: match &config.on_autoscaler {
@@ -140,6 +140,11 @@ impl Names {
             Side::Hotfix => &self.hotfix,
         }
     }
+}
+
+/// What the copy of a Deployment is called.
+pub(crate) fn copy_of(deployment: &ObjectRef) -> ObjectRef {
+    ObjectRef { name: format!("{}-hotfix", deployment.name), ..deployment.clone() }
 }
 
 /// The only label by which the Service tells this Deployment, or its copy, from others.

@@ -16,7 +16,7 @@ use crate::pod::Pod;
 use crate::presumed;
 use crate::release::{self, Mark, Unnamed};
 use crate::runs::Runs;
-use crate::shape::Shape;
+use crate::shape::{self, Shape};
 use crate::slot::{Side, Slots};
 use crate::traffic::dial::Dial;
 use crate::traffic::{NotUnderstood, Route};
@@ -117,6 +117,12 @@ impl Sight {
             Place::Route => Some(&self.route),
             Place::Autoscaler => self.autoscaler.as_ref(),
         }
+    }
+
+    /// Returns what an object is called; of those that a target has to have, the copy may be gone.
+    pub(crate) fn reference(&self, place: Place) -> ObjectRef {
+        let copy = || shape::copy_of(&self.main.reference);
+        self.object(place).map_or_else(copy, |object| object.reference.clone())
     }
 
     pub(crate) fn deployment(&self, side: Side) -> Option<&Object> {
@@ -298,7 +304,7 @@ impl Sight {
 
     fn pods(&self, side: Side) -> Vec<&Pod> {
         let name = self.deployment(side).map(|object| object.reference.name.as_str());
-        self.pods.iter().filter(|pod| pod.deployment.as_deref() == name).collect()
+        self.pods.iter().filter(|pod| name.is_some() && pod.deployment.as_deref() == name).collect()
     }
 }
 

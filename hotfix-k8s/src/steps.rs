@@ -36,7 +36,8 @@ pub(crate) fn steps(
     beside: Beside,
 ) -> Result<Vec<Step>, Refused> {
     let Beside { sync, changed } = beside;
-    let mut draft = Draft { sight, overrides, key: call.key.as_str(), edits: Vec::new(), changed };
+    let unfenced = Unfenced::by(verb);
+    let mut draft = Draft { sight, overrides, key: call.key.as_str(), edits: Vec::new(), changed, unfenced };
     match verb {
         Verb::Stage { slot, release, replicas } => draft.stage(slot, release, replicas.get())?,
         Verb::Shift { weights } => draft.shift(weights)?,
@@ -58,12 +59,13 @@ pub(crate) fn steps(
 pub(crate) fn repetition(
     sight: &Sight,
     call: &Call,
-    place: Place,
-    applied: &Applied,
+    verb: &Verb,
+    (place, applied): (Place, &Applied),
 ) -> Result<Vec<Step>, Refused> {
-    let overrides = Overrides::default();
+    let (overrides, unfenced) = (&Overrides::default(), Unfenced::by(verb));
+    let (key, changed) = (call.key.as_str(), Vec::new());
     let edits = vec![Edit::Change(place, Vec::new())];
-    let draft = Draft { sight, overrides: &overrides, key: call.key.as_str(), edits, changed: Vec::new() };
+    let draft = Draft { sight, overrides, key, edits, changed, unfenced };
     draft.fenced(Applied { stamp: call.stamp, ..applied.clone() })
 }
 
@@ -78,6 +80,7 @@ struct Draft<'a> {
     key: &'a str,
     edits: Vec<Edit>,
     changed: Vec<Changed>,
+    unfenced: Unfenced,
 }
 
 impl<'a> Draft<'a> {
@@ -211,7 +214,8 @@ impl<'a> Draft<'a> {
         let shift = self.sight.traffic.write(&self.sight.route.value, &weights)?;
         let leaves = !shift.is_empty();
         let shift = [shift, self.closed()?].concat();
-        let emptied = self.empty(other)?;
+        // A slot that somebody deleted is as empty as can be.
+        let emptied = self.sight.deployment(other).map_or_else(|| Ok(Vec::new()), |_| self.empty(other))?;
         let live =
             set_at(&self.sight.main.value, annotation(names::LIVE), Some(snapshot.slot.as_str().into()));
         let live = [live, self.put_back(side)].concat();
@@ -317,8 +321,7 @@ impl<'a> Draft<'a> {
     }
 
     fn object(&self, place: Place) -> Result<&'a sight::Object, Refused> {
-        let object = self.sight.object(place);
-        object.ok_or_else(|| Refused::NotAdopted(self.sight.main.reference.clone().into()))
+        self.sight.object(place).ok_or_else(|| Refused::NotAdopted(self.sight.reference(place).into()))
     }
 
     /// Whether the verb is planned anew after these edits.
@@ -342,6 +345,7 @@ mod step;
 mod testers;
 
 pub(crate) use beside::Beside;
+use fenced::Unfenced;
 pub(crate) use refused::Refused;
 pub(crate) use step::{Rest, Step, Write, WriteEffect};
 

@@ -41,6 +41,49 @@ fn emptied() -> Vec<String> {
 }
 
 #[test]
+fn a_copy_that_somebody_deleted_keeps_no_traffic_from_going_back() {
+    let snapshot = snapshot(&shifted(None));
+    for live in ["main", "hotfix"] {
+        let mut sight = shifted(None).sight();
+        sight.main.value["metadata"]["annotations"][names::LIVE] = live.into();
+        sight.hotfix = None;
+        assert_eq!(sight.layout_before(&snapshot).unwrap().holds(&expected()), Ok(()), "{live}");
+        let marked = if live == "main" {
+            vec!["route*: /spec/selector/app".to_owned()]
+        } else {
+            vec![SWITCH.to_owned(), format!("shop*: {LIVE}")]
+        };
+        assert_eq!(outline_of(&sight, &back(&snapshot), Beside::default()), marked, "{live}");
+    }
+}
+
+#[test]
+fn an_object_without_a_fence_gets_one_with_the_first_patch_of_a_restore_alone() {
+    let mut sight = shifted(None).sight();
+    sight.route.value["metadata"] = json!({"resourceVersion": "7"});
+    sight.route.fence = None;
+    let (overrides, undo) = (Overrides::default(), back(&snapshot(&shifted(None))));
+    let steps = |sight: &Sight, verb: &Verb| steps(sight, &call(), verb, "d", &overrides, Beside::default());
+    let Step::Patch(first) = steps(&sight, &undo).unwrap().remove(0) else { panic!("it is the switch") };
+    let fence = "/metadata/annotations/hotfix.dev~1fence";
+    let golden = json!([
+        {"op": "test", "path": "/metadata/resourceVersion", "value": "7"},
+        {"op": "add", "path": "/metadata/annotations", "value": {}},
+        {"op": "add", "path": fence, "value": r#"{"stamp":"1.1"}"#},
+        {"op": "test", "path": "/spec/selector/app", "value": "shop-hotfix"},
+        {"op": "replace", "path": "/spec/selector/app", "value": "shop"},
+    ]);
+    assert_eq!(serde_json::to_value(&first.patch).unwrap(), golden);
+
+    let shift = Verb::Shift { weights: Weights::all(slot("main")) };
+    let adopt = "Service prod/shop was never adopted; adopt the target first";
+    assert_eq!(steps(&sight, &shift).unwrap_err().to_string(), adopt);
+    // Nothing says that it ever was.
+    (sight.main.fence, sight.hotfix) = (None, None);
+    assert_eq!(steps(&sight, &undo).unwrap_err().to_string(), adopt);
+}
+
+#[test]
 fn a_baseline_without_pods_is_told_by_its_template() {
     let tagged = || shifted(Some("shop/web:1.0.1"));
     let snapshot = snapshot(&tagged());

@@ -365,5 +365,5 @@ fn what_cannot_run_or_was_not_adopted_is_refused() {
     let mut bare = Scene::before().sight();
     bare.hotfix = None;
     let message = refused(&bare, &Verb::Promote { slot: slot("main") });
-    assert_eq!(message, "Deployment prod/shop was never adopted; adopt the target first");
+    assert_eq!(message, "Deployment prod/shop-hotfix was never adopted; adopt the target first");
 }
