@@ -246,7 +246,8 @@ impl<'a> Attempt<'a> {
                 Step::UntilHeardOf => self.deployer.until_heard_of(self.deadline).await,
                 Step::UntilLeft(side) => {
                     let route = self.route.as_ref().unwrap_or(&sight.route.value);
-                    self.deployer.until_left(self.target, sight, route, side, self.deadline).await;
+                    let left = self.deployer.until_left(self.target, sight, route, side, self.deadline);
+                    left.await.map_err(Stopped::Answer)?;
                 }
                 Step::UntilEmpty(side) => self.deployer.until_empty(self.target, side, self.deadline).await,
                 Step::UntilUnmixed(side) => {

@@ -23,6 +23,7 @@ use crate::size;
 use crate::slot::Side;
 use crate::snapshot::Kept;
 use crate::template::{self, Changes};
+use crate::traffic::Uptake;
 
 use self::testers::Content;
 
@@ -212,7 +213,8 @@ impl<'a> Draft<'a> {
         let at_once = is_ready && slot.is_empty();
         let weights = Weights::all(snapshot.slot.clone());
         let shift = self.sight.traffic.write(&self.sight.route.value, &weights)?;
-        let leaves = !shift.is_empty();
+        let leaves =
+            !shift.is_empty() || self.sight.traffic.uptake(&self.sight.route.value) != Uptake::InForce;
         let shift = [shift, self.closed()?].concat();
         // A slot that somebody deleted is as empty as can be.
         let emptied = self.sight.deployment(other).map_or_else(|| Ok(Vec::new()), |_| self.empty(other))?;

@@ -107,3 +107,34 @@ fn a_baseline_without_pods_is_told_by_its_template() {
     ];
     assert_eq!(outline(pending(), &back(&snapshot)), [&anew[..], &emptied()].concat());
 }
+
+#[test]
+fn a_slot_that_a_route_was_moved_from_is_emptied_when_that_is_in_force() {
+    let outlined = |status: Value| {
+        let scene = shifted(None);
+        let snapshot = snapshot(&scene);
+        let mut sight = scene.sight();
+        sight.main.value["metadata"]["annotations"][names::LIVE] = "main".into();
+        let traffic = Traffic::HttpRoute(HttpRouteTraffic::default());
+        let config = TargetConfig { namespace: "prod".to_owned(), traffic, ..TargetConfig::default() };
+        let Means::Route(traffic) = config.traffic.means(&Names::of(&config), &sight.shape, &sight.slots)
+        else {
+            unreachable!("it is a route")
+        };
+        let to = |name: &str, weight: u8| json!({"name": name, "port": 80, "weight": weight});
+        sight.route.value = json!({
+            "metadata": {"annotations": {names::FENCE: r#"{"stamp":"1.0"}"#}, "generation": 2},
+            "spec": {"parentRefs": [{"name": "front"}], "rules": [{"backendRefs": [to("", 100), to("-hotfix", 0)]}]},
+            "status": {"parents": [{"parentRef": {"name": "front"}, "conditions": status}]},
+        });
+        sight.traffic = traffic;
+        outline_of(&sight, &back(&snapshot), Beside::default())
+    };
+    let says = |generation: u8| {
+        let condition =
+            |kind: &str| json!({"type": kind, "status": "True", "observedGeneration": generation});
+        json!([condition("Accepted"), condition("ResolvedRefs")])
+    };
+    assert_eq!(outlined(says(1)), [&["route: ".to_owned()], &emptied()[..]].concat());
+    assert_eq!(outlined(says(2)), ["route: ", &emptied()[1]]);
+}
