@@ -14,7 +14,7 @@ use crate::progress::{Progress, half_done, with};
 use crate::reply;
 use crate::sight::{Naming, Patience, Place, Sight};
 use crate::snapshot::Kept;
-use crate::steps::{self, Beside, Refused, Rest, Step, Write, WriteEffect};
+use crate::steps::{self, Beside, Edited, Refused, Rest, Step, Write, WriteEffect};
 use crate::sync::{Holding, When, Whereabouts};
 use crate::waiting;
 use crate::writing::{self, PLANS, Unwritten, permanent};
@@ -113,6 +113,7 @@ impl<'a> Attempt<'a> {
             match self.perform(&sight, plan.steps).await {
                 Ok(()) => {
                     self.in_force(&sight).await?;
+                    self.said.extend(self.foreign(&sight));
                     return Ok(plan.receipt);
                 }
                 Err(Stopped::PlanAgain(conflict)) => (last, plans) = (Some(conflict), plans + 1),
@@ -294,6 +295,17 @@ impl<'a> Attempt<'a> {
         let written =
             self.deployer.write(&write.object, &write.patch, self.call.stamp, claimed, self.deadline).await;
         written.map_err(Stopped::from)
+    }
+
+    /// What a restore found of somebody else's, and what became of it.
+    fn foreign(&self, sight: &Sight) -> Vec<String> {
+        let Verb::Restore { snapshot } = self.verb else { return Vec::new() };
+        let route = self.route.as_ref().unwrap_or(&sight.route.value);
+        // Where pods are the dial, it was read with them.
+        let foreign = sight.dial.is_none().then(|| sight.traffic.read(route).err()).flatten();
+        let foreign = foreign.map(|misfit| format!("left as it is: {misfit}"));
+        let edited = Edited::find(sight, snapshot).map(|edited| edited.to_string());
+        foreign.into_iter().chain(edited).collect()
     }
 
     /// Waits until the route is in force, before a verb that takes its word for where the traffic is: a shift whose

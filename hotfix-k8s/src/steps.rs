@@ -262,6 +262,7 @@ impl<'a> Draft<'a> {
         let kept = Kept::read(snapshot).map_err(Refused::Snapshot)?;
         let current = &slot["spec"]["template"];
         let wanted = match kept.map(|kept| kept.template) {
+            Some(_) if matches!(Edited::find(self.sight, snapshot), Some(Edited::Left(_))) => current.clone(),
             Some(template) => template,
             None if self.holds(side, &snapshot.release) => current.clone(),
             None => return self.fill(side, &snapshot.release),
@@ -339,6 +340,7 @@ impl<'a> Draft<'a> {
 }
 
 mod beside;
+mod edited;
 mod fenced;
 mod refused;
 mod replicas;
@@ -347,6 +349,7 @@ mod step;
 mod testers;
 
 pub(crate) use beside::Beside;
+pub(crate) use edited::{Edited, is_changed};
 use fenced::Unfenced;
 pub(crate) use refused::Refused;
 pub(crate) use step::{Rest, Step, Write, WriteEffect};

@@ -109,6 +109,46 @@ fn a_baseline_without_pods_is_told_by_its_template() {
 }
 
 #[test]
+fn what_somebody_else_made_of_the_template_stays_where_a_pod_is_ready() {
+    let snapshot = snapshot(&shifted(None));
+    let edited = || {
+        let mut scene = shifted(None);
+        scene.main["spec"]["template"]["spec"]["containers"][0]["env"] = json!([{"name": "A", "value": "1"}]);
+        scene
+    };
+    let said = |scene: Scene| Edited::find(&scene.sight(), &snapshot).map(|edited| edited.to_string());
+    let left = [&[SWITCH.to_owned(), format!("shop: {LIVE}")], &emptied()[..]].concat();
+    assert_eq!(outline(edited(), &back(&snapshot)), left);
+    let at = "Deployment prod/shop at /spec/template, which somebody else changed beside the image";
+    assert_eq!(said(edited()), Some(format!("left as it is: {at}")));
+    assert_eq!(said(shifted(None)), None);
+
+    let dead = || Scene { ready: &["shop-hotfix"], ..edited() };
+    let template = format!("shop: /spec/template {RESTORED} {LIVE}");
+    assert_eq!(outline(dead(), &back(&snapshot))[1], template);
+    assert_eq!(said(dead()), Some(format!("put back as it was: {at}: no pod of it was ready")));
+
+    // The fix was staged there, so the rest of the template is the run's.
+    let mut staged = edited();
+    staged.main["metadata"]["annotations"][names::RELEASE] = Mark::text(&release(2)).into();
+    assert_eq!(said(Scene { main: staged.main.clone(), ..edited() }), None);
+    assert_eq!(outline(staged, &back(&snapshot))[1], template);
+}
+
+#[test]
+fn a_container_that_somebody_adds_keeps_no_traffic_from_going_back() {
+    let snapshot = snapshot(&shifted(None));
+    let mut scene = shifted(None);
+    let containers = &mut scene.main["spec"]["template"]["spec"]["containers"];
+    containers.as_array_mut().unwrap().push(json!({"name": "proxy", "image": "proxy:1"}));
+    let sight = scene.sight();
+    assert!(sight.layout(Naming::Strict).unwrap_err().to_string().contains("web, proxy as containers"));
+    assert_eq!(sight.layout_before(&snapshot).unwrap().holds(&expected()), Ok(()));
+    let left = [&[SWITCH.to_owned(), format!("shop: {LIVE}")], &emptied()[..]].concat();
+    assert_eq!(outline_of(&sight, &back(&snapshot), Beside::default()), left);
+}
+
+#[test]
 fn a_slot_that_a_route_was_moved_from_is_emptied_when_that_is_in_force() {
     let outlined = |status: Value| {
         let scene = shifted(None);

@@ -5,7 +5,7 @@ use hotfix_core::port::{Call, Conflict, Receipt, Reply};
 use tokio::time::{Duration, Instant, sleep};
 
 use super::kept::Kept;
-use super::next::{Next, Refused, next};
+use super::next::{Next, Refused, is_edited, next};
 use super::sight::{InPlace, too_late};
 use super::view::SetKind;
 use crate::deployer::KubernetesDeployer;
@@ -96,6 +96,7 @@ impl Attempt<'_> {
                     let reached = if patch.is_empty() { Progress::Claimed } else { Progress::Begun };
                     *progress = reached.max(*progress);
                     if let Some(applied) = applied {
+                        said.extend(self.edited(&sight));
                         return Ok(with(Receipt(applied.receipt), said));
                     }
                 }
@@ -143,6 +144,14 @@ impl Attempt<'_> {
             }
             _ => None,
         })
+    }
+
+    /// What a restore left alone, because it is somebody else's.
+    fn edited(&self, sight: &InPlace) -> Option<String> {
+        let Verb::Restore { snapshot } = self.verb else { return None };
+        let kept = Kept::read(snapshot).ok().flatten()?;
+        let object = sight.object.reference.clone();
+        is_edited(sight, snapshot, &kept).then(|| steps::Edited::Left(object).to_string())
     }
 
     async fn give_sync_back(&self, when: &When) -> Vec<String> {

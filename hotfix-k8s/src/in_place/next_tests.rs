@@ -227,3 +227,25 @@ fn a_set_without_pods_is_told_by_its_template() {
     let found = sight.layout_before(&snapshot).unwrap().holds(&expected).unwrap_err().found;
     assert_eq!(found, format!("live {}", release(9).artifact.id()));
 }
+
+#[test]
+fn what_somebody_else_made_of_a_template_stays_while_no_rollout_is_under_way() {
+    let mut sight = scene(SetKind::StatefulSet);
+    let restore = back(&sight);
+    let before = sight.object.value["spec"]["template"].clone();
+    sight.object.value["spec"]["template"]["spec"]["containers"][0]["env"] =
+        json!([{"name": "A", "value": "1"}]);
+    let edited = sight.object.value["spec"]["template"].clone();
+    let Next::Write(patch) = take(&sight, &restore) else { panic!("the mark is written") };
+    let mut after = sight.object.value.clone();
+    json_patch::patch(&mut after, &patch).unwrap();
+    assert_eq!(after["spec"]["template"], edited);
+    // Even another container, after which nobody can say which one carries the release.
+    sight.container = crate::template::container(None, "", None);
+    assert_eq!(take(&sight, &restore), Next::Write(patch));
+
+    sight.pods.iter_mut().for_each(|pod| pod.is_ready = false);
+    let Next::Write(patch) = take(&sight, &restore) else { panic!("the template is written") };
+    apply(&mut sight, &patch);
+    assert_eq!(sight.object.value["spec"]["template"], before);
+}
