@@ -13,7 +13,7 @@ use crate::in_place::SetKind;
 use crate::names;
 use crate::object::ObjectRef;
 use crate::owner;
-use crate::shape::{Names, Shape};
+use crate::shape::{Misshapen, Names, Shape};
 use crate::sight::{Object, Place, Sight, Unreadable};
 use crate::slot::Side;
 use crate::traffic::subsets::Subsets;
@@ -77,6 +77,7 @@ impl KubernetesDeployer {
             self.fetch_any(subsets.as_ref().map(|subsets| &subsets.rule), deadline)
         );
         let (sight, autoscalers, rule) = (sight?, autoscalers?, rule?);
+        sight.shape.container.as_ref().map_err(|unnamed| Misshapen::from(unnamed.clone()))?;
         if let Some(going) = sight.going() {
             return Err(Unusable::Going(going.reference.clone().into()));
         }

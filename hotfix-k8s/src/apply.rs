@@ -14,7 +14,7 @@ use crate::progress::{Progress, half_done, with};
 use crate::reply;
 use crate::sight::{Naming, Patience, Place, Sight};
 use crate::snapshot::Kept;
-use crate::steps::{self, Beside, Refused, Rest, Step, Write, WriteEffect};
+use crate::steps::{self, Beside, Edited, Refused, Rest, Step, Write, WriteEffect};
 use crate::sync::{Holding, When, Whereabouts};
 use crate::waiting;
 use crate::writing::{self, PLANS, Unwritten, permanent};
@@ -113,6 +113,7 @@ impl<'a> Attempt<'a> {
             match self.perform(&sight, plan.steps).await {
                 Ok(()) => {
                     self.in_force(&sight).await?;
+                    self.said.extend(self.foreign(&sight));
                     return Ok(plan.receipt);
                 }
                 Err(Stopped::PlanAgain(conflict)) => (last, plans) = (Some(conflict), plans + 1),
@@ -160,8 +161,11 @@ impl<'a> Attempt<'a> {
         if let Some(repetition) = self.admit(sight, &digest)? {
             return Ok(repetition);
         }
-        let naming = if verb.name() == VerbName::Restore { Naming::Lenient } else { Naming::Strict };
-        let layout = sight.layout(naming).map_err(|error| refuse(&Refused::Unreadable(error)))?;
+        let layout = match verb {
+            Verb::Restore { snapshot } => sight.layout_before(snapshot),
+            _ => sight.layout(Naming::Strict),
+        };
+        let layout = layout.map_err(|error| refuse(&Refused::Unreadable(error)))?;
         if self.progress < Progress::Underway {
             layout.holds(self.precondition).map_err(|drift| {
                 Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
@@ -192,7 +196,7 @@ impl<'a> Attempt<'a> {
         };
         let receipt = Receipt(applied.receipt.clone());
         let steps = if call.stamp > fence::highest(&bare) {
-            let steps = steps::repetition(sight, call, notes[index].0, applied);
+            let steps = steps::repetition(sight, call, self.verb, (notes[index].0, applied));
             steps.map_err(|refused| refuse(&refused))?
         } else {
             Vec::new()
@@ -246,7 +250,8 @@ impl<'a> Attempt<'a> {
                 Step::UntilHeardOf => self.deployer.until_heard_of(self.deadline).await,
                 Step::UntilLeft(side) => {
                     let route = self.route.as_ref().unwrap_or(&sight.route.value);
-                    self.deployer.until_left(self.target, sight, route, side, self.deadline).await;
+                    let left = self.deployer.until_left(self.target, sight, route, side, self.deadline);
+                    left.await.map_err(Stopped::Answer)?;
                 }
                 Step::UntilEmpty(side) => self.deployer.until_empty(self.target, side, self.deadline).await,
                 Step::UntilUnmixed(side) => {
@@ -293,6 +298,17 @@ impl<'a> Attempt<'a> {
         let written =
             self.deployer.write(&write.object, &write.patch, self.call.stamp, claimed, self.deadline).await;
         written.map_err(|unwritten| unwritten.to(self.verb.name()).into())
+    }
+
+    /// What a restore found of somebody else's, and what became of it.
+    fn foreign(&self, sight: &Sight) -> Vec<String> {
+        let Verb::Restore { snapshot } = self.verb else { return Vec::new() };
+        let route = self.route.as_ref().unwrap_or(&sight.route.value);
+        // Where pods are the dial, it was read with them.
+        let foreign = sight.dial.is_none().then(|| sight.traffic.read(route).err()).flatten();
+        let foreign = foreign.map(|misfit| format!("left as it is: {misfit}"));
+        let edited = Edited::find(sight, snapshot).map(|edited| edited.to_string());
+        foreign.into_iter().chain(edited).collect()
     }
 
     /// Waits until the route is in force, before a verb that takes its word for where the traffic is: a shift whose

@@ -26,6 +26,7 @@ mod names;
 mod object;
 mod owner;
 mod pod;
+mod presumed;
 mod progress;
 mod release;
 mod replica_set;

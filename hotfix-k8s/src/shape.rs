@@ -57,7 +57,8 @@ pub(crate) struct Shape {
     pub(crate) hotfix: String,
     /// What else tells the pods of both slots from those of others, where that label does not: a label selector.
     pub(crate) among: String,
-    pub(crate) container: String,
+    /// `Err` where it is not clear: only what names or stages a release needs to know.
+    pub(crate) container: Result<String, Unnamed>,
 }
 
 /// What the label that tells the slots apart is to the Service.
@@ -102,7 +103,7 @@ impl Shape {
             SlotLabel::Apart => others(deployment, &label),
         };
         let template = deployment.pointer("/spec/template");
-        let container = template::container(template, &names.main.to_string(), config.container.as_deref())?;
+        let container = template::container(template, &names.main.to_string(), config.container.as_deref());
         Ok(Self { label, main, hotfix, among, container })
     }
 
@@ -162,7 +163,7 @@ impl Names {
                 None => ObjectRef::deployment(&config.namespace, &config.deployment),
                 Some(kind) => ObjectRef::set(kind.name(), &config.namespace, &config.deployment),
             },
-            hotfix: ObjectRef::deployment(&config.namespace, &format!("{}-hotfix", config.deployment)),
+            hotfix: copy_of(&ObjectRef::deployment(&config.namespace, &config.deployment)),
             service: ObjectRef::service(&config.namespace, service),
             route: config.traffic.object(&config.namespace, service),
             autoscaler: match &config.on_autoscaler {
@@ -184,6 +185,11 @@ impl Names {
             Side::Hotfix => &self.hotfix,
         }
     }
+}
+
+/// What the copy of a Deployment is called.
+pub(crate) fn copy_of(deployment: &ObjectRef) -> ObjectRef {
+    ObjectRef { name: format!("{}-hotfix", deployment.name), ..deployment.clone() }
 }
 
 /// The only label by which the Service tells this Deployment, or its copy, from others.
@@ -306,7 +312,7 @@ mod tests {
             main: "shop".to_owned(),
             hotfix: "shop-hotfix".to_owned(),
             among: String::new(),
-            container: "web".to_owned(),
+            container: Ok("web".to_owned()),
         };
         for selector in [json!({"app": "shop"}), json!({"app": "shop-hotfix", "team": "checkout"})] {
             assert_eq!(Shape::read(&config(None), &shop, &service(&selector)), Ok(expected.clone()));

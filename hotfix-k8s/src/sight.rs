@@ -5,6 +5,7 @@ use std::num::NonZeroU16;
 
 use hotfix_core::model::{
     Fault, Held, Layout, Period, ReadyInstances, Rollout, SlotName, SlotState, Weights, Workload,
+    WorkloadSnapshot,
 };
 use serde_json::Value;
 
@@ -12,10 +13,11 @@ use crate::fence::{self, Note};
 use crate::names;
 use crate::object::ObjectRef;
 use crate::pod::Pod;
+use crate::presumed;
 use crate::release::{self, Mark, Unnamed};
 use crate::rollout::Rolled;
 use crate::runs::Runs;
-use crate::shape::Shape;
+use crate::shape::{self, Shape};
 use crate::slot::{Side, Slots};
 use crate::traffic::dial::Dial;
 use crate::traffic::{NotUnderstood, Route};
@@ -118,6 +120,12 @@ impl Sight {
         }
     }
 
+    /// Returns what an object is called; of those that a target has to have, the copy may be gone.
+    pub(crate) fn reference(&self, place: Place) -> ObjectRef {
+        let copy = || shape::copy_of(&self.main.reference);
+        self.object(place).map_or_else(copy, |object| object.reference.clone())
+    }
+
     pub(crate) fn deployment(&self, side: Side) -> Option<&Object> {
         self.object(Place::Slot(side))
     }
@@ -143,8 +151,8 @@ impl Sight {
         match (mark, replicas) {
             (Mark::Empty, _) | (_, None) => Ok(None),
             (mark, Some(replicas)) => {
-                let pods = self.pods(side);
-                let release = release::identify(&object.value, &name, mark, &self.shape.container, &pods)?;
+                let container = self.shape.container.as_ref().map_err(Unnamed::clone)?;
+                let release = release::identify(&object.value, &name, mark, container, &self.pods(side))?;
                 Ok(Some(Held { release, replicas }))
             }
         }
@@ -189,6 +197,36 @@ impl Sight {
             weights,
             rollout: self.rollout(),
         })
+    }
+
+    /// Returns the same as a restore of a snapshot has it.
+    pub(crate) fn layout_before(&self, snapshot: &WorkloadSnapshot) -> Result<Layout, Unreadable> {
+        let (layout, live) = (self.layout(Naming::Lenient)?, self.live()?.unwrap_or(Side::Main));
+        let release = || {
+            let Some(object) = self.deployment(live) else { return Some(snapshot.release.clone()) };
+            let container = self.container(snapshot)?;
+            let template = object.value.pointer("/spec/template");
+            presumed::same_image(snapshot, template, &container).or_else(|| {
+                let name = object.reference.to_string();
+                let mark = Mark::read(&object.value, &name).ok()?;
+                release::identify(&object.value, &name, mark, &container, &self.pods(live)).ok()
+            })
+        };
+        Ok(presumed::live(layout, self.slots.name(live), release))
+    }
+
+    /// Returns whether a slot in which nobody staged anything has the image of a snapshot, so that it needs no mark.
+    pub(crate) fn is_plain(&self, side: Side, snapshot: &WorkloadSnapshot) -> bool {
+        let Some(object) = self.deployment(side) else { return false };
+        let is_unmarked = Mark::read(&object.value, "").is_ok_and(|mark| mark == Mark::Absent);
+        let template = object.value.pointer("/spec/template");
+        let container = self.container(snapshot).filter(|_| is_unmarked);
+        container.is_some_and(|name| presumed::same_image(snapshot, template, &name).is_some())
+    }
+
+    /// Returns the container that carries the release, as it is or as it was when a snapshot was taken.
+    pub(crate) fn container(&self, snapshot: &WorkloadSnapshot) -> Option<String> {
+        self.shape.container.as_ref().ok().cloned().or_else(|| presumed::container(snapshot))
     }
 
     /// Returns the workload as the port has it.
@@ -269,7 +307,7 @@ impl Sight {
 
     fn pods(&self, side: Side) -> Vec<&Pod> {
         let name = self.deployment(side).map(|object| object.reference.name.as_str());
-        self.pods.iter().filter(|pod| pod.deployment.as_deref() == name).collect()
+        self.pods.iter().filter(|pod| name.is_some() && pod.deployment.as_deref() == name).collect()
     }
 }
 

@@ -18,11 +18,12 @@ use crate::contents::Changed;
 use crate::fence::Applied;
 use crate::names::{self, annotation};
 use crate::release::Mark;
-use crate::sight::{self, Place, Sight};
+use crate::sight::{self, Place, Sight, Unreadable};
 use crate::size;
 use crate::slot::Side;
 use crate::snapshot::Kept;
 use crate::template::{self, Changes};
+use crate::traffic::Uptake;
 
 use self::testers::Content;
 
@@ -36,7 +37,8 @@ pub(crate) fn steps(
     beside: Beside,
 ) -> Result<Vec<Step>, Refused> {
     let Beside { sync, changed } = beside;
-    let mut draft = Draft { sight, overrides, key: call.key.as_str(), edits: Vec::new(), changed };
+    let unfenced = Unfenced::by(verb);
+    let mut draft = Draft { sight, overrides, key: call.key.as_str(), edits: Vec::new(), changed, unfenced };
     match verb {
         Verb::Stage { slot, release, replicas } => draft.stage(slot, release, replicas.get())?,
         Verb::Shift { weights } => draft.shift(weights)?,
@@ -58,12 +60,13 @@ pub(crate) fn steps(
 pub(crate) fn repetition(
     sight: &Sight,
     call: &Call,
-    place: Place,
-    applied: &Applied,
+    verb: &Verb,
+    (place, applied): (Place, &Applied),
 ) -> Result<Vec<Step>, Refused> {
-    let overrides = Overrides::default();
+    let (overrides, unfenced) = (&Overrides::default(), Unfenced::by(verb));
+    let (key, changed) = (call.key.as_str(), Vec::new());
     let edits = vec![Edit::Change(place, Vec::new())];
-    let draft = Draft { sight, overrides: &overrides, key: call.key.as_str(), edits, changed: Vec::new() };
+    let draft = Draft { sight, overrides, key, edits, changed, unfenced };
     draft.fenced(Applied { stamp: call.stamp, ..applied.clone() })
 }
 
@@ -78,6 +81,7 @@ struct Draft<'a> {
     key: &'a str,
     edits: Vec<Edit>,
     changed: Vec<Changed>,
+    unfenced: Unfenced,
 }
 
 impl<'a> Draft<'a> {
@@ -112,7 +116,7 @@ impl<'a> Draft<'a> {
         };
         let shape = &self.sight.shape;
         let changes = Changes {
-            container: &shape.container,
+            container: shape.container.as_ref().map_err(|unnamed| Unreadable::from(unnamed.clone()))?,
             image,
             label: Some((&shape.label, shape.value(side))),
             slot: self.sight.slots.name(side).as_str(),
@@ -209,9 +213,11 @@ impl<'a> Draft<'a> {
         let at_once = is_ready && slot.is_empty();
         let weights = Weights::all(snapshot.slot.clone());
         let shift = self.sight.traffic.write(&self.sight.route.value, &weights)?;
-        let leaves = !shift.is_empty();
+        let leaves =
+            !shift.is_empty() || self.sight.traffic.uptake(&self.sight.route.value) != Uptake::InForce;
         let shift = [shift, self.closed()?].concat();
-        let emptied = self.empty(other)?;
+        // A slot that somebody deleted is as empty as can be.
+        let emptied = self.sight.deployment(other).map_or_else(|| Ok(Vec::new()), |_| self.empty(other))?;
         let live =
             set_at(&self.sight.main.value, annotation(names::LIVE), Some(snapshot.slot.as_str().into()));
         let live = [live, self.put_back(side)].concat();
@@ -256,6 +262,7 @@ impl<'a> Draft<'a> {
         let kept = Kept::read(snapshot).map_err(Refused::Snapshot)?;
         let current = &slot["spec"]["template"];
         let wanted = match kept.map(|kept| kept.template) {
+            Some(_) if matches!(Edited::find(self.sight, snapshot), Some(Edited::Left(_))) => current.clone(),
             Some(template) => template,
             None if self.holds(side, &snapshot.release) => current.clone(),
             None => return self.fill(side, &snapshot.release),
@@ -274,7 +281,8 @@ impl<'a> Draft<'a> {
     }
 
     fn resized(&self, side: Side, snapshot: &WorkloadSnapshot) -> Result<Vec<PatchOperation>, Refused> {
-        let mark = self.mark(side, &snapshot.release)?;
+        let is_plain = self.sight.is_plain(side, snapshot);
+        let mark = if is_plain { Vec::new() } else { self.mark(side, &snapshot.release)? };
         Ok([mark, self.scale(side, self.sized(snapshot.replicas.get()))?].concat())
     }
 
@@ -316,8 +324,7 @@ impl<'a> Draft<'a> {
     }
 
     fn object(&self, place: Place) -> Result<&'a sight::Object, Refused> {
-        let object = self.sight.object(place);
-        object.ok_or_else(|| Refused::NotAdopted(self.sight.main.reference.clone().into()))
+        self.sight.object(place).ok_or_else(|| Refused::NotAdopted(self.sight.reference(place).into()))
     }
 
     /// Whether the verb is planned anew after these edits.
@@ -333,6 +340,7 @@ impl<'a> Draft<'a> {
 }
 
 mod beside;
+mod edited;
 mod fenced;
 mod refused;
 mod replicas;
@@ -341,6 +349,8 @@ mod step;
 mod testers;
 
 pub(crate) use beside::Beside;
+pub(crate) use edited::{Edited, is_changed};
+use fenced::Unfenced;
 pub(crate) use refused::Refused;
 pub(crate) use step::{Rest, Step, Write, WriteEffect};
 

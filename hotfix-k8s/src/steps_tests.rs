@@ -117,6 +117,8 @@ impl Scene {
 
 #[path = "steps_beside_tests.rs"]
 mod beside;
+#[path = "steps_others_tests.rs"]
+mod others;
 #[path = "steps_shift_tests.rs"]
 mod shift;
 
@@ -146,7 +148,11 @@ fn outline(scene: Scene, verb: &Verb) -> Vec<String> {
 }
 
 fn outline_with(scene: Scene, verb: &Verb, beside: Beside) -> Vec<String> {
-    let steps = steps(&scene.sight(), &call(), verb, "d", &Overrides::default(), beside).unwrap();
+    outline_of(&scene.sight(), verb, beside)
+}
+
+fn outline_of(sight: &Sight, verb: &Verb, beside: Beside) -> Vec<String> {
+    let steps = steps(sight, &call(), verb, "d", &Overrides::default(), beside).unwrap();
     let path = |operation: &PatchOperation| match operation {
         PatchOperation::Add(add) => Some(add.path.to_string()),
         PatchOperation::Replace(replace) => Some(replace.path.to_string()),
@@ -359,5 +365,5 @@ fn what_cannot_run_or_was_not_adopted_is_refused() {
     let mut bare = Scene::before().sight();
     bare.hotfix = None;
     let message = refused(&bare, &Verb::Promote { slot: slot("main") });
-    assert_eq!(message, "Deployment prod/shop was never adopted; adopt the target first");
+    assert_eq!(message, "Deployment prod/shop-hotfix was never adopted; adopt the target first");
 }

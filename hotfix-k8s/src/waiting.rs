@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 /// A version that everything is as new as.
 const ANY: &str = "0";
-/// How long a slot may go on getting traffic after the route was moved away from it, before it is emptied all the
+/// How long the endpoints of a slot may outlast the route that was moved away from it, before it is emptied all the
 /// same: nobody may keep a rollback from its end.
 const LEAVE: Duration = Duration::from_secs(5);
 /// How long a proxy may take to hear of endpoints that the API server has.
@@ -84,6 +84,8 @@ impl KubernetesDeployer {
     }
 
     /// Waits until the route, which was written so, is in force and no endpoint of the Service is a pod of the slot.
+    /// Endpoints are waited for a while, and a route that is in force as long as there is time: until then, customers
+    /// are served by that slot alone.
     pub(crate) async fn until_left(
         &self,
         target: &Target,
@@ -91,7 +93,7 @@ impl KubernetesDeployer {
         written: &Value,
         side: Side,
         deadline: Instant,
-    ) {
+    ) -> Result<(), Reply> {
         let now = Instant::now();
         let until = (now + LEAVE).min(now + deadline.saturating_duration_since(now) / 2);
         let mut route = written.clone();
@@ -103,10 +105,11 @@ impl KubernetesDeployer {
                     route = found.value;
                 }
             } else if waiting.is_left(target, sight, written, side, until).await.is_ok_and(|left| left) {
-                return;
+                return Ok(());
             }
             sleep(pauses.next()).await;
         }
+        self.in_force(sight, &route, deadline).await
     }
 
     /// Follows both slots.

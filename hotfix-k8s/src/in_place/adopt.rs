@@ -9,6 +9,7 @@ use crate::api::READ_LIMIT;
 use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
 use crate::owner;
+use crate::shape::Misshapen;
 use crate::sight::Unreadable;
 
 impl KubernetesDeployer {
@@ -45,6 +46,7 @@ impl KubernetesDeployer {
             self.autoscalers(&config.namespace, deadline)
         );
         let sight = sight?;
+        sight.container.as_ref().map_err(|unnamed| Misshapen::from(unnamed.clone()))?;
         owner::gitops(config, &sight.object.reference, &sight.object.value)?;
         owner::scaled(config, &autoscalers?)?;
         sight.fits()?;

@@ -5,7 +5,7 @@ use hotfix_core::port::{Call, Conflict, Receipt, Reply};
 use tokio::time::{Duration, Instant, sleep};
 
 use super::kept::Kept;
-use super::next::{Next, Refused, next};
+use super::next::{Next, Refused, is_edited, next};
 use super::sight::{InPlace, too_late};
 use super::view::SetKind;
 use crate::deployer::KubernetesDeployer;
@@ -109,6 +109,7 @@ impl Attempt<'_> {
                     let reached = if patch.is_empty() { Progress::Claimed } else { Progress::Begun };
                     *progress = reached.max(*progress);
                     if let Some(applied) = applied {
+                        said.extend(self.edited(&sight));
                         return Ok(with(Receipt(applied.receipt), said));
                     }
                 }
@@ -164,6 +165,14 @@ impl Attempt<'_> {
         })
     }
 
+    /// What a restore left alone, because it is somebody else's.
+    fn edited(&self, sight: &InPlace) -> Option<String> {
+        let Verb::Restore { snapshot } = self.verb else { return None };
+        let kept = Kept::read(snapshot).ok().flatten()?;
+        let object = sight.object.reference.clone();
+        is_edited(sight, snapshot, &kept).then(|| steps::Edited::Left(object).to_string())
+    }
+
     async fn give_sync_back(&self, when: &When) -> Vec<String> {
         self.deployer.give_sync_back(self.target, self.call.stamp, when, self.deadline).await
     }
@@ -172,8 +181,11 @@ impl Attempt<'_> {
     fn decide(&self, sight: &InPlace, progress: Progress) -> Result<Next, Reply> {
         let is_restore = self.verb.name() == VerbName::Restore;
         if progress == Progress::Nothing {
-            let naming = if is_restore { Naming::Lenient } else { Naming::Strict };
-            let layout = sight.layout(naming).map_err(|unnamed| refuse(&unnamed.into()))?;
+            let layout = match self.verb {
+                Verb::Restore { snapshot } => sight.layout_before(snapshot),
+                _ => sight.layout(Naming::Strict),
+            };
+            let layout = layout.map_err(|unnamed| refuse(&unnamed.into()))?;
             layout.holds(self.precondition).map_err(|drift| {
                 Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
             })?;

@@ -164,7 +164,7 @@ fn fill(sight: &InPlace, side: Side, release: &Release, overrides: &Overrides) -
         return Err(steps::Refused::NotAnImage(release.artifact.id().to_string()).into());
     };
     let changes = Changes {
-        container: &sight.container,
+        container: sight.container.as_ref().map_err(Unnamed::clone)?,
         image,
         label: None,
         slot: sight.slots.name(side).as_str(),
@@ -230,6 +230,7 @@ fn restore(
     let spec = &object["spec"];
     let kept = Kept::read(snapshot).map_err(steps::Refused::Snapshot)?;
     let (template, strategy) = match kept {
+        Some(kept) if is_edited(sight, snapshot, &kept) => (spec["template"].clone(), kept.strategy),
         Some(kept) => (kept.template, kept.strategy),
         None => {
             let live = sight.held(sight.view.live).ok().flatten();
@@ -253,8 +254,23 @@ fn restore(
     let staged = Staged { release: snapshot.release.clone(), artifact: label, taken: None };
     let marks =
         Marks { live: side, template: side, slots: [(side, staged)].into(), before: None, ending, restored };
-    let replicas = (sight.view.kind == SetKind::StatefulSet).then(|| snapshot.replicas.get());
+    // What its owner or an autoscaler made it meanwhile is not taken away.
+    let replicas = snapshot.replicas.get().max(sight.view.total);
+    let replicas = (sight.view.kind == SetKind::StatefulSet).then_some(replicas);
     Ok(Goal { template, strategy, replicas, marks: Some(marks) })
+}
+
+/// Whether somebody else changed the template beside the image, and a pod is ready all the same: it is not the run's to
+/// take back.
+pub(crate) fn is_edited(sight: &InPlace, snapshot: &WorkloadSnapshot, kept: &Kept) -> bool {
+    let view = &sight.view;
+    let staged = view.marks.as_ref().and_then(|marks| marks.slots.get(&view.template));
+    let is_run_s = view.template != view.live
+        || staged.is_some_and(|staged| staged.release.artifact != snapshot.release.artifact);
+    let current = &sight.object.value["spec"]["template"];
+    let is_ready = sight.current(view.template).iter().any(|pod| pod.is_ready && !pod.is_going);
+    let is_changed = |name: String| steps::is_changed(snapshot, &kept.template, current, &name);
+    !is_run_s && is_ready && sight.container(snapshot).is_some_and(is_changed)
 }
 
 fn stuck(sight: &InPlace, label: Option<&str>, is_begun: bool) -> BTreeSet<String> {

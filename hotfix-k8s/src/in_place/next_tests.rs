@@ -38,7 +38,7 @@ fn scene(kind: SetKind) -> InPlace {
         view: View::read(kind, &value).unwrap(),
         object: Object { reference: ObjectRef::set(kind.name(), "prod", "shop"), value, fence: None },
         pods: ["a", "b", "c"].map(|name| pod(name, None, true)).into(),
-        container: "web".to_owned(),
+        container: Ok("web".to_owned()),
     }
 }
 
@@ -187,4 +187,65 @@ fn pods_of_which_none_is_ready_are_started_anew_once_per_restore() {
     let Next::Write(patch) = take(&sight, &restore) else { panic!("their names go") };
     apply(&mut sight, &patch);
     assert_eq!(take(&sight, &restore), Next::Finish(Vec::new()), "the new ones are let be");
+}
+
+/// What brings back what a set was when it was seen like that.
+fn back(sight: &InPlace) -> Verb {
+    let (held, spec) = (sight.held(Side::Main).unwrap().unwrap(), &sight.object.value["spec"]);
+    let backend = json!({"in_place": 1, "template": spec["template"], "strategy": spec["updateStrategy"]});
+    let snapshot =
+        WorkloadSnapshot { slot: slot("main"), release: held.release, replicas: held.replicas, backend };
+    Verb::Restore { snapshot }
+}
+
+#[test]
+fn a_restore_makes_no_set_smaller() {
+    for (present, after) in [(10, 10), (3, 3), (1, 3), (0, 3)] {
+        let mut sight = scene(SetKind::StatefulSet);
+        let restore = back(&sight);
+        sight.object.value["spec"]["replicas"] = present.into();
+        sight.view = View::read(SetKind::StatefulSet, &sight.object.value).unwrap();
+        let Next::Write(patch) = take(&sight, &restore) else { panic!("the mark is written") };
+        apply(&mut sight, &patch);
+        assert_eq!(sight.object.value["spec"]["replicas"], after, "{present}");
+    }
+}
+
+#[test]
+fn a_set_without_pods_is_told_by_its_template() {
+    let mut sight = scene(SetKind::StatefulSet);
+    let Verb::Restore { mut snapshot } = back(&sight) else { unreachable!("it is one") };
+    let expected = hotfix_core::model::Precondition { live: [release(1).artifact.id()].into(), holds: None };
+    let image = "/spec/template/spec/containers/0/image";
+    *sight.object.value.pointer_mut(image).unwrap() = "shop/web:1.0.1".into();
+    snapshot.backend["template"] = sight.object.value["spec"]["template"].clone();
+    assert_eq!(sight.layout_before(&snapshot).unwrap().holds(&expected), Ok(()), "no pod tells the digest");
+    sight.object.value["spec"]["replicas"] = 0.into();
+    sight.view = View::read(SetKind::StatefulSet, &sight.object.value).unwrap();
+    assert_eq!(sight.layout_before(&snapshot).unwrap().holds(&expected), Ok(()), "there is none");
+    *sight.object.value.pointer_mut(image).unwrap() = image_of(9).into();
+    let found = sight.layout_before(&snapshot).unwrap().holds(&expected).unwrap_err().found;
+    assert_eq!(found, format!("live {}", release(9).artifact.id()));
+}
+
+#[test]
+fn what_somebody_else_made_of_a_template_stays_while_no_rollout_is_under_way() {
+    let mut sight = scene(SetKind::StatefulSet);
+    let restore = back(&sight);
+    let before = sight.object.value["spec"]["template"].clone();
+    sight.object.value["spec"]["template"]["spec"]["containers"][0]["env"] =
+        json!([{"name": "A", "value": "1"}]);
+    let edited = sight.object.value["spec"]["template"].clone();
+    let Next::Write(patch) = take(&sight, &restore) else { panic!("the mark is written") };
+    let mut after = sight.object.value.clone();
+    json_patch::patch(&mut after, &patch).unwrap();
+    assert_eq!(after["spec"]["template"], edited);
+    // Even another container, after which nobody can say which one carries the release.
+    sight.container = crate::template::container(None, "", None);
+    assert_eq!(take(&sight, &restore), Next::Write(patch));
+
+    sight.pods.iter_mut().for_each(|pod| pod.is_ready = false);
+    let Next::Write(patch) = take(&sight, &restore) else { panic!("the template is written") };
+    apply(&mut sight, &patch);
+    assert_eq!(sight.object.value["spec"]["template"], before);
 }

@@ -2,7 +2,9 @@
 
 use std::num::NonZeroU16;
 
-use hotfix_core::model::{Held, Layout, Rollout, SlotName, SlotState, Target, Workload};
+use hotfix_core::model::{
+    Held, Layout, Release, Rollout, SlotName, SlotState, Target, Workload, WorkloadSnapshot,
+};
 use hotfix_core::port::{Ambiguity, Reply};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -14,6 +16,7 @@ use crate::error::Unusable;
 use crate::fence::Note;
 use crate::object::ObjectRef;
 use crate::pod::Pod;
+use crate::presumed;
 use crate::release::{self, Mark, Unnamed};
 use crate::shape::Names;
 use crate::sight::{Naming, Object};
@@ -27,7 +30,8 @@ pub(crate) struct InPlace {
     pub(crate) object: Object,
     pub(crate) view: View,
     pub(crate) pods: Vec<Pod>,
-    pub(crate) container: String,
+    /// `Err` where it is not clear: only what names or stages a release needs to know.
+    pub(crate) container: Result<String, Unnamed>,
 }
 
 /// Why a StatefulSet or a DaemonSet cannot be handled as it is. The text names the place in it and the mend.
@@ -70,7 +74,6 @@ impl KubernetesDeployer {
             let view = View::read(kind, &object.value).map_err(corrupt)?;
             let found = object.value.pointer("/spec/template");
             let container = template::container(found, &reference.to_string(), config.container.as_deref());
-            let container = container.map_err(crate::shape::Misshapen::from)?;
             return Ok(InPlace { slots: self.slots.clone(), object, view, pods, container });
         }
     }
@@ -132,16 +135,31 @@ impl InPlace {
     /// Returns what a slot holds.
     pub(crate) fn held(&self, side: Side) -> Result<Option<Held>, Unnamed> {
         let Some(replicas) = NonZeroU16::new(self.view.replicas(side)) else { return Ok(None) };
+        Ok(Some(Held { release: self.release(side)?, replicas }))
+    }
+
+    fn release(&self, side: Side) -> Result<Release, Unnamed> {
         let staged = self.view.marks.as_ref().and_then(|marks| marks.slots.get(&side));
-        let release = match staged {
-            Some(staged) if side != self.view.template => staged.release.clone(),
+        match staged {
+            Some(staged) if side != self.view.template => Ok(staged.release.clone()),
             staged => {
                 let mark = staged.map_or(Mark::Absent, |staged| Mark::Staged(staged.release.clone().into()));
-                let name = self.object.reference.to_string();
-                release::identify(&self.object.value, &name, mark, &self.container, &self.current(side))?
+                let (name, pods) = (self.object.reference.to_string(), self.current(side));
+                let container = self.container.as_ref().map_err(Unnamed::clone)?;
+                release::identify(&self.object.value, &name, mark, container, &pods)
             }
+        }
+    }
+
+    /// Returns the layout as a restore of a snapshot has it.
+    pub(crate) fn layout_before(&self, snapshot: &WorkloadSnapshot) -> Result<Layout, Unnamed> {
+        let layout = self.layout(Naming::Lenient)?;
+        let release = || {
+            let (template, container) = (&self.before().template, self.container(snapshot));
+            let same = container.and_then(|name| presumed::same_image(snapshot, Some(template), &name));
+            same.or_else(|| self.release(self.view.live).ok())
         };
-        Ok(Some(Held { release, replicas }))
+        Ok(presumed::live(layout, self.slots.name(self.view.live), release))
     }
 
     /// Returns the part of the workload that verbs determine.
@@ -156,6 +174,11 @@ impl InPlace {
             });
         let live = weights.as_ref().map(|_| live.clone());
         Ok(Layout { slots, live, weights, rollout: Rollout::Active })
+    }
+
+    /// Returns the container that carries the release, as it is or as it was when a snapshot was taken.
+    pub(crate) fn container(&self, snapshot: &WorkloadSnapshot) -> Option<String> {
+        self.container.as_ref().ok().cloned().or_else(|| presumed::container(snapshot))
     }
 
     /// Returns the workload as the port has it. It has no home: a pipeline that applies the object replaces what is live

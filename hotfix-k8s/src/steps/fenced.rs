@@ -1,8 +1,46 @@
 //! The fence in the patches of a verb.
 
+use hotfix_core::model::{Verb, VerbName};
+
 use super::{Draft, Edit, Refused, Rest, Step, Write, WriteEffect};
 use crate::fence::{self, Applied, Note};
-use crate::sight::Place;
+use crate::sight::{Object, Place, Sight};
+
+/// What becomes of objects that are gone, or have no fence any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unfenced {
+    /// Nothing is written before the target is adopted again.
+    Refused,
+    /// What is there gets a fence with its first patch: somebody who deletes or replaces an object in the middle of an
+    /// incident does not keep an undo from the others.
+    Fenced,
+}
+
+/// An object that is there, and its fence.
+type Fenced<'a> = (Place, &'a Object, Option<(String, Note)>);
+
+impl Unfenced {
+    pub(super) fn by(verb: &Verb) -> Self {
+        if verb.name() == VerbName::Restore { Self::Fenced } else { Self::Refused }
+    }
+
+    /// Returns the fences of all objects that are there. A target of which nothing says that it was adopted is refused
+    /// either way.
+    fn fences(self, sight: &Sight) -> Result<Vec<Fenced<'_>>, Refused> {
+        let is_adopted = sight.hotfix.is_some() || !sight.notes().is_empty();
+        let mut fences = Vec::new();
+        for place in Place::ALL {
+            match sight.object(place) {
+                Some(object) if object.fence.is_some() || (self == Self::Fenced && is_adopted) => {
+                    fences.push((place, object, object.fence.clone()));
+                }
+                None if place == Place::Autoscaler || (self == Self::Fenced && is_adopted) => {}
+                _ => return Err(Refused::NotAdopted(sight.reference(place).into())),
+            }
+        }
+        Ok(fences)
+    }
+}
 
 impl Draft<'_> {
     /// Puts the fence into every patch: the stamp into each, the key into the last.
@@ -23,16 +61,7 @@ impl Draft<'_> {
             edits.insert(0, Edit::Change(Place::ANCHOR, Vec::new()));
         }
         let last = edits.iter().rposition(is_change).filter(|_| rest != Some(Rest::Needed));
-        let mut fences: Vec<(Place, String, Note)> = Vec::new();
-        for place in Place::ALL {
-            if place == Place::Autoscaler && self.sight.autoscaler.is_none() {
-                continue;
-            }
-            let object = self.sight.object(place).and_then(|object| Some((object, object.fence.as_ref()?)));
-            let (_, (text, note)) =
-                object.ok_or_else(|| Refused::NotAdopted(self.sight.main.reference.clone().into()))?;
-            fences.push((place, text.clone(), note.clone()));
-        }
+        let mut fences = self.unfenced.fences(self.sight)?;
         let mut steps = Vec::new();
         for (index, edit) in edits.into_iter().enumerate() {
             let (place, patch) = match edit {
@@ -42,19 +71,21 @@ impl Draft<'_> {
                 }
                 Edit::Change(place, patch) => (place, patch),
             };
-            let fence = fences.iter_mut().find(|fence| fence.0 == place).expect("every place has one");
-            let next = if Some(index) == last {
-                fence.2.recorded(applied.clone())
-            } else {
-                fence.2.raised(applied.stamp)
-            };
+            let found = fences.iter_mut().find(|(fenced, ..)| *fenced == place);
+            let (object, fence) = found
+                .map(|(_, object, fence)| (*object, fence))
+                .ok_or_else(|| Refused::NotAdopted(self.sight.reference(place).into()))?;
+            let note = fence.as_ref().map_or_else(Note::default, |(_, note)| note.clone());
+            let next =
+                if Some(index) == last { note.recorded(applied.clone()) } else { note.raised(applied.stamp) };
             let effect = if patch.is_empty() { WriteEffect::Fence } else { WriteEffect::Values };
-            let object = self.sight.object(place).expect("every place has one");
-            let guard = fence::guard(&object.value, &fence.1, &next);
-            let patch = [guard, patch].concat();
-            let object = object.reference.clone();
+            let guard = match &fence {
+                Some((text, _)) => fence::guard(&object.value, text, &next),
+                None => fence::first(&object.value, &next),
+            };
+            let (patch, object) = ([guard, patch].concat(), object.reference.clone());
             steps.push(Step::Patch(Write { place, object, patch, effect }));
-            *fence = (place, next.text(), next);
+            *fence = Some((next.text(), next));
         }
         Ok(steps)
     }

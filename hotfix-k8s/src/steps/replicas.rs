@@ -114,7 +114,9 @@ impl Draft<'_> {
             self.make(dial, Move::Select(Pin::To(side), None))?;
         }
         self.refilled(side, patch, [put_back, live].concat());
-        let emptied = self.emptied(side.other())?;
+        // A slot that somebody deleted is as empty as can be.
+        let there = self.sight.deployment(side.other());
+        let emptied = there.map_or_else(|| Ok(Vec::new()), |_| self.emptied(side.other()))?;
         if way == Back::Now && !emptied.is_empty() {
             self.edits.push(Edit::Wait(Step::UntilLeft(side.other())));
         }

@@ -2,7 +2,7 @@
 //!
 //! Every rule with a backend for each slot is written, or the named ones; a rule that sends traffic to one slot alone
 //! is refused when weights are read, unless the rules to write were named: whoever names rules answers for the others.
-//! When weights are written it is passed over, so that it keeps no undo from the rest.
+//! When weights are written it is passed over, as is whatever is not understood, so that it keeps no undo from the rest.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use json_patch::PatchOperation;
 use serde_json::Value;
 
 use super::cursor::{At, Misfit, of_the_generation_read};
-use super::shares::{self, Found, OneSided, Shares};
+use super::shares::{self, Foreign, Found, Shares};
 use super::testers;
 use super::{NotUnderstood, Route, Uptake};
 use crate::config::Testers;
@@ -69,13 +69,13 @@ impl Route for HttpRoute {
 
     fn read(&self, object: &Value) -> Result<Weights, NotUnderstood> {
         let weights =
-            self.lists(object, OneSided::Refused).and_then(|lists| shares::read(&lists, &self.slots));
+            self.lists(object, Foreign::Refused).and_then(|lists| shares::read(&lists, &self.slots));
         weights.map_err(|misfit| misfit.of(self.object()))
     }
 
     fn write(&self, object: &Value, weights: &Weights) -> Result<Vec<PatchOperation>, NotUnderstood> {
         let changes = self
-            .lists(object, OneSided::PassedOver)
+            .lists(object, Foreign::PassedOver)
             .and_then(|lists| shares::write(&lists, &self.slots, weights));
         changes
             .map(|changes| of_the_generation_read(object, changes))
@@ -118,42 +118,43 @@ impl Route for HttpRoute {
 }
 
 impl HttpRoute {
-    fn lists<'a>(&self, object: &'a Value, one_sided: OneSided) -> Result<Vec<Shares<'a>>, Misfit> {
-        Ok(self.ours(object, one_sided)?.into_iter().map(|ours| ours.shares).collect())
+    fn lists<'a>(&self, object: &'a Value, foreign: Foreign) -> Result<Vec<Shares<'a>>, Misfit> {
+        Ok(self.ours(object, foreign)?.into_iter().map(|ours| ours.shares).collect())
     }
 
     /// The rules that are ours to write; at least one.
-    pub(super) fn ours<'a>(
-        &self,
-        object: &'a Value,
-        one_sided: OneSided,
-    ) -> Result<Vec<OurRule<'a>>, Misfit> {
+    pub(super) fn ours<'a>(&self, object: &'a Value, foreign: Foreign) -> Result<Vec<OurRule<'a>>, Misfit> {
         let spec = At::root(object).need("spec", "give the HTTPRoute rules")?;
-        let mut rules = Vec::new();
+        let (mut rules, mut ours, mut first) = (Vec::new(), Vec::new(), None);
         for (index, rule) in spec.list("rules")?.into_iter().enumerate() {
-            if !testers::owns(&rule)? {
+            if !foreign.understood(testers::owns(&rule), &mut first)?.unwrap_or(true) {
                 rules.push((index, rule));
             }
         }
         if let Rules::Named(names) = &self.rules {
-            let named = names.iter().map(|name| named(&spec, &rules, name));
-            rules = named.collect::<Result<Vec<_>, _>>()?;
-        }
-        let mut ours = Vec::new();
-        for (index, rule) in rules {
-            let Some(list) = rule.field("backendRefs")? else {
-                continue;
-            };
-            // The API gives a backend without a weight the weight 1.
-            match shares::find(&list, |_| 1, |entry| self.side(entry))? {
-                Found::Both(shares) => ours.push(OurRule { index, rule, shares }),
-                Found::One(side) if one_sided == OneSided::Refused => return Err(self.one_sided(&list, side)),
-                Found::One(_) => {}
-                Found::Neither if self.rules == Rules::Every => {}
-                Found::Neither => return Err(self.without_slots(&list)),
+            let mut found = Vec::new();
+            for name in names {
+                found.extend(foreign.understood(named(&spec, &rules, name), &mut first)?);
             }
+            rules = found;
         }
-        if ours.is_empty() { Err(self.without_slots(&spec)) } else { Ok(ours) }
+        for (index, rule) in rules {
+            ours.extend(foreign.understood(self.our(index, rule, foreign), &mut first)?.flatten());
+        }
+        if ours.is_empty() { Err(first.unwrap_or_else(|| self.without_slots(&spec))) } else { Ok(ours) }
+    }
+
+    /// A rule if it is ours to write.
+    fn our<'a>(&self, index: usize, rule: At<'a>, foreign: Foreign) -> Result<Option<OurRule<'a>>, Misfit> {
+        let Some(list) = rule.field("backendRefs")? else { return Ok(None) };
+        // The API gives a backend without a weight the weight 1.
+        match shares::find(&list, |_| 1, |entry| self.side(entry))? {
+            Found::Both(shares) => Ok(Some(OurRule { index, rule, shares })),
+            Found::One(side) if foreign == Foreign::Refused => Err(self.one_sided(&list, side)),
+            Found::One(_) => Ok(None),
+            Found::Neither if self.rules == Rules::Every => Ok(None),
+            Found::Neither => Err(self.without_slots(&list)),
+        }
     }
 
     fn side(&self, entry: &At<'_>) -> Result<Option<Side>, Misfit> {

@@ -21,14 +21,32 @@ pub(super) enum Found<'a> {
     Neither,
 }
 
-/// What becomes of a list that sends traffic to one slot alone.
+/// What becomes of a list that is not understood, or sends traffic to one slot alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum OneSided {
+pub(super) enum Foreign {
     /// It is refused: nobody can say how traffic is split.
     Refused,
     /// It is passed over: what can be written is, so that a list which somebody adds does not keep an undo from the
     /// others.
     PassedOver,
+}
+
+impl Foreign {
+    /// Returns what was understood of a list; the first that was not is kept, for the case that there is no other.
+    pub(super) fn understood<T>(
+        self,
+        found: Result<T, Misfit>,
+        first: &mut Option<Misfit>,
+    ) -> Result<Option<T>, Misfit> {
+        match (found, self) {
+            (Ok(found), _) => Ok(Some(found)),
+            (Err(misfit), Self::Refused) => Err(misfit),
+            (Err(misfit), Self::PassedOver) => {
+                first.get_or_insert(misfit);
+                Ok(None)
+            }
+        }
+    }
 }
 
 /// The entries of both slots.
@@ -129,6 +147,11 @@ impl<'a> Shares<'a> {
         Ok(shares.into_iter().flat_map(|(share, weight)| share.write(weight)).collect())
     }
 
+    /// Whether others have all of the weight, so that there is nothing to divide.
+    const fn is_nothing(&self) -> bool {
+        self.others > 0 && self.part() == 0
+    }
+
     const fn part(&self) -> u64 {
         self.main.weight.saturating_add(self.hotfix.weight)
     }
@@ -173,7 +196,11 @@ pub(super) fn write(
 ) -> Result<Vec<PatchOperation>, Misfit> {
     let percent = hotfix_percent(slots, weights)?;
     let mut patch = Vec::new();
-    for shares in lists {
+    // What gives nothing to either slot gives none to the wrong one, and keeps no undo from the rest.
+    let is_passed_over = |shares: &Shares<'_>| {
+        matches!(percent, 0 | 100) && shares.is_nothing() && !lists.iter().all(Shares::is_nothing)
+    };
+    for shares in lists.iter().filter(|shares| !is_passed_over(shares)) {
         patch.extend(shares.write(percent)?);
     }
     Ok(patch)

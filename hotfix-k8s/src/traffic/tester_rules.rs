@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::cursor::Misfit;
 use super::http_route::{HttpRoute, OurRule};
-use super::shares::{self, OneSided};
+use super::shares::{self, Foreign};
 use super::testers::{NAME, place, taken};
 use super::{NotUnderstood, Route};
 use crate::config::Testers;
@@ -25,7 +25,7 @@ impl HttpRoute {
     ) -> Result<Vec<PatchOperation>, NotUnderstood> {
         let wanted =
             self.slots.side(slot).ok_or_else(|| shares::unknown(&self.slots, slot)).and_then(|side| {
-                let ours = self.ours(object, OneSided::PassedOver)?.into_iter().enumerate();
+                let ours = self.ours(object, Foreign::PassedOver)?.into_iter().enumerate();
                 ours.map(|(number, ours)| Ok((ours.index, rule(testers, number, &ours, side)?))).collect()
             });
         self.tester_rules(object, wanted)

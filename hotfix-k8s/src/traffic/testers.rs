@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::NotUnderstood;
 use super::cursor::{At, Misfit, add, of_the_generation_read, remove, test};
-use super::shares::{self, OneSided};
+use super::shares::{self, Foreign};
 use super::virtual_service::{OurRoute, VirtualService};
 use crate::config::Testers;
 use crate::slot::Side;
@@ -35,7 +35,7 @@ impl VirtualService {
         let wanted =
             self.slots.side(slot).ok_or_else(|| shares::unknown(&self.slots, slot)).and_then(|side| {
                 let http =
-                    self.ours(object, OneSided::PassedOver)?.into_iter().filter(|ours| ours.kind == "http");
+                    self.ours(object, Foreign::PassedOver)?.into_iter().filter(|ours| ours.kind == "http");
                 http.map(|ours| Ok((ours.index, route(testers, &ours, side)?))).collect()
             });
         self.tester_routes(object, wanted)
@@ -72,7 +72,7 @@ pub(super) fn place(
     let mut changes = Vec::new();
     for (index, route) in routes.iter().enumerate().rev() {
         let here = list.pointer_to(&index.to_string());
-        if owns(route)? && wanted_before(index + 1) != Some(route.value()) {
+        if owns(route).is_ok_and(|owned| owned) && wanted_before(index + 1) != Some(route.value()) {
             changes.extend([test(here.clone(), route.value().clone()), remove(here.clone())]);
         }
         let stands = |route: &Value| index > 0 && routes[index - 1].value() == route;

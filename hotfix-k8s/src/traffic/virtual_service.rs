@@ -4,7 +4,8 @@
 //! Only the weights of routes are written that have a destination for each slot, and the tester routes of
 //! [`super::testers`]. A route that sends traffic to one slot alone would go on doing so when that slot is empty, so
 //! it is refused when weights are read, unless the routes to write were named: whoever names routes answers for the
-//! others. When weights are written it is passed over, so that it keeps no undo from the rest.
+//! others. When weights are written it is passed over, as is whatever is not understood, so that it keeps no undo from the
+//! rest.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +15,7 @@ use json_patch::PatchOperation;
 use serde_json::Value;
 
 use super::cursor::{At, Misfit, of_the_generation_read};
-use super::shares::{self, Found, OneSided, Shares};
+use super::shares::{self, Foreign, Found, Shares};
 use super::testers;
 use super::{NotUnderstood, Route, Uptake};
 use crate::config::Testers;
@@ -82,13 +83,13 @@ impl Route for VirtualService {
     }
 
     fn read(&self, object: &Value) -> Result<Weights, NotUnderstood> {
-        let lists = self.lists(object, OneSided::Refused).and_then(|lists| shares::read(&lists, &self.slots));
+        let lists = self.lists(object, Foreign::Refused).and_then(|lists| shares::read(&lists, &self.slots));
         lists.map_err(|misfit| misfit.of(self.object()))
     }
 
     fn write(&self, object: &Value, weights: &Weights) -> Result<Vec<PatchOperation>, NotUnderstood> {
         let lists = self
-            .lists(object, OneSided::PassedOver)
+            .lists(object, Foreign::PassedOver)
             .and_then(|lists| shares::write(&lists, &self.slots, weights));
         lists
             .map(|changes| of_the_generation_read(object, changes))
@@ -134,36 +135,67 @@ pub(super) struct OurRoute<'a> {
 
 impl VirtualService {
     /// The routes that are ours to write; at least one.
-    pub(super) fn ours<'a>(
-        &self,
-        object: &'a Value,
-        one_sided: OneSided,
-    ) -> Result<Vec<OurRoute<'a>>, Misfit> {
+    pub(super) fn ours<'a>(&self, object: &'a Value, foreign: Foreign) -> Result<Vec<OurRoute<'a>>, Misfit> {
         let spec = At::root(object).need("spec", "give the VirtualService routes")?;
-        let routes = match &self.routes {
-            Routes::Every => routes(&spec)?,
-            Routes::Named(names) => {
-                names.iter().map(|name| named(&spec, name)).collect::<Result<Vec<_>, _>>()?
-            }
-        };
-        let mut ours = Vec::new();
-        for (kind, index, route) in routes {
-            let Some(list) = route.field("route")? else {
-                continue;
-            };
-            match self.find(&list)? {
-                Found::Both(shares) => ours.push(OurRoute { kind, index, route, shares }),
-                Found::One(side) if one_sided == OneSided::Refused => return Err(self.one_sided(&list, side)),
-                Found::One(_) => {}
-                Found::Neither if self.routes == Routes::Every => {}
-                Found::Neither => return Err(self.without_slots(&list)),
-            }
+        let (mut ours, mut first) = (Vec::new(), None);
+        for placed in self.written(&spec, foreign, &mut first)? {
+            let found = foreign.understood(self.our(placed, foreign), &mut first)?;
+            ours.extend(found.flatten());
         }
-        if ours.is_empty() { Err(self.without_slots(&spec)) } else { Ok(ours) }
+        if ours.is_empty() { Err(first.unwrap_or_else(|| self.without_slots(&spec))) } else { Ok(ours) }
     }
 
-    fn lists<'a>(&self, object: &'a Value, one_sided: OneSided) -> Result<Vec<Shares<'a>>, Misfit> {
-        Ok(self.ours(object, one_sided)?.into_iter().map(|ours| ours.shares).collect())
+    /// The routes that are to be written, whatever is in them.
+    fn written<'a>(
+        &self,
+        spec: &At<'a>,
+        foreign: Foreign,
+        first: &mut Option<Misfit>,
+    ) -> Result<Vec<Placed<'a>>, Misfit> {
+        let mut placed = Vec::new();
+        match &self.routes {
+            Routes::Every => {
+                for kind in ["http", "tls", "tcp"] {
+                    let routes = foreign.understood(spec.list(kind), first)?.unwrap_or_default();
+                    for (index, route) in routes.into_iter().enumerate() {
+                        let owned = foreign.understood(testers::owns(&route), first)?;
+                        if kind != "http" || owned == Some(false) {
+                            placed.push((kind, index, route));
+                        }
+                    }
+                }
+            }
+            Routes::Named(names) => {
+                for name in names {
+                    match foreign.understood(named(spec, name), first)? {
+                        Some(route) => placed.push(route),
+                        // Whichever of several was written, each is taken back.
+                        None => placed.extend(all_named(spec, name)),
+                    }
+                }
+            }
+        }
+        Ok(placed)
+    }
+
+    /// A route if it is ours to write.
+    fn our<'a>(
+        &self,
+        (kind, index, route): Placed<'a>,
+        foreign: Foreign,
+    ) -> Result<Option<OurRoute<'a>>, Misfit> {
+        let Some(list) = route.field("route")? else { return Ok(None) };
+        match self.find(&list)? {
+            Found::Both(shares) => Ok(Some(OurRoute { kind, index, route, shares })),
+            Found::One(side) if foreign == Foreign::Refused => Err(self.one_sided(&list, side)),
+            Found::One(_) => Ok(None),
+            Found::Neither if self.routes == Routes::Every => Ok(None),
+            Found::Neither => Err(self.without_slots(&list)),
+        }
+    }
+
+    fn lists<'a>(&self, object: &'a Value, foreign: Foreign) -> Result<Vec<Shares<'a>>, Misfit> {
+        Ok(self.ours(object, foreign)?.into_iter().map(|ours| ours.shares).collect())
     }
 
     fn without_slots(&self, at: &At<'_>) -> Misfit {
@@ -234,17 +266,11 @@ impl VirtualService {
 
 type Placed<'a> = (&'static str, usize, At<'a>);
 
-/// All routes but those of testers.
-fn routes<'a>(spec: &At<'a>) -> Result<Vec<Placed<'a>>, Misfit> {
-    let mut routes = Vec::new();
-    for kind in ["http", "tls", "tcp"] {
-        for (index, route) in spec.list(kind)?.into_iter().enumerate() {
-            if kind != "http" || !testers::owns(&route)? {
-                routes.push((kind, index, route));
-            }
-        }
-    }
-    Ok(routes)
+/// Every http route of that name.
+fn all_named<'a>(spec: &At<'a>, name: &str) -> Vec<Placed<'a>> {
+    let http = spec.list("http").unwrap_or_default().into_iter().enumerate();
+    let named = http.filter(|(_, route)| route.value()["name"] == *name);
+    named.map(|(index, route)| ("http", index, route)).collect()
 }
 
 /// The http route of that name.

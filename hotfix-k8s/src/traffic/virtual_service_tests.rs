@@ -140,6 +140,23 @@ fn a_route_that_somebody_adds_keeps_no_undo_from_the_others() {
 }
 
 #[test]
+fn a_named_route_that_is_gone_or_there_twice_keeps_no_undo_from_the_others() {
+    let of = |main: u8| {
+        let pair = json!([to("shop", json!(main)), to("shop-hotfix", json!(100 - main))]);
+        object(
+            json!([{"name": "web", "route": pair}, {"name": "api", "route": pair}, {"name": "api", "route": pair}]),
+        )
+    };
+    let backend = named(&["gone", "api", "web"]);
+    assert_eq!(backend.read(&of(75)).unwrap_err().path, "/spec/http/2");
+    assert_eq!(patched(&of(75), &backend.write(&of(75), &hotfix(0)).unwrap()), of(100));
+    let refused = named(&["gone"]).write(&of(75), &hotfix(0)).unwrap_err().to_string();
+    let golden =
+        "VirtualService prod/shop at /spec/http: no http route has the name gone; add it or name another";
+    assert_eq!(refused, golden);
+}
+
+#[test]
 fn weights_that_are_no_percents_cannot_be_read_but_are_mended() {
     let object = shop(1, 2);
     let refused = hosts().read(&object).unwrap_err().to_string();

@@ -278,3 +278,23 @@ async fn a_pod_that_was_ready_is_not_taken_for_one_that_is() {
     let at = |what: &str| patches.iter().position(|patch| patch.contains(what)).expect(what);
     assert!(at("/spec/template") < at("/spec/selector/app"), "{patches:?}");
 }
+
+/// Somebody deletes what the traffic is on, and takes the fence off the route: it goes back all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_somebody_deletes_and_a_fence_that_is_gone_keep_no_undo_from_its_end() {
+    let scene = Scene::shifted().await;
+    let none = serde_json::json!({"metadata": {"annotations": {"hotfix.dev/fence": null}}});
+    scene.shop.edit(Kind::Service, "shop", &none).await;
+    scene.shop.delete(Kind::Deployment, "shop-hotfix").await;
+    let late = call("late", 3);
+    let undo = call("restore", 4);
+    assert!(matches!(scene.restore(&undo).await, Reply::Applied(_)));
+    let service = scene.shop.read(Kind::Service, "shop").await;
+    assert_eq!(service["spec"]["selector"]["app"], "shop");
+    assert!(matches!(scene.probe(&undo).await, Probe::Applied(_)));
+    // Both objects that are left are fenced again.
+    assert_eq!(scene.restore(&late).await, fenced(4));
+    assert_eq!(scene.seal(5).await, Seal::Sealed(Sealed { previous: Stamp::new(1, 4) }));
+    scene.shop.deployer.adopt(&scene.shop.target).await.expect("adopted");
+    stage(&scene.shop, 6, 2, 1).await;
+}
