@@ -335,7 +335,7 @@ mod tests {
             main: "stable".to_owned(),
             hotfix: "stable-hotfix".to_owned(),
             among: "app=shop".to_owned(),
-            container: "web".to_owned(),
+            container: Ok("web".to_owned()),
         };
         assert_eq!(expected.pods(), "app=shop,track in (stable,stable-hotfix)");
         for label in [None, Some("track")] {
