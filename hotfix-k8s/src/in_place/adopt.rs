@@ -9,7 +9,6 @@ use crate::api::READ_LIMIT;
 use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
 use crate::owner;
-use crate::shape::Misshapen;
 use crate::sight::Unreadable;
 
 impl KubernetesDeployer {
@@ -46,7 +45,6 @@ impl KubernetesDeployer {
             self.autoscalers(&config.namespace, deadline)
         );
         let sight = sight?;
-        sight.container.as_ref().map_err(|unnamed| Misshapen::from(unnamed.clone()))?;
         owner::gitops(config, &sight.object.reference, &sight.object.value)?;
         owner::scaled(config, &autoscalers?)?;
         sight.fits()?;

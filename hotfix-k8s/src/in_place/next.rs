@@ -164,7 +164,7 @@ fn fill(sight: &InPlace, side: Side, release: &Release, overrides: &Overrides) -
         return Err(steps::Refused::NotAnImage(release.artifact.id().to_string()).into());
     };
     let changes = Changes {
-        container: sight.container.as_ref().map_err(Unnamed::clone)?,
+        container: &sight.container,
         image,
         label: None,
         slot: sight.slots.name(side).as_str(),
@@ -269,8 +269,7 @@ pub(crate) fn is_edited(sight: &InPlace, snapshot: &WorkloadSnapshot, kept: &Kep
         || staged.is_some_and(|staged| staged.release.artifact != snapshot.release.artifact);
     let current = &sight.object.value["spec"]["template"];
     let is_ready = sight.current(view.template).iter().any(|pod| pod.is_ready && !pod.is_going);
-    let is_changed = |name: String| steps::is_changed(snapshot, &kept.template, current, &name);
-    !is_run_s && is_ready && sight.container(snapshot).is_some_and(is_changed)
+    !is_run_s && is_ready && steps::is_changed(snapshot, &kept.template, current, &sight.container)
 }
 
 fn stuck(sight: &InPlace, label: Option<&str>, is_begun: bool) -> BTreeSet<String> {

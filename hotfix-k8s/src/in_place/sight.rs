@@ -30,8 +30,7 @@ pub(crate) struct InPlace {
     pub(crate) object: Object,
     pub(crate) view: View,
     pub(crate) pods: Vec<Pod>,
-    /// `Err` where it is not clear: only what names or stages a release needs to know.
-    pub(crate) container: Result<String, Unnamed>,
+    pub(crate) container: String,
 }
 
 /// Why a StatefulSet or a DaemonSet cannot be handled as it is. The text names the place in it and the mend.
@@ -74,6 +73,7 @@ impl KubernetesDeployer {
             let view = View::read(kind, &object.value).map_err(corrupt)?;
             let found = object.value.pointer("/spec/template");
             let container = template::container(found, &reference.to_string(), config.container.as_deref());
+            let container = container.map_err(crate::shape::Misshapen::from)?;
             return Ok(InPlace { slots: self.slots.clone(), object, view, pods, container });
         }
     }
@@ -144,9 +144,8 @@ impl InPlace {
             Some(staged) if side != self.view.template => Ok(staged.release.clone()),
             staged => {
                 let mark = staged.map_or(Mark::Absent, |staged| Mark::Staged(staged.release.clone().into()));
-                let (name, pods) = (self.object.reference.to_string(), self.current(side));
-                let container = self.container.as_ref().map_err(Unnamed::clone)?;
-                release::identify(&self.object.value, &name, mark, container, &pods)
+                let name = self.object.reference.to_string();
+                release::identify(&self.object.value, &name, mark, &self.container, &self.current(side))
             }
         }
     }
@@ -155,9 +154,9 @@ impl InPlace {
     pub(crate) fn layout_before(&self, snapshot: &WorkloadSnapshot) -> Result<Layout, Unnamed> {
         let layout = self.layout(Naming::Lenient)?;
         let release = || {
-            let (template, container) = (&self.before().template, self.container(snapshot));
-            let same = container.and_then(|name| presumed::same_image(snapshot, Some(template), &name));
-            same.or_else(|| self.release(self.view.live).ok())
+            let template = &self.before().template;
+            presumed::same_image(snapshot, Some(template), &self.container)
+                .or_else(|| self.release(self.view.live).ok())
         };
         Ok(presumed::live(layout, self.slots.name(self.view.live), release))
     }
@@ -174,11 +173,6 @@ impl InPlace {
             });
         let live = weights.as_ref().map(|_| live.clone());
         Ok(Layout { slots, live, weights, rollout: Rollout::Active })
-    }
-
-    /// Returns the container that carries the release, as it is or as it was when a snapshot was taken.
-    pub(crate) fn container(&self, snapshot: &WorkloadSnapshot) -> Option<String> {
-        self.container.as_ref().ok().cloned().or_else(|| presumed::container(snapshot))
     }
 
     /// Returns the workload as the port has it. It has no home: a pipeline that applies the object replaces what is live
