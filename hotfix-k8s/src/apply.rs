@@ -5,7 +5,7 @@ use hotfix_core::port::{Ambiguity, Call, Conflict, Receipt, Reply};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::contents::Changed;
+use crate::contents::{Changed, Claim, Contents};
 use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
 use crate::fence::{self, Note};
@@ -34,6 +34,8 @@ pub(crate) struct Attempt<'a> {
     /// The route as the server answered that it is, if it was written.
     route: Option<Value>,
     holding: Holding,
+    /// What the pods read, as it was found when the verb was first planned and has not been put back since.
+    contents: Option<Contents>,
     /// What is to be said beside the receipt.
     said: Vec<String>,
 }
@@ -71,7 +73,7 @@ impl<'a> Attempt<'a> {
         deadline: Instant,
     ) -> Self {
         let (progress, route, begun) = (Progress::Nothing, None, Instant::now());
-        let (followers, holding, said) = (None, Holding::default(), Vec::new());
+        let (followers, holding, contents, said) = (None, Holding::default(), None, Vec::new());
         Self {
             deployer,
             call,
@@ -84,6 +86,7 @@ impl<'a> Attempt<'a> {
             progress,
             route,
             holding,
+            contents,
             said,
         }
     }
@@ -104,9 +107,11 @@ impl<'a> Attempt<'a> {
     async fn try_run(&mut self) -> Result<Receipt, Reply> {
         let (mut last, mut plans) = (None, 0);
         while plans < PLANS {
-            let looked = self.look().await.map_err(|unusable| Reply::Rejected(unusable.rejection()));
+            // In the same round, and the target first.
+            let (looked, contents) = tokio::join!(self.look(), self.contents());
+            let looked = looked.map_err(|unusable| Reply::Rejected(unusable.rejection()));
             let sight = Sight { patience: self.patience(), ..looked? };
-            let changed = self.changed().await;
+            let changed = self.changed(contents);
             let plan = self.plan(&sight, changed)?;
             self.in_force_before(&sight).await?;
             self.hold_sync(&sight).await?;
@@ -214,13 +219,20 @@ impl<'a> Attempt<'a> {
         self.holding.hold(self.deployer, (self.call, self.target), whereabouts, self.deadline).await
     }
 
-    /// What does not hold what it held when the snapshot of a restore was taken.
-    async fn changed(&self) -> Vec<Changed> {
-        let Verb::Restore { snapshot } = self.verb else { return Vec::new() };
-        match Kept::read(snapshot) {
-            Ok(Some(kept)) => self.deployer.changed(self.target, &kept.hashes, self.deadline).await,
-            _ => Vec::new(),
+    /// Finds out what does not hold what it held when the snapshot of a restore was taken, once.
+    async fn contents(&self) -> Option<Contents> {
+        let Verb::Restore { snapshot } = self.verb else { return None };
+        let kept = Kept::read(snapshot).ok().flatten().filter(|_| self.contents.is_none())?;
+        Some(self.deployer.contents(self.target, &kept.hashes, self.deadline).await)
+    }
+
+    /// What is left of it to be put back. What is only to be said goes with the receipt.
+    fn changed(&mut self, found: Option<Contents>) -> Vec<Changed> {
+        if let Some(found) = found {
+            self.said.extend(found.said.iter().cloned());
+            self.contents = Some(found);
         }
+        self.contents.as_ref().map(|contents| contents.changed.clone()).unwrap_or_default()
     }
 
     /// When the sync comes back after the verb, if it ends a run.
@@ -269,9 +281,14 @@ impl<'a> Attempt<'a> {
                     return Err(Stopped::GoOn(rest));
                 }
                 Step::PutBack(changed) => {
-                    let said = self.deployer.put_back(self.target, &changed, self.deadline).await;
+                    let claim = Claim { anchor: &sight.route.reference, stamp: self.call.stamp };
+                    let said = self.deployer.put_back(self.target, &changed, claim, self.deadline).await;
                     self.said.extend(said);
+                    if let Some(contents) = &mut self.contents {
+                        contents.changed.retain(|left| !changed.contains(left));
+                    }
                 }
+                Step::Say(what) => self.said.push(what),
                 Step::GiveSyncBack(when) => {
                     let (stamp, deadline) = (self.call.stamp, self.deadline);
                     let said = self.deployer.give_sync_back(self.target, stamp, &when, deadline).await;

@@ -3,6 +3,8 @@
 //! A copy is immutable, named by its content and owned by the main Deployment, so it goes with that. Contents are read
 //! from the server and written to it, and go nowhere else: no snapshot, journal, log or error holds any.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use hotfix_core::model::Target;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -12,10 +14,10 @@ use crate::config::Copies;
 use crate::deployer::{KubernetesDeployer, request};
 use crate::error::Unusable;
 use crate::names;
-use crate::object::{self, ObjectRef};
+use crate::object::ObjectRef;
 use crate::sight::Object;
 
-/// How many copies of a kind are kept for a target.
+/// How many copies of an object are kept for a target, beside those that the newest snapshot refers to.
 const KEPT: usize = 10;
 
 impl Copies {
@@ -29,6 +31,13 @@ impl Copies {
     }
 }
 
+/// When a copy was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Copied {
+    Anew,
+    Before,
+}
+
 /// Returns the copy of what a reference held when it had this hash.
 pub(crate) fn copy_of(reference: &ObjectRef, deployment: &str, hash: &str) -> ObjectRef {
     let digits = hash.rsplit(':').next().unwrap_or_default();
@@ -37,14 +46,14 @@ pub(crate) fn copy_of(reference: &ObjectRef, deployment: &str, hash: &str) -> Ob
 }
 
 impl KubernetesDeployer {
-    /// Keeps a copy of an object that was read, and takes the oldest away when there are too many.
+    /// Keeps a copy of an object that was read, and returns it with whether it is new.
     pub(crate) async fn keep_copy(
         &self,
         target: &Target,
         main: &Object,
         (reference, value, hash): (&ObjectRef, &Value, &str),
         deadline: Instant,
-    ) -> Result<(), Unusable> {
+    ) -> Result<(ObjectRef, Copied), Unusable> {
         let deployment = &self.target(target)?.deployment;
         let copy = copy_of(reference, deployment, hash);
         let mut object = json!({
@@ -70,42 +79,60 @@ impl KubernetesDeployer {
             }
         }
         match self.api.create(&copy, &object, deadline).await {
-            Ok(_) => self.forget_copies(&copy, deployment, deadline).await,
+            Ok(_) => Ok((copy, Copied::Anew)),
             // It is named by what it holds.
-            Err(Failure::Status(refusal)) if refusal.code == 409 => Ok(()),
+            Err(Failure::Status(refusal)) if refusal.code == 409 => Ok((copy, Copied::Before)),
             Err(failure) => Err(request(copy.to_string(), discreet(failure))),
         }
     }
 
-    async fn forget_copies(
+    /// Takes the oldest copies away where some were made. None goes that is needed: the snapshot that is being taken
+    /// refers to those, however old they are.
+    pub(crate) async fn forget_copies(
         &self,
-        newest: &ObjectRef,
-        deployment: &str,
+        target: &Target,
+        needed: &BTreeMap<ObjectRef, Copied>,
         deadline: Instant,
     ) -> Result<(), Unusable> {
-        let collection = object::collection(newest.api_version, &newest.plural(), &newest.namespace);
-        let labels = format!("{}={deployment}", names::KEPT_FOR);
-        let found = self.api.list(&collection, &labels, deadline).await;
-        let found = found.map_err(|failure| request(collection, discreet(failure)))?;
-        let text =
-            |value: &Value, field: &str| value["metadata"][field].as_str().unwrap_or_default().to_owned();
-        let mut copies: Vec<(String, String, String)> = found
-            .iter()
-            .map(|copy| (text(copy, "creationTimestamp"), text(copy, "name"), text(copy, "uid")))
-            .filter(|(_, name, _)| *name != newest.name)
-            .collect();
-        copies.sort_unstable();
-        let surplus = (copies.len() + 1).saturating_sub(KEPT);
-        for (_, name, uid) in copies.into_iter().take(surplus) {
-            let copy = ObjectRef { name, ..newest.clone() };
-            match self.api.delete(&copy, &uid, deadline).await {
-                Ok(()) => {}
-                Err(Failure::Status(refusal)) if matches!(refusal.code, 404 | 409) => {}
-                Err(failure) => return Err(request(copy.to_string(), discreet(failure))),
+        let labels = format!("{}={}", names::KEPT_FOR, self.target(target)?.deployment);
+        let made = needed.iter().filter(|(_, copied)| **copied == Copied::Anew);
+        let collections: BTreeMap<String, &ObjectRef> =
+            made.map(|(copy, _)| (copy.collection(), copy)).collect();
+        for (collection, one) in collections {
+            let found = self.api.list(&collection, &labels, deadline).await;
+            let found = found.map_err(|failure| request(collection, discreet(failure)))?;
+            let needed: BTreeSet<&str> =
+                needed.keys().filter(|copy| copy.kind == one.kind).map(|copy| copy.name.as_str()).collect();
+            for (name, uid) in surplus(&found, &needed) {
+                let copy = ObjectRef { name, ..one.clone() };
+                match self.api.delete(&copy, &uid, deadline).await {
+                    Ok(()) => {}
+                    Err(Failure::Status(refusal)) if matches!(refusal.code, 404 | 409) => {}
+                    Err(failure) => return Err(request(copy.to_string(), discreet(failure))),
+                }
             }
         }
         Ok(())
     }
+}
+
+/// Name and uid of the copies beyond the newest ones of each object. Those that are needed count, and stay.
+fn surplus(copies: &[Value], needed: &BTreeSet<&str>) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut of_each: BTreeMap<String, Vec<(bool, String, String, String)>> = BTreeMap::new();
+    for copy in copies {
+        let metadata = &copy["metadata"];
+        let (time, name) = (text(&metadata["creationTimestamp"]), text(&metadata["name"]));
+        let is_needed = needed.contains(name.as_str());
+        let copies = of_each.entry(text(&metadata["annotations"][names::COPY_OF])).or_default();
+        copies.push((is_needed, time, name, text(&metadata["uid"])));
+    }
+    let surplus = of_each.into_values().flat_map(|mut copies| {
+        copies.sort_unstable();
+        let many = copies.len().saturating_sub(KEPT);
+        copies.into_iter().take(many).filter(|(is_needed, ..)| !is_needed)
+    });
+    surplus.map(|(_, _, name, uid)| (name, uid)).collect()
 }
 
 /// Leaves out what a server may have quoted of a content.
@@ -139,6 +166,33 @@ mod tests {
         let hash = format!("sha256:{}", "0123456789abcdef".repeat(4));
         let copy = copy_of(&flags, "shop", &hash);
         assert_eq!(copy.to_string(), "ConfigMap prod/shop-hotfix-0123456789abcdef0123");
+    }
+
+    #[test]
+    fn what_a_snapshot_refers_to_is_never_taken_away() {
+        let copy = |of: &str, at: u8| {
+            json!({"metadata": {
+                "name": format!("{of}-{at:02}"),
+                "uid": format!("uid-{of}-{at:02}"),
+                "creationTimestamp": format!("2026-11-29T01:00:{at:02}Z"),
+                "annotations": {names::COPY_OF: of},
+            }})
+        };
+        let gone = |copies: &[Value], needed: &[&str]| {
+            let gone = surplus(copies, &needed.iter().copied().collect());
+            gone.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        let constant = copy("constant", 0);
+        let changing: Vec<Value> = (1..=12).map(|at| copy("changing", at)).collect();
+        let both = [&[constant][..], &changing].concat();
+        // Each has its own ten: what changes often takes nothing away from what does not change.
+        assert_eq!(gone(&both, &["constant-00", "changing-12"]), ["changing-01", "changing-02"]);
+        // It holds again what it held long ago.
+        assert_eq!(gone(&both, &["constant-00", "changing-01"]), ["changing-02", "changing-03"]);
+        assert_eq!(gone(&both[..11], &["constant-00", "changing-10"]), [] as [&str; 0]);
+        // More objects than are kept of one.
+        let many: Vec<Value> = (0..15).map(|at| copy(&format!("object{at}"), at)).collect();
+        assert_eq!(gone(&many, &["object14-14"]), [] as [&str; 0]);
     }
 
     #[test]

@@ -22,6 +22,9 @@ use crate::slot::Side;
 const FORMAT: u32 = 1;
 
 /// What is needed to put the objects back, and to see whether what they refer to is still the same.
+///
+/// Strategy, selector, weights and the bounds of autoscalers tell whoever reads a plan how the target was. They are their
+/// owners', so no restore writes them. They stay in the format: an undo must not meet a snapshot that it cannot read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Kept {
@@ -120,17 +123,21 @@ impl KubernetesDeployer {
         deadline: Instant,
     ) -> Result<BTreeMap<String, Option<String>>, Unusable> {
         let config = self.target(target)?;
-        let mut hashes = BTreeMap::new();
+        let (mut hashes, mut copies) = (BTreeMap::new(), BTreeMap::new());
         for reference in references(template, &config.namespace, config.fingerprints) {
             let name = format!("{}/{}", reference.kind, reference.name);
             let object = self.api.get(&reference, deadline).await;
             let object = object.map_err(|failure| request(reference.to_string(), failure))?;
             let found = object.as_ref().map(|object| (object, hash(object)));
             if let Some((object, hash)) = found.as_ref().filter(|_| config.copies.cover(reference.kind)) {
-                self.keep_copy(target, main, (&reference, object, hash), deadline).await?;
+                let kept = self.keep_copy(target, main, (&reference, object, hash), deadline).await?;
+                // Two objects that hold the same have one copy.
+                let copied = copies.get(&kept.0).copied().unwrap_or(kept.1);
+                copies.insert(kept.0, copied);
             }
             hashes.insert(name, found.map(|(_, hash)| hash));
         }
+        self.forget_copies(target, &copies, deadline).await?;
         Ok(hashes)
     }
 }

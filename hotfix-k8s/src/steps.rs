@@ -24,6 +24,7 @@ use crate::slot::Side;
 use crate::snapshot::Kept;
 use crate::template::{self, Changes};
 use crate::traffic::Uptake;
+use crate::waiting::has_ready_pod;
 
 use self::testers::Content;
 
@@ -49,8 +50,10 @@ pub(crate) fn steps(
         Verb::Resume => draft.pause(false)?,
     }
     if let Some(when) = sync.filter(|_| !draft.goes_on()) {
-        // The key comes last, so that a crash before it has the sync given back by who tries again.
         draft.edits.push(Edit::Wait(Step::GiveSyncBack(when)));
+    }
+    if matches!(draft.edits.last(), Some(Edit::Wait(Step::GiveSyncBack(_) | Step::PutBack(_)))) {
+        // The key comes last, so that a crash before it has that done by who tries again.
         draft.edits.push(Edit::Change(Place::ANCHOR, Vec::new()));
     }
     draft.fenced(Applied::of(call, verb, digest))
@@ -202,15 +205,21 @@ impl<'a> Draft<'a> {
     /// The traffic at once where the slot can take it as it is; otherwise the slot first, and then the traffic as
     /// soon as it can. The other slot last. The mark of what is live is set with whatever is written to that object
     /// anyway.
+    ///
+    /// Pods that are ready do not count where the slot gets another template: how soon they end is up to its strategy, and
+    /// after `Recreate` there is none for a while. So a pod of that template is waited for as long as the other side
+    /// serves. What pods read is put back when the traffic has moved if there are pods that take it, and before they start
+    /// if not: with other contents they might not serve.
     fn restore(&mut self, snapshot: &WorkloadSnapshot) -> Result<(), Refused> {
         let side = self.side(&snapshot.slot)?;
         if let Some(dial) = &self.sight.dial {
             return self.restore_by_pods(dial, side, snapshot);
         }
         let other = side.other();
-        let slot = self.refill(side, snapshot)?;
-        let is_ready = self.sight.ready(side) > 0;
-        let at_once = is_ready && slot.is_empty();
+        let template = self.retemplated(side, snapshot)?;
+        let serves = template.is_empty() && self.serves(side);
+        let anew = if serves { self.reread(side) } else { Vec::new() };
+        let mut slot = self.refill(side, snapshot, template, &anew)?;
         let weights = Weights::all(snapshot.slot.clone());
         let shift = self.sight.traffic.write(&self.sight.route.value, &weights)?;
         let leaves =
@@ -218,39 +227,48 @@ impl<'a> Draft<'a> {
         let shift = [shift, self.closed()?].concat();
         // A slot that somebody deleted is as empty as can be.
         let emptied = self.sight.deployment(other).map_or_else(|| Ok(Vec::new()), |_| self.empty(other))?;
-        let live =
+        let mut main =
             set_at(&self.sight.main.value, annotation(names::LIVE), Some(snapshot.slot.as_str().into()));
-        let live = [live, self.put_back(side)].concat();
-        let (slot, emptied) = match side {
-            Side::Main => ([slot, live].concat(), emptied),
-            Side::Hotfix => (slot, [emptied, live].concat()),
-        };
-        let leaves = leaves && !emptied.is_empty();
-        if at_once {
-            self.change(Place::Route, shift);
-            self.change(Place::Slot(side), slot);
-        } else {
-            self.change(Place::Slot(side), slot);
-            if !shift.is_empty() && !is_ready && self.sight.ready(other) > 0 {
-                self.edits.push(Edit::Wait(Step::UntilReady(side)));
-            }
-            self.change(Place::Route, shift);
+        if !serves {
+            main.extend(self.put_back(side));
         }
+        if side == Side::Main && !(serves && slot.is_empty()) {
+            slot.append(&mut main);
+        }
+        self.change(Place::Slot(side), slot);
+        if !serves && !shift.is_empty() && self.sight.ready(other) > 0 {
+            self.edits.push(Edit::Wait(Step::UntilReady(side)));
+        }
+        self.change(Place::Route, shift);
+        if serves {
+            main.extend(self.put_back(side));
+        }
+        self.look_again();
+        let (anew, emptied) = match side {
+            Side::Main => ([anew, main].concat(), emptied),
+            Side::Hotfix => (anew, [emptied, main].concat()),
+        };
+        self.change(Place::Slot(side), anew);
         self.follow(&snapshot.slot)?;
-        if leaves {
+        if leaves && !emptied.is_empty() {
             self.edits.push(Edit::Wait(Step::UntilLeft(other)));
         }
         self.change(Place::Slot(other), emptied);
         Ok(())
     }
 
-    /// Puts template and size back.
-    fn refill(&self, side: Side, snapshot: &WorkloadSnapshot) -> Result<Vec<PatchOperation>, Refused> {
+    /// Puts template and size back. If pods are started `anew` later on, that patch says that they were.
+    fn refill(
+        &self,
+        side: Side,
+        snapshot: &WorkloadSnapshot,
+        template: Vec<PatchOperation>,
+        anew: &[PatchOperation],
+    ) -> Result<Vec<PatchOperation>, Refused> {
         let slot = &self.object(Place::Slot(side))?.value;
-        let mut patch = self.retemplated(side, snapshot)?;
-        patch.extend(self.resized(side, snapshot)?);
+        let mut patch = [template, self.resized(side, snapshot)?].concat();
         let is_filled = snapshot.backend.is_null() && !self.holds(side, &snapshot.release);
-        if !patch.is_empty() && !is_filled {
+        if !patch.is_empty() && !is_filled && anew.is_empty() {
             patch.extend(set_at(slot, annotation(names::RESTORED), Some(self.key.into())));
         }
         Ok(patch)
@@ -270,7 +288,7 @@ impl<'a> Draft<'a> {
         let mut patch = Vec::new();
         if !template::is_same(current, &wanted) {
             patch.extend(set(slot, ["spec", "template"], Some(wanted)));
-        } else if sight::replicas(slot) > 0 && self.is_to_start_anew(side, slot) {
+        } else if sight::replicas(slot) > 0 && self.sight.ready(side) == 0 && !self.restored(slot) {
             patch.extend(set(slot, ["spec", "template"], Some(template::renewed(current, self.key))));
         }
         if !patch.is_empty() {
@@ -286,9 +304,11 @@ impl<'a> Draft<'a> {
         Ok([mark, self.scale(side, self.sized(snapshot.replicas.get()))?].concat())
     }
 
-    /// Whether pods of the right template are started anew all the same, once per restore.
-    fn is_to_start_anew(&self, side: Side, slot: &Value) -> bool {
-        (self.sight.ready(side) == 0 || self.is_reread(slot)) && !self.restored(slot)
+    /// Whether a slot has a pod that can take the traffic. Where an attempt before this one replaced its pods, one of
+    /// theirs does not count.
+    fn serves(&self, side: Side) -> bool {
+        let slot = self.sight.deployment(side).map(|slot| &slot.value);
+        self.sight.ready(side) > 0 && slot.is_some_and(|slot| !self.restored(slot) || has_ready_pod(slot))
     }
 
     fn restored(&self, slot: &Value) -> bool {

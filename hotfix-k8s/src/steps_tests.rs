@@ -168,7 +168,11 @@ fn outline_of(sight: &Sight, verb: &Verb, beside: Beside) -> Vec<String> {
         Step::UntilServed(side) => format!("until {side:?} is served"),
         Step::UntilChanged(_) => "until pods have changed".to_owned(),
         Step::UntilLeft(side) => format!("until {side:?} is left"),
-        Step::PutBack(changed) => format!("put {} back", changed[0].object),
+        Step::PutBack(changed) => {
+            let names: Vec<String> = changed.iter().map(|changed| changed.object.to_string()).collect();
+            format!("put {} back", names.join(" and "))
+        }
+        Step::Say(what) => format!("say: {what}"),
         Step::GiveSyncBack(when) => format!("give sync back {when:?}"),
         Step::Patch(write) => {
             let fence = write.patch[1].to_string();
@@ -272,16 +276,31 @@ fn a_restore_that_changes_the_slot_does_so_before_it_moves_the_traffic() {
         "until Hotfix is left".to_owned(),
         format!("shop-hotfix*: {MARK} /spec/replicas"),
     ];
-    // It is smaller, or holds something else, of which pods are ready.
+    // It is smaller, or holds something else, of which pods are ready: those do not count.
+    let ready = || "until Main is ready".to_owned();
     for (held, replicas, changes) in [
-        (1, 3, format!("shop: /spec/replicas {RESTORED} {LIVE}")),
-        (3, 1, format!("shop: /spec/template {MARK} {LIVE}")),
+        (1, 3, vec![format!("shop: /spec/replicas {RESTORED} {LIVE}")]),
+        (3, 1, vec![format!("shop: /spec/template {MARK} {LIVE}"), ready()]),
     ] {
         let main = deployment("shop", &release(held), 1, None);
         let scene = Scene { main, ..Scene::shifted() };
-        let expected = [&["route: ".to_owned(), changes], &rest[..]].concat();
+        let expected = [&["route: ".to_owned()], &changes[..], &rest[..]].concat();
         assert_eq!(outline(scene, &restore_to(1, replicas)), expected);
     }
+}
+
+/// The attempt before this one gave the slot its template and got no further. Labels do not tell its pods from older ones.
+#[test]
+fn a_restore_that_goes_on_waits_for_pods_of_the_template_that_it_gave() {
+    let scene = |updated: u64| {
+        let mut main = deployment("shop", &release(1), 1, None);
+        main["metadata"]["annotations"][names::RESTORED] = "run:1".into();
+        main["status"] = json!({"replicas": 1, "readyReplicas": 1, "updatedReplicas": updated});
+        Scene { main, ..Scene::shifted() }
+    };
+    let started = outline(scene(0), &restore(1));
+    assert_eq!(started[..3], ["route: ", &format!("shop: {LIVE}"), "until Main is ready"]);
+    assert_eq!(outline(scene(1), &restore(1))[0], "route: /spec/selector/app");
 }
 
 #[test]

@@ -58,7 +58,8 @@ pub enum Fingerprints {
 }
 
 /// Of which objects that have a hash in a snapshot the contents are kept as well: as immutable objects in the namespace of
-/// the target, which they do not leave, owned by the Deployment, the newest ten of a kind.
+/// the target, which they do not leave, owned by the Deployment: those of the newest snapshot, and the newest ten of each
+/// object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -110,6 +110,7 @@ impl Attempt<'_> {
                     *progress = reached.max(*progress);
                     if let Some(applied) = applied {
                         said.extend(self.edited(&sight));
+                        said.extend(self.differences().await);
                         return Ok(with(Receipt(applied.receipt), said));
                     }
                 }
@@ -171,6 +172,15 @@ impl Attempt<'_> {
         let kept = Kept::read(snapshot).ok().flatten()?;
         let object = sight.object.reference.clone();
         is_edited(sight, snapshot, &kept).then(|| steps::Edited::Left(object).to_string())
+    }
+
+    /// What is to be said of what the pods read, once a restore is done. It has no copies that could be put back.
+    async fn differences(&self) -> Vec<String> {
+        let Verb::Restore { snapshot } = self.verb else { return Vec::new() };
+        match Kept::read(snapshot) {
+            Ok(Some(kept)) => self.deployer.contents(self.target, &kept.hashes, self.deadline).await.said,
+            _ => Vec::new(),
+        }
     }
 
     async fn give_sync_back(&self, when: &When) -> Vec<String> {

@@ -28,7 +28,7 @@ pub(crate) struct Kept {
     pub(crate) strategy: Value,
     /// SHA-256 of what the template refers to, by `ConfigMap/name` or `Secret/name`; `null` where there is none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    hashes: BTreeMap<String, Option<String>>,
+    pub(crate) hashes: BTreeMap<String, Option<String>>,
     /// The owners whose sync was off because git did not name what ran.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) ahead: BTreeSet<String>,

@@ -77,6 +77,10 @@ impl Draft<'_> {
     }
 
     /// The old size first where it was made smaller, then the traffic, then the other slot.
+    ///
+    /// Pods that are started anew have another hash, so whoever selects by the old one loses them: pods that serve and are
+    /// to read again what is put back are started anew last of all, when no hash is selected any more. Where one stays
+    /// selected, as that of the copy does, they come before the traffic.
     pub(super) fn restore_by_pods(
         &mut self,
         dial: &Dial,
@@ -87,10 +91,20 @@ impl Draft<'_> {
         // What its owner made the main Deployment meanwhile is not taken away.
         let wanted = u16::try_from(dial.size(side).wanted()).unwrap_or(u16::MAX);
         let whole = u32::from(size::kept(side, snapshot.replicas.get(), wanted));
-        let template = self.retemplated(side, snapshot)?;
-        let put_back = self.put_back(side);
+        let mut template = self.retemplated(side, snapshot)?;
+        let way = dial.back_to(side, whole, self.sight.patience);
+        let is_last = template.is_empty()
+            && !matches!(way, Back::Later(_))
+            && (side == Side::Main || !self.is_reread(slot));
+        let mut main = Vec::new();
+        if !is_last {
+            if template.is_empty() {
+                template = self.reread(side);
+            }
+            main = self.put_back(side);
+        }
         let mut patch = [self.mark(side, &snapshot.release)?, template.clone()].concat();
-        let way = match dial.back_to(side, whole, self.sight.patience) {
+        let way = match way {
             // The pods of another template are still to come.
             Back::Now if !template.is_empty() => Back::Later(Vec::new()),
             way => way,
@@ -102,18 +116,22 @@ impl Draft<'_> {
             };
             let size = moves.iter().find_map(size).unwrap_or_else(|| dial.size(side));
             patch.extend(size.write(slot));
-            self.refilled(side, patch, put_back);
+            self.refilled(side, patch, main);
             for next in moves.into_iter().filter(|next| size_of(next) != Some(side)) {
                 self.make(dial, next)?;
             }
             return self.until_changed();
         }
         let name = snapshot.slot.as_str().into();
-        let live = set_at(&self.sight.main.value, annotation(names::LIVE), Some(name));
+        main.extend(set_at(&self.sight.main.value, annotation(names::LIVE), Some(name)));
         if way == Back::Now {
             self.make(dial, Move::Select(Pin::To(side), None))?;
         }
-        self.refilled(side, patch, [put_back, live].concat());
+        if is_last {
+            self.write(side, patch, main);
+        } else {
+            self.refilled(side, patch, main);
+        }
         // A slot that somebody deleted is as empty as can be.
         let there = self.sight.deployment(side.other());
         let emptied = there.map_or_else(|| Ok(Vec::new()), |_| self.emptied(side.other()))?;
@@ -127,15 +145,28 @@ impl Draft<'_> {
             return self.until_changed();
         }
         let selected = if way == Back::Now { Selected::Current(side) } else { dial.selected };
-        self.release(dial, side.other(), selected)
+        self.release(dial, side.other(), selected)?;
+        if self.goes_on() {
+            return Ok(());
+        }
+        let anew = if is_last { self.reread(side) } else { Vec::new() };
+        let ended = if is_last { self.put_back(side) } else { Vec::new() };
+        self.look_again();
+        self.change(Place::Slot(side), anew);
+        self.change(Place::Slot(Side::Main), ended);
+        Ok(())
     }
 
-    /// Writes what a restore makes of a slot, once: pods that were just asked for are not started anew. What goes to the
-    /// main Deployment goes there in the same patch.
+    /// Writes what a restore makes of a slot, once: pods that were just asked for are not started anew.
     fn refilled(&mut self, side: Side, mut patch: Vec<PatchOperation>, main: Vec<PatchOperation>) {
         if let Some(slot) = self.sight.deployment(side).filter(|_| !patch.is_empty()) {
             patch.extend(set_at(&slot.value, annotation(names::RESTORED), Some(self.key.into())));
         }
+        self.write(side, patch, main);
+    }
+
+    /// Writes to a slot and to the main Deployment, in one patch where they are the same.
+    fn write(&mut self, side: Side, patch: Vec<PatchOperation>, main: Vec<PatchOperation>) {
         match side {
             Side::Main => self.change(Place::Slot(side), [patch, main].concat()),
             Side::Hotfix => {

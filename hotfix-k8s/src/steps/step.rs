@@ -33,6 +33,8 @@ pub(crate) enum Step {
     UntilChanged(Rest),
     /// Put back what the pods read. Bounded, too, and no reason to fail.
     PutBack(Vec<Changed>),
+    /// Say this beside the receipt.
+    Say(String),
     /// Give the sync of the target's owners back. Bounded, too, and no reason to fail.
     GiveSyncBack(When),
 }

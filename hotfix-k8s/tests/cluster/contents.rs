@@ -1,33 +1,37 @@
 //! ConfigMaps and Secrets that change during a run hold again what they held when it is rolled back.
 
-use std::cell::RefCell;
 use std::num::NonZeroU16;
-use std::sync::Once;
 
-use hotfix_core::model::{Precondition, Verb, WorkloadSnapshot};
-use hotfix_core::port::{Deployer, Reply};
-use hotfix_k8s::{Copies, TargetConfig};
-use hotfix_testkit::cluster::TestCluster;
-use kube::api::ListParams;
+use hotfix_core::model::{Precondition, Stamp, Verb, WorkloadSnapshot};
+use hotfix_core::port::{Deployer, Reply, Seal};
+use hotfix_k8s::{Copies, KubernetesDeployer, TargetConfig, WorkloadKind};
+use hotfix_testkit::cluster::{Disturbance, FaultProxy, Happened, TestCluster};
+use hotfix_testkit::http::Recorded;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::Interest;
-use tracing::{Event, Metadata, Subscriber};
 
-use super::site::{Kind, Shop, call, deployment, release, slot, until};
+use super::faults::status;
+use super::log::{listen, logged};
+use super::restore::{apply, shift, stage};
+use super::set::SetShop;
+use super::site::{Kind, Shop, call, config, deployer_with, deployment, is_patch, release, slot, until};
 
 const SECRETS: [&str; 4] =
     ["correct horse", "Y29ycmVjdCBob3JzZQ==", "battery staple", "YmF0dGVyeSBzdGFwbGU="];
 
 async fn open(container: &Value, pod: &Value) -> Shop {
+    open_with(container, pod, Copies::ConfigMapsAndSecrets).await
+}
+
+async fn open_with(container: &Value, pod: &Value, copies: Copies) -> Shop {
     let cluster = TestCluster::shared().await.expect("a cluster");
     let mut owned = deployment(cluster, 1);
     let spec = &mut owned["spec"]["template"]["spec"];
     spec.as_object_mut().expect("a spec").extend(pod.as_object().expect("fields").clone());
     let web = spec["containers"][0].as_object_mut().expect("a container");
     web.extend(container.as_object().expect("fields").clone());
-    let copies = Copies::ConfigMapsAndSecrets;
     let shop = Shop::configured(cluster, |config| TargetConfig { copies, ..config }, &owned, &[]).await;
     shop.create(Kind::ConfigMap, &json!({"metadata": {"name": "flags"}, "data": {"LEVEL": "calm"}})).await;
     let secret = json!({"metadata": {"name": "keys"}, "stringData": {"TOKEN": SECRETS[0]}});
@@ -70,9 +74,18 @@ async fn change(shop: &Shop) {
 }
 
 async fn restore(shop: &Shop, seq: u32, snapshot: &WorkloadSnapshot) -> String {
+    restore_by(&shop.deployer, shop, seq, snapshot).await
+}
+
+async fn restore_by(
+    deployer: &KubernetesDeployer,
+    shop: &Shop,
+    seq: u32,
+    snapshot: &WorkloadSnapshot,
+) -> String {
     let verb = Verb::Restore { snapshot: snapshot.clone() };
     let call = call(&format!("k{seq}"), seq);
-    match shop.deployer.apply(&call, &shop.target, &verb, &Precondition::default()).await {
+    match deployer.apply(&call, &shop.target, &verb, &Precondition::default()).await {
         Reply::Applied(receipt) => receipt.0,
         reply => panic!("{reply:?}"),
     }
@@ -169,74 +182,146 @@ async fn the_newest_ten_copies_are_kept() {
     assert_eq!(contents(&shop).await, before);
 }
 
-thread_local! {
-    /// What was logged in this thread since somebody listens.
-    static LOG: RefCell<Option<String>> = const { RefCell::new(None) };
+/// A shop whose fix has the traffic, and a second deployer behind a proxy that takes it back.
+async fn behind(shop: &Shop) -> (FaultProxy, KubernetesDeployer) {
+    let proxy = FaultProxy::start(&shop.user).await.expect("a proxy");
+    let config = TargetConfig { copies: Copies::ConfigMapsAndSecrets, ..config(&shop.namespace) };
+    let deployer = deployer_with(config, &shop.target, proxy.through(&shop.user));
+    (proxy, deployer)
 }
 
-/// Listens to everything that anybody logs in this thread from now on, of every level.
-///
-/// The subscriber is that of the whole process: whether one of a thread is asked at all about a place that logs depends on
-/// what other threads do at the moment.
-fn listen() {
-    static LISTENING: Once = Once::new();
-    LISTENING.call_once(|| tracing::subscriber::set_global_default(Log).expect("nobody else listens"));
-    LOG.set(Some(String::new()));
+fn reads(request: &Recorded, path: &str) -> bool {
+    request.method == "GET" && request.path.ends_with(path)
 }
 
-/// Returns what was logged.
-fn logged() -> String {
-    LOG.take().expect("somebody listens")
+fn reads_flags(request: &Recorded) -> bool {
+    reads(request, "/configmaps/flags")
 }
 
-struct Log;
-
-impl Log {
-    fn write(record: impl FnOnce(&mut Line<'_>)) {
-        LOG.with_borrow_mut(|log| {
-            if let Some(log) = log {
-                record(&mut Line(log));
-            }
-        });
-    }
+/// The objects that were patched, and whether it was their template.
+fn patched(happened: &[Happened]) -> Vec<(String, bool)> {
+    let patches = happened.iter().map(|it| &it.request).filter(|request| request.method == "PATCH");
+    let patched = patches.map(|request| {
+        let name = request.path.rsplit('/').next().unwrap_or_default().to_owned();
+        (name, String::from_utf8_lossy(&request.body).contains("\"/spec/template\""))
+    });
+    patched.collect()
 }
 
-struct Line<'a>(&'a mut String);
-
-impl Visit for Line<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        self.0.push_str(&format!("{field}={value:?} "));
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_keeps_no_switch_and_starts_no_pod_anew() {
+    let shop = open(&by_env(), &json!({})).await;
+    let (snapshot, running) = (snapshot(&shop).await, pods(&shop).await);
+    let (proxy, deployer) = behind(&shop).await;
+    // The Service, the mark of what is live unless it is there, the other side.
+    let expected = ["shop", "shop", "shop-hotfix"].map(|name| (name.to_owned(), false));
+    let forbidden = status(403, "Forbidden", "no");
+    let busy = status(429, "TooManyRequests", "slow down").header("retry-after", "60");
+    for (seq, answer, expected) in [(1, forbidden, &expected[..]), (4, busy, &expected[1..])] {
+        stage(&shop, seq, 2, 1).await;
+        apply(&shop, seq + 1, &shift("hotfix")).await;
+        deployer.observe(&shop.target).await.expect("a workload");
+        let seen = proxy.happened().len();
+        proxy.every(reads_flags, Disturbance::Instead(answer));
+        let said = restore_by(&deployer, &shop, seq + 2, &snapshot).await;
+        proxy.clear();
+        let told =
+            format!("ConfigMap {}/flags may not hold what it held, nobody could see", &*shop.namespace);
+        assert!(said.contains(&told), "{said}");
+        assert_eq!(patched(&proxy.happened()[seen..]), expected, "the switch first, and no template");
     }
+    assert_eq!(pods(&shop).await, running);
 }
 
-impl Subscriber for Log {
-    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
-        Interest::sometimes()
+#[tokio::test(flavor = "multi_thread")]
+async fn the_traffic_moves_while_a_read_of_contents_hangs() {
+    let shop = open(&by_env(), &json!({})).await;
+    let (before, snapshot) = (contents(&shop).await, snapshot(&shop).await);
+    stage(&shop, 1, 2, 1).await;
+    apply(&shop, 2, &shift("hotfix")).await;
+    change(&shop).await;
+    let (proxy, deployer) = behind(&shop).await;
+    deployer.observe(&shop.target).await.expect("a workload");
+    let seen = proxy.happened().len();
+    // The first read hangs; when the traffic has moved, there is another.
+    proxy.next(reads_flags, Disturbance::Hold);
+    let said = restore_by(&deployer, &shop, 3, &snapshot).await;
+    let happened = proxy.happened().split_off(seen);
+    let at = |is_it: &dyn Fn(&Recorded) -> bool| {
+        let all = happened.iter().enumerate().filter(|(_, happened)| is_it(&happened.request));
+        all.map(|(index, _)| index).collect::<Vec<_>>()
+    };
+    let (switch, looks) = (at(&|it| is_patch(it, "/services/shop"))[0], at(&reads_flags));
+    assert!(looks[0] < switch && looks[1] > switch, "{looks:?} around {switch}");
+    assert!(at(&|it| is_patch(it, "/secrets/keys"))[0] > switch, "contents come after the traffic");
+    assert_eq!(contents(&shop).await, before);
+    let told = "holds again what it held; pods that read it when they started were not started anew";
+    assert!(said.contains(&format!("ConfigMap {}/flags {told}", &*shop.namespace)), "{said}");
+    assert_eq!(proxy.release().await, [200], "it hung until now");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_overtaken_puts_nothing_back() {
+    let shop = open(&json!({}), &by_volume()).await;
+    let snapshot = snapshot(&shop).await;
+    change(&shop).await;
+    let (proxy, deployer) = behind(&shop).await;
+    let names_copy = |request: &Recorded| request.path.contains("/configmaps/shop-hotfix-");
+    proxy.next(names_copy, Disturbance::Hold);
+    let (call, target) = (call("k1", 1), shop.target.clone());
+    let sleeping = tokio::spawn(async move {
+        let verb = Verb::Restore { snapshot };
+        deployer.apply(&call, &target, &verb, &Precondition::default()).await
+    });
+    proxy.held(1).await;
+    // The target is claimed by now. Another ends the run, and then a human sets the flags.
+    let seal = shop.deployer.seal(&shop.target, Stamp::new(1, 2)).await;
+    assert!(matches!(seal, Seal::Sealed(_)), "{seal:?}");
+    shop.edit(Kind::ConfigMap, "flags", &json!({"data": {"LEVEL": "by hand"}})).await;
+    let theirs = contents(&shop).await[0].clone();
+    assert_eq!(proxy.release().await, [200]);
+    let reply = sleeping.await.expect("an answer");
+    assert!(!matches!(reply, Reply::Applied(_)), "{reply:?}");
+    assert_eq!(contents(&shop).await[0], theirs);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changed_and_has_no_copy_is_told() {
+    let shop = open_with(&by_env(), &json!({}), Copies::Nothing).await;
+    let (snapshot, running) = (snapshot(&shop).await, pods(&shop).await);
+    change(&shop).await;
+    let changed = contents(&shop).await;
+    let said = restore(&shop, 1, &snapshot).await;
+    for object in ["ConfigMap", "Secret"] {
+        let name = if object == "Secret" { "keys" } else { "flags" };
+        let told = format!(
+            "{object} {}/{name} is not what it was when the snapshot was taken, and there is no copy of it",
+            &*shop.namespace
+        );
+        assert!(said.contains(&told), "{said}");
     }
+    assert_eq!((contents(&shop).await, pods(&shop).await), (changed, running));
+}
 
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        LOG.with_borrow(Option::is_some)
-    }
-
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        Self::write(|line| span.record(line));
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, values: &Record<'_>) {
-        Self::write(|line| values.record(line));
-    }
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        Self::write(|line| {
-            line.0.push_str(event.metadata().target());
-            event.record(line);
-        });
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_pods_of_a_stateful_set_read_is_told() {
+    let shop = SetShop::unadopted(WorkloadKind::StatefulSet).await;
+    let maps: Api<ConfigMap> = Api::namespaced(shop.client.clone(), &shop.namespace);
+    let flags = json!({"metadata": {"name": "flags"}, "data": {"LEVEL": "calm"}});
+    let flags = serde_json::from_value(flags).expect("a ConfigMap");
+    maps.create(&PostParams::default(), &flags).await.expect("created");
+    let volumes = json!([{"name": "flags", "configMap": {"name": "flags"}}]);
+    shop.edit(&json!({"spec": {"template": {"spec": {"volumes": volumes}}}})).await;
+    shop.deployer.adopt(&shop.target).await.expect("adopted");
+    let snapshot = shop.deployer.snapshot(&shop.target).await.expect("a snapshot");
+    let loud = Patch::Merge(json!({"data": {"LEVEL": "loud"}}));
+    maps.patch("flags", &PatchParams::default(), &loud).await.expect("edited");
+    let verb = Verb::Restore { snapshot };
+    let reply = shop.deployer.apply(&call("k1", 1), &shop.target, &verb, &Precondition::default()).await;
+    let Reply::Applied(receipt) = reply else { panic!("{reply:?}") };
+    let told = format!(
+        "ConfigMap {}/flags is not what it was when the snapshot was taken, and there is no copy of it",
+        &*shop.namespace
+    );
+    assert!(receipt.0.contains(&told), "{receipt:?}");
 }

@@ -20,6 +20,7 @@ mod in_place;
 mod leader;
 mod lease;
 mod leased_store;
+mod log;
 mod obstacles;
 mod ratio;
 mod replicas;
