@@ -199,3 +199,20 @@ fn what_was_begun_and_cannot_be_taken_back_is_for_a_human() {
     };
     assert_eq!(step, undo);
 }
+
+#[test]
+fn a_target_that_asks_for_an_hour_is_asked_again_soon() {
+    let (plan, undo) = plan();
+    let played = play(machine(plan), resumed(), |step, stamp, number| {
+        let reply = match (step == undo, number) {
+            (_, 0) => busy(Some(Period::from_hours(1))),
+            (false, _) => unclear(),
+            (true, 2) => busy(Some(Period::from_hours(1))),
+            (true, _) => Reply::Applied(Receipt("restored".to_owned())),
+        };
+        vec![Event::Replied { stamp, reply }]
+    });
+    assert_eq!(played.steps(), [FIRST, FIRST, undo, undo]);
+    let waits: Vec<_> = played.sent.windows(2).map(|pair| (pair[1].1 - pair[0].1).num_seconds()).collect();
+    assert_eq!(waits, [60, 0, 5]);
+}
