@@ -65,6 +65,20 @@ pub(crate) struct Refusal {
     pub(crate) retry_after: Option<Period>,
 }
 
+impl Refusal {
+    /// Whether the server says that there is no such object. A bare 404 may be the word of a balancer in between, or of a
+    /// server that does not know the kind.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.code == 404 && self.reason == "NotFound"
+    }
+
+    /// Whether nothing speaks against the same request a little later.
+    pub(crate) fn is_passing(&self) -> bool {
+        // 408: the request was not read in time. 410: the server no longer has what a read asked to be told of.
+        matches!(self.code, 408 | 410 | 429 | 500..) || self.code == 404 && !self.is_not_found()
+    }
+}
+
 impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Api").finish_non_exhaustive()
@@ -92,7 +106,7 @@ impl Api {
     pub(crate) async fn get(&self, object: &ObjectRef, deadline: Instant) -> Result<Option<Value>, Failure> {
         let request = || Request::new(object.collection()).get(&object.name, &GetParams::default());
         match self.read(request, deadline).await {
-            Err(Failure::Status(refusal)) if refusal.code == 404 => Ok(None),
+            Err(Failure::Status(refusal)) if refusal.is_not_found() => Ok(None),
             answer => answer.map(Some),
         }
     }
@@ -317,77 +331,5 @@ pub(crate) fn with_causes(error: &dyn StdError) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::net::{TcpListener, TcpStream};
-
-    use super::*;
-
-    async fn receive(connection: &TcpStream) {
-        let (mut request, mut bytes) = (Vec::new(), [0; 1024]);
-        while !request.ends_with(b"\r\n\r\n") {
-            connection.readable().await.unwrap();
-            match connection.try_read(&mut bytes) {
-                Ok(read) => request.extend_from_slice(&bytes[..read]),
-                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
-            }
-        }
-    }
-
-    async fn reply(connection: &TcpStream) {
-        connection.writable().await.unwrap();
-        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
-        assert_eq!(connection.try_write(answer).unwrap(), answer.len());
-    }
-
-    #[tokio::test]
-    async fn a_read_that_was_given_up_does_not_cost_its_connection() {
-        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", server.local_addr().unwrap()).parse().unwrap();
-        let api = Api::connect(kube::Config::new(url)).unwrap();
-        let get = |api: Api| {
-            tokio::spawn(async move {
-                let deadline = Instant::now() + READ_LIMIT;
-                api.get(&ObjectRef::pod("prod", "shop-0"), deadline).await
-            })
-        };
-        let given_up = get(api.clone());
-        let (first, _) = server.accept().await.unwrap();
-        receive(&first).await;
-        given_up.abort();
-        assert!(given_up.await.unwrap_err().is_cancelled());
-        // Another read is answered on a connection of its own: the first one is still waiting.
-        let other = get(api.clone());
-        let (second, _) = server.accept().await.unwrap();
-        receive(&second).await;
-        reply(&second).await;
-        assert_eq!(other.await.unwrap(), Ok(Some(serde_json::json!({}))));
-        reply(&first).await;
-        let still_there = first.try_read(&mut [0; 1]).unwrap_err();
-        assert_eq!(still_there.kind(), io::ErrorKind::WouldBlock);
-    }
-
-    #[test]
-    fn the_code_is_read_before_the_body() {
-        let body = br#"{"kind":"Status","reason":"TooManyRequests","message":"slow down","details":{"retryAfterSeconds":7}}"#;
-        let said = |code, reason: &str, message: &str, wait: Option<u64>| {
-            let retry_after = wait.map(Period::from_secs);
-            Err(Failure::Status(Refusal {
-                code,
-                reason: reason.into(),
-                message: message.into(),
-                retry_after,
-            }))
-        };
-        let cases: [(u16, Option<u64>, &[u8], _); 6] = [
-            (200, None, b"{}", Ok(serde_json::json!({}))),
-            (200, None, b"<html>", Err(Failure::Unclear { answer: "200 without JSON".to_owned() })),
-            (429, None, body, said(429, "TooManyRequests", "slow down", Some(7))),
-            (429, Some(2), body, said(429, "TooManyRequests", "slow down", Some(2))),
-            (502, None, b"<html>bad gateway</html>", said(502, "", "", None)),
-            (503, None, b"", said(503, "", "", None)),
-        ];
-        for (code, wait, body, expected) in cases {
-            assert_eq!(answer(code, wait.map(Period::from_secs), body), expected, "{code}");
-        }
-    }
-}
+#[path = "api_tests.rs"]
+mod tests;
