@@ -14,6 +14,7 @@ mod gitops;
 mod gitops_controller;
 mod gitops_run;
 mod gitops_set;
+mod half_way;
 mod in_git;
 mod in_place;
 mod leader;
