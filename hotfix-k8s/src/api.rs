@@ -67,6 +67,20 @@ pub(crate) struct Refusal {
     pub(crate) retry_after: Option<Period>,
 }
 
+impl Refusal {
+    /// Whether the server says that there is no such object. A bare 404 may be the word of a balancer in between, or of a
+    /// server that does not know the kind.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.code == 404 && self.reason == "NotFound"
+    }
+
+    /// Whether nothing speaks against the same request a little later.
+    pub(crate) fn is_passing(&self) -> bool {
+        // 408: the request was not read in time. 410: the server no longer has what a read asked to be told of.
+        matches!(self.code, 408 | 410 | 429 | 500..) || self.code == 404 && !self.is_not_found()
+    }
+}
+
 impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Api").finish_non_exhaustive()
@@ -105,7 +119,7 @@ impl Api {
     pub(crate) async fn get(&self, object: &ObjectRef, deadline: Instant) -> Result<Option<Value>, Failure> {
         let request = || Request::new(object.collection()).get(&object.name, &GetParams::default());
         match self.read(request, deadline).await {
-            Err(Failure::Status(refusal)) if refusal.code == 404 => Ok(None),
+            Err(Failure::Status(refusal)) if refusal.is_not_found() => Ok(None),
             answer => answer.map(Some),
         }
     }

@@ -1,3 +1,5 @@
+use hotfix_testkit::http::{Answer, ScriptedServer};
+use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
@@ -63,5 +65,28 @@ fn the_code_is_read_before_the_body() {
     ];
     for (code, wait, body, expected) in cases {
         assert_eq!(answer(code, wait.map(Period::from_secs), body), expected, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_api_server_says_that_there_is_no_object() {
+    let status = |code: u16, reason: &str| {
+        let refusal = Refusal { code, reason: reason.to_owned(), ..Refusal::default() };
+        Err(Failure::Status(refusal))
+    };
+    let cases = [
+        (Answer::json(404, &json!({"kind": "Status", "reason": "NotFound"})), Ok(None)),
+        (Answer::status(404).text("<html>no such site</html>"), status(404, "")),
+        (Answer::status(404).text("404 page not found"), status(404, "")),
+        (Answer::json(410, &json!({"reason": "Gone"})), status(410, "Gone")),
+        (Answer::json(200, &json!({})), Ok(Some(json!({})))),
+    ];
+    for (answer, expected) in cases {
+        let server = ScriptedServer::start().await;
+        server.respond(answer);
+        let api = Api::connect(kube::Config::new(server.url("/").parse().unwrap()), RequestLimits::default())
+            .unwrap();
+        let found = api.get(&ObjectRef::pod("prod", "shop-0"), Instant::now() + READ_LIMIT).await;
+        assert_eq!(found, expected);
     }
 }

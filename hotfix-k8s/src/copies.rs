@@ -107,7 +107,7 @@ impl KubernetesDeployer {
                 let copy = ObjectRef { name, ..one.clone() };
                 match self.api.delete(&copy, &uid, deadline).await {
                     Ok(()) => {}
-                    Err(Failure::Status(refusal)) if matches!(refusal.code, 404 | 409) => {}
+                    Err(Failure::Status(refusal)) if refusal.is_not_found() || refusal.code == 409 => {}
                     Err(failure) => return Err(request(copy.to_string(), discreet(failure))),
                 }
             }

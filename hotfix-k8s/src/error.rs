@@ -78,12 +78,10 @@ impl Unusable {
     /// The same as the answer to a mutation, before which nothing was changed.
     pub(crate) fn rejection(&self) -> Rejection {
         match self {
-            Self::Request { failure: Failure::Status(refusal), .. } if refusal.code == 429 => {
+            Self::Request { failure: Failure::Status(refusal), .. } if refusal.is_passing() => {
                 reply::busy(self.to_string(), refusal.retry_after)
             }
-            Self::Request { failure: Failure::Status(refusal), .. } if refusal.code < 500 => {
-                reply::permanent(self.to_string())
-            }
+            Self::Request { failure: Failure::Status(_), .. } => reply::permanent(self.to_string()),
             // A read that failed is no reason never to try again.
             Self::Request { .. } | Self::Repository { .. } => reply::busy(self.to_string(), None),
             _ => reply::permanent(self.to_string()),
@@ -171,5 +169,48 @@ fn retry(failure: &Failure) -> RetryClass {
     match reply::meaning(failure, &ObjectRef::deployment("", "")) {
         Meaning::Rejected(Rejection::Permanent { .. }) | Meaning::Unproven { .. } => RetryClass::Never,
         _ => RetryClass::Later,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hotfix_core::model::Period;
+
+    use super::*;
+    use crate::api::Refusal;
+
+    #[test]
+    fn a_read_that_failed_in_passing_is_tried_again() {
+        enum Then {
+            Busy,
+            Permanent,
+        }
+        let cases = [
+            (400, "BadRequest", Then::Permanent),
+            (401, "Unauthorized", Then::Permanent),
+            (403, "Forbidden", Then::Permanent),
+            (404, "NotFound", Then::Permanent),
+            // Not the word of the API server.
+            (404, "", Then::Busy),
+            (408, "", Then::Busy),
+            (410, "Expired", Then::Busy),
+            (429, "TooManyRequests", Then::Busy),
+            (500, "InternalError", Then::Busy),
+            (503, "", Then::Busy),
+        ];
+        for (code, reason, then) in cases {
+            let retry_after = Some(Period::from_secs(7));
+            let refusal = Refusal { code, reason: reason.to_owned(), message: "no".to_owned(), retry_after };
+            let unusable = Unusable::Request {
+                object: "Deployment prod/shop".to_owned(),
+                failure: Failure::Status(refusal),
+            };
+            let text = unusable.to_string();
+            let expected = match then {
+                Then::Busy => reply::busy(text, retry_after),
+                Then::Permanent => reply::permanent(text),
+            };
+            assert_eq!(unusable.rejection(), expected, "{code}");
+        }
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn meaning(failure: &Failure, object: &ObjectRef) -> Meaning {
 fn of_status(refusal: &Refusal, object: &ObjectRef) -> Meaning {
     let said = said(refusal);
     match refusal.code {
-        404 => Meaning::Rejected(permanent(format!(
+        404 if refusal.is_not_found() => Meaning::Rejected(permanent(format!(
             "{object} does not exist; create it or correct the configuration"
         ))),
         401 => Meaning::Rejected(permanent(format!(
@@ -56,8 +56,8 @@ fn of_status(refusal: &Refusal, object: &ObjectRef) -> Meaning {
         409 => Meaning::Raced,
         422 => Meaning::Unproven { message: said },
         429 => Meaning::Rejected(busy(format!("the API server is busy: {said}"), refusal.retry_after)),
-        // A client's timeout as seen by the server: it may have begun.
-        408 => Meaning::Ambiguous(Ambiguity::Unclear { answer: said }),
+        // A client's timeout as seen by the server: it may have begun. Somebody in between does not know what the server did.
+        404 | 408 => Meaning::Ambiguous(Ambiguity::Unclear { answer: said }),
         500 | 503 if NOT_EXECUTED.iter().any(|text| refusal.message.contains(text)) => {
             Meaning::Rejected(busy(said, refusal.retry_after))
         }
@@ -74,19 +74,19 @@ pub(crate) fn read_error(failure: &Failure, operation: &'static str, object: &st
         }
         Failure::Timeout => (ErrorKind::Timeout, "no answer in time".to_owned()),
         Failure::Unclear { answer } => (ErrorKind::Unexpected, answer.clone()),
-        Failure::Status(refusal) => (kind(refusal.code), said(refusal)),
+        Failure::Status(refusal) => (kind(refusal), said(refusal)),
     };
     Error::new(kind, operation, message).with("object", object)
 }
 
-const fn kind(code: u16) -> ErrorKind {
-    match code {
+fn kind(refusal: &Refusal) -> ErrorKind {
+    match refusal.code {
         401 => ErrorKind::Unauthenticated,
         403 => ErrorKind::Forbidden,
-        404 => ErrorKind::NotFound,
+        404 if refusal.is_not_found() => ErrorKind::NotFound,
         409 => ErrorKind::Conflict,
         408 | 504 => ErrorKind::Timeout,
-        429 | 500..=599 => ErrorKind::Unavailable,
+        404 | 410 | 429 | 500..=599 => ErrorKind::Unavailable,
         _ => ErrorKind::Unexpected,
     }
 }
@@ -95,6 +95,9 @@ const fn kind(code: u16) -> ErrorKind {
 pub(crate) fn said(refusal: &Refusal) -> String {
     let Refusal { code, reason, message, .. } = refusal;
     match (reason.as_str(), message.as_str()) {
+        ("", "") if *code == 404 => {
+            "HTTP 404 that does not name the object; look whether its kind is installed and who answers in between".to_owned()
+        }
         ("", "") => format!("HTTP {code}"),
         ("", message) => format!("HTTP {code}: {message}"),
         (reason, "") => format!("HTTP {code} {reason}"),
@@ -163,6 +166,12 @@ mod tests {
             (
                 reset,
                 Meaning::Ambiguous(Ambiguity::Interrupted { cause: "connection reset by peer".to_owned() }),
+            ),
+            (
+                status(404, "", "", None),
+                unclear(
+                    "HTTP 404 that does not name the object; look whether its kind is installed and who answers in between",
+                ),
             ),
             (Failure::Timeout, Meaning::Ambiguous(Ambiguity::Timeout)),
             (Failure::Unclear { answer: "200 without JSON".to_owned() }, unclear("200 without JSON")),

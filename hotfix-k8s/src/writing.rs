@@ -19,6 +19,10 @@ pub(crate) const PLANS: usize = 4;
 /// How often one patch is sent again because the server could not settle who wrote first.
 const RACES: usize = 5;
 
+/// How often one patch is sent again that was refused although nothing that it tests has changed: what failed may have been
+/// a value that an autoscaler changed and changed back.
+const REFUSALS: usize = 1;
+
 /// Why a patch was not written.
 pub(crate) enum Unwritten {
     /// Somebody changed what it was planned for.
@@ -91,6 +95,7 @@ impl KubernetesDeployer {
         claimed: bool,
         deadline: Instant,
     ) -> Result<Value, Unwritten> {
+        let mut refusals = 0;
         for _ in 0..RACES {
             let failure = match self.api.patch(object, patch, deadline).await {
                 Ok(written) => return Ok(written),
@@ -103,7 +108,16 @@ impl KubernetesDeployer {
                 Meaning::Rejected(rejection) => return Err(Unwritten::Answer(Reply::Rejected(rejection))),
                 Meaning::Ambiguous(ambiguity) => return Err(Unwritten::Answer(Reply::Ambiguous(ambiguity))),
                 Meaning::Unproven { message } => {
-                    return Err(self.prove(object, patch, stamp, claimed, &message, deadline).await);
+                    if let Some(unwritten) = self.prove(object, patch, stamp, claimed, deadline).await {
+                        return Err(unwritten);
+                    }
+                    refusals += 1;
+                    if refusals > REFUSALS {
+                        return Err(Unwritten::Answer(permanent(format!(
+                            "{object} was not changed: {message}"
+                        ))));
+                    }
+                    tracing::debug!(%object, "it was refused and is as it was, so it is sent once more");
                 }
             }
         }
@@ -111,35 +125,31 @@ impl KubernetesDeployer {
         Err(Unwritten::Answer(Reply::Rejected(reply::busy(reason, None))))
     }
 
-    /// The server does not say which test failed, or whether one did: reading again tells.
+    /// The server does not say which test failed, or whether one did: reading again tells. `None` when none would fail now.
     async fn prove(
         &self,
         object: &ObjectRef,
         patch: &[PatchOperation],
         stamp: Stamp,
         claimed: bool,
-        message: &str,
         deadline: Instant,
-    ) -> Unwritten {
+    ) -> Option<Unwritten> {
         let found = match self.fetch(object, deadline).await {
             Ok(Some(found)) => found,
             Ok(None) => {
                 let mend = "create it and adopt the target again";
-                return Unwritten::Answer(permanent(format!("{object} was deleted meanwhile; {mend}")));
+                return Some(Unwritten::Answer(permanent(format!("{object} was deleted meanwhile; {mend}"))));
             }
-            Err(unusable) => return Unwritten::Answer(Reply::Rejected(unusable.rejection())),
+            Err(unusable) => return Some(Unwritten::Answer(Reply::Rejected(unusable.rejection()))),
         };
         let current = found.fence.as_ref().map_or(Stamp::ZERO, |(_, note)| note.stamp);
         if current > stamp || (current == stamp && !claimed) {
-            return Unwritten::Answer(Reply::Conflict(Conflict::Fenced { current }));
+            return Some(Unwritten::Answer(Reply::Conflict(Conflict::Fenced { current })));
         }
         if let Some(conflict) = made_anew(object, patch, &found.value) {
-            return Unwritten::Anew(conflict);
+            return Some(Unwritten::Anew(conflict));
         }
-        match drift(patch, &found.value) {
-            Some(conflict) => Unwritten::PlanAgain(conflict),
-            None => Unwritten::Answer(permanent(format!("{object} was not changed: {message}"))),
-        }
+        drift(patch, &found.value).map(Unwritten::PlanAgain)
     }
 }
 
@@ -149,7 +159,70 @@ pub(crate) fn permanent(reason: String) -> Reply {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use hotfix_core::memory::ManualClock;
+    use hotfix_core::model::Timestamp;
+    use hotfix_testkit::http::{Answer, ScriptedServer};
+    use serde_json::json;
+
     use super::*;
+    use crate::change::set;
+    use crate::config::KubernetesConfig;
+
+    fn deployment(replicas: u16) -> Value {
+        json!({"metadata": {"uid": "1"}, "spec": {"replicas": replicas}})
+    }
+
+    fn failed() -> Answer {
+        Answer::json(422, &json!({"reason": "Invalid", "message": "in our request"}))
+    }
+
+    fn found(replicas: u16) -> Answer {
+        Answer::json(200, &deployment(replicas))
+    }
+
+    /// What a patch comes to that makes five pods of three, and how many requests that took.
+    async fn written(answers: Vec<Answer>) -> (Result<u64, String>, usize) {
+        let server = ScriptedServer::start().await;
+        for answer in answers {
+            server.respond(answer);
+        }
+        let cluster = kube::Config::new(server.url("/").parse().unwrap());
+        let config = KubernetesConfig::default();
+        let deployer =
+            KubernetesDeployer::connect(config, cluster, Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH)))
+                .unwrap();
+        let patch = set(&deployment(3), ["spec", "replicas"], Some(5.into()));
+        let object = ObjectRef::deployment("prod", "shop");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let written = deployer.write(&object, &patch, Stamp::new(1, 1), true, deadline).await;
+        server.verify();
+        let result = match written {
+            Ok(value) => Ok(value["spec"]["replicas"].as_u64().unwrap()),
+            Err(Unwritten::PlanAgain(conflict) | Unwritten::Anew(conflict)) => Err(conflict.to_string()),
+            Err(Unwritten::Answer(Reply::Rejected(rejection))) => Err(rejection.to_string()),
+            Err(Unwritten::Answer(reply)) => Err(format!("{reply:?}")),
+        };
+        (result, server.requests().len())
+    }
+
+    #[tokio::test]
+    async fn a_refusal_that_nothing_explains_is_put_to_the_test_once_more() {
+        let refused = "refused: Deployment prod/shop was not changed: HTTP 422 Invalid: in our request";
+        let moved = "expected /spec/replicas 3, found /spec/replicas 4";
+        let cases = [
+            (vec![found(5)], (Ok(5), 1)),
+            (vec![failed(), found(3), found(5)], (Ok(5), 3)),
+            (vec![failed(), found(4)], (Err(moved.to_owned()), 2)),
+            (vec![failed(), found(3), failed(), found(4)], (Err(moved.to_owned()), 4)),
+            (vec![failed(), found(3), failed(), found(3)], (Err(refused.to_owned()), 4)),
+        ];
+        for (answers, expected) in cases {
+            assert_eq!(written(answers).await, expected);
+        }
+    }
 
     /// An undo goes on with whatever object there is; everything else ends with what it found.
     #[test]

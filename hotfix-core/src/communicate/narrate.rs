@@ -191,14 +191,14 @@ fn changes_something(plan: &Plan) -> bool {
 /// Returns what a human has to finish: the rest of the way forward once there is no way back, else the way back.
 fn left_to_do(run: &Run) -> Vec<String> {
     let applied =
-        |step: &StepId| matches!(run.steps().get(usize::from(step.0)), Some(StepState::Applied { .. }));
+        |step: StepId| matches!(run.steps().get(usize::from(step.0)), Some(StepState::Applied { .. }));
     let plan = run.plan();
     if run.is_past_return() {
         let behind = |step: StepId| run.steps().get(usize::from(step.0)).is_some_and(StepState::is_behind);
         let left = plan.steps().iter().filter(|step| !behind(step.id));
         return left.filter_map(|step| Some(plan.effect(step.id)?.to_string())).collect();
     }
-    let left = plan.rollback().iter().filter(|undo| !applied(&undo.id) && undo.covers.iter().any(applied));
+    let left = plan.rollback().iter().filter(|undo| !applied(undo.id) && run.is_due(undo));
     left.map(|undo| undo.effect.to_string()).collect()
 }
 

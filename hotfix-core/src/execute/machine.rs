@@ -157,10 +157,8 @@ impl Machine {
 
     fn back(&mut self, cause: Cause, now: Timestamp) -> Vec<Command> {
         let plan = std::sync::Arc::clone(&self.state.plan);
-        let applied =
-            |step: &StepId| matches!(self.state.steps[usize::from(step.0)], StepState::Applied { .. });
         let mut left = Vec::new();
-        for undo in plan.rollback().iter().filter(|undo| undo.covers.iter().any(applied)) {
+        for undo in plan.rollback().iter().filter(|undo| self.state.is_due(undo)) {
             match &self.state.steps[usize::from(undo.id.0)] {
                 StepState::Applied { .. } => {}
                 StepState::Failed | StepState::Drifted { .. } => left.push(undo.id),

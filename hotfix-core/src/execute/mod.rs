@@ -5,8 +5,8 @@
 //!
 //! The protocol in one paragraph: an intent is committed before its effect is sent, with a stamp above every earlier
 //! one. A reply that is not definite is resolved by raising the fence of the target and then asking it. Failure leads
-//! back through the undo steps that were computed with the plan, or to a human. A run ends once, and whatever can no
-//! longer be reached keeps it open and loud.
+//! back through the undo steps that were computed with the plan, over whatever was applied or begun, or to a human. A run
+//! ends once, and whatever can no longer be reached keeps it open and loud.
 
 mod codec;
 mod decision;
@@ -15,6 +15,7 @@ mod outcome;
 mod record;
 mod resolve;
 mod run;
+mod trace;
 mod vocabulary;
 
 pub use codec::{CodecError, MIN_READER, SCHEMA};

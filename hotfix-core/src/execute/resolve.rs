@@ -10,6 +10,11 @@ use crate::model::{Effect, Fenced, Period, Stamp, Timestamp};
 use crate::plan::StepId;
 use crate::port::{Conflict, Probe, Rejection, Seal};
 
+/// The longest that a target can ask a step to wait: whoever says an hour would let the step run out of its time.
+const LONGEST_REST: Period = Period::from_secs(60);
+/// The same for an undo, while which customers are served what is to be taken back.
+const LONGEST_REST_OF_UNDO: Period = Period::from_secs(5);
+
 /// An attempt whose outcome is being found out.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Unknown {
@@ -185,7 +190,8 @@ impl Run {
         };
         let execution = self.plan.execution();
         let wait = backoff(execution.backoff, execution.backoff_limit, intent.attempt);
-        let not_before = now + asked.map_or(wait, |asked| asked.max(wait)).to_delta();
+        let longest = if undo { LONGEST_REST_OF_UNDO } else { LONGEST_REST };
+        let not_before = now + asked.map_or(wait, |asked| asked.min(longest).max(wait)).to_delta();
         let goes_on = if undo {
             undo_goes_on(intent, failure, outage, not_before, execution.attempts)
         } else {

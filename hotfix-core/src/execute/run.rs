@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::trace::Trace;
 use super::{Cause, Intent, Outcome, Planned, Record, StepResult};
 use crate::model::{Effect, Fenced, Phase, RunId, Stamp, Timestamp};
 use crate::plan::{Action, OnFailure, Plan, Step, StepId};
@@ -14,6 +15,8 @@ pub struct Run {
     pub(super) epoch: u64,
     pub(super) entries: u64,
     pub(super) steps: Box<[StepState]>,
+    /// What attempts that were not applied may have left, by step.
+    pub(super) traces: Box<[Trace]>,
     pub(super) course: Course,
     pub(super) signals: u64,
     pub(super) quarantined: Option<StepId>,
@@ -121,6 +124,7 @@ impl Run {
             epoch,
             entries: 1,
             steps: vec![StepState::Pending; steps].into(),
+            traces: vec![Trace::None; steps].into(),
             course: Course::Forward,
             signals: 0,
             quarantined: None,
@@ -208,7 +212,9 @@ impl Run {
             StepState::Waiting { intent: last, .. } if intent.attempt == last.attempt.saturating_add(1) => {}
             _ => return Err(self.contradiction(record, "the step is not due")),
         }
-        self.steps[usize::from(intent.step.0)] = StepState::Intended(intent.clone());
+        let at = usize::from(intent.step.0);
+        self.traces[at] = self.traces[at].before_another();
+        self.steps[at] = StepState::Intended(intent.clone());
         Ok(())
     }
 
@@ -233,6 +239,10 @@ impl Run {
             StepResult::Failed { .. } => StepState::Failed,
             StepResult::Drifted { found } => StepState::Drifted { found: found.clone() },
         };
+        if let StepResult::Retry { failure, .. } | StepResult::Failed { failure } = result {
+            let trace = &mut self.traces[usize::from(step.0)];
+            *trace = trace.after(failure);
+        }
         match result {
             StepResult::Applied { .. } | StepResult::Retry { .. } => {}
             StepResult::Failed { failure } => self.fail(step, Cause::Step { step, failure: failure.clone() }),
@@ -264,7 +274,7 @@ impl Run {
         }
     }
 
-    fn is_workload(&self, step: StepId) -> bool {
+    pub(super) fn is_workload(&self, step: StepId) -> bool {
         matches!(self.plan.effect(step), Some(Effect::Workload { .. }))
     }
 

@@ -1,7 +1,7 @@
 //! What takes a plan back: one undo per thing that was changed, in reverse order, all before the first effect.
 //!
-//! A workload is put back as a whole, by its frozen snapshot, whichever of its steps were applied. References that the
-//! run made go back to what they held. Tags of release candidates stay: they are evidence, and tags are never moved.
+//! A workload is put back as a whole, by its frozen snapshot, whichever of its steps were applied or begun. References
+//! that the run made go back to what they held. Tags of release candidates stay: they are evidence, and tags are never moved.
 
 use std::collections::BTreeSet;
 

@@ -51,7 +51,8 @@ pub trait Deployer: Debug + Send + Sync {
     /// *Errors*: in the reply. A verb that is not in the capabilities, or breaks the weight rules, is
     /// [`Rejection::Permanent`](super::Rejection::Permanent).
     /// *Atomicity*: stamp and precondition are compared and the stamp is raised in one step before anything changes;
-    /// a verb that fails half-way is `Ambiguous`, and a later seal and probe tell.
+    /// a verb that fails half-way is `Ambiguous`, and a later seal and probe tell. It is then put back by a `restore`, also
+    /// when its key was not applied; what is `Rejected` is not, so it must have left nothing.
     /// *Idempotency*: a key that was applied answers `Applied` again and changes nothing, provided its stamp is
     /// still the newest or the call carries a newer one.
     /// *Cancellation*: the outcome is unknown.

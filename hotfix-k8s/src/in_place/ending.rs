@@ -29,7 +29,7 @@ impl KubernetesDeployer {
             let object = ObjectRef::pod(&config.namespace, &pod.name);
             match self.api.delete_version(&object, &pod.uid, pod.version, deadline).await {
                 Ok(_) => {}
-                Err(Failure::Status(refusal)) if matches!(refusal.code, 404 | 409) => {
+                Err(Failure::Status(refusal)) if refusal.is_not_found() || refusal.code == 409 => {
                     tracing::debug!(%object, "it is gone or was changed, and is looked at again");
                 }
                 Err(failure) => {
@@ -82,7 +82,7 @@ impl KubernetesDeployer {
             let patch = fence::first(&pod, &Note::default().raised(stamp));
             match self.api.patch(object, &patch, deadline).await {
                 Ok(_) => return Ok(()),
-                Err(Failure::Status(refusal)) if refusal.code == 404 => return Ok(()),
+                Err(Failure::Status(refusal)) if refusal.is_not_found() => return Ok(()),
                 Err(Failure::Status(refusal)) if matches!(refusal.code, 409 | 422) => {
                     last = Failure::Status(refusal);
                 }

@@ -164,7 +164,7 @@ impl Leases {
     ) -> Result<Written> {
         let lease = self.reference(name);
         match self.api.patch(&lease, patch, Instant::now() + limit).await {
-            Err(Failure::Status(refusal)) if refusal.code == 404 => Ok(Written::Gone),
+            Err(Failure::Status(refusal)) if refusal.is_not_found() => Ok(Written::Gone),
             answer => self.written(operation, &lease, answer),
         }
     }

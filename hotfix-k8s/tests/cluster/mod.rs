@@ -15,6 +15,7 @@ mod gitops_controller;
 mod gitops_crash;
 mod gitops_run;
 mod gitops_set;
+mod half_way;
 mod in_git;
 mod in_place;
 mod leader;

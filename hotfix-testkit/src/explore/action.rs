@@ -15,6 +15,8 @@ pub(super) enum Action {
     Deliver { request: u8, answer: Answer },
     /// A target refuses a request.
     Refuse { request: u8, refusal: Refusal },
+    /// A target brings a part of a request about, and no more.
+    StopHalfWay { request: u8 },
     /// A request is repeated on its way.
     Duplicate { request: u8 },
     /// A target gets a seal.

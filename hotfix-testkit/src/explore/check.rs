@@ -31,16 +31,18 @@ pub(super) fn application(scenario: &Scenario, world: &World, request: Request, 
     breaches
 }
 
-/// Whether the undo step takes back something that was applied, and whatever the plan takes back before it is done or
-/// was given up.
+/// Whether the undo step takes back something that was applied or may have been in part, and whatever was applied and is
+/// taken back before it is back or was given up.
 fn is_next_undo(script: &Script, ledger: &Ledger, step: u8) -> bool {
     let due = |line: &Line| covers(*line) & ledger.applied != 0;
+    let begun = |line: &Line| covers(*line) & ledger.begun != 0;
     let earlier = script.forward..usize::from(step);
     let done = earlier
         .clone()
         .zip(&script.steps[earlier])
         .all(|(number, line)| !due(line) || ledger.applied >> number & 1 == 1 || line.place == Place::Source);
-    done && due(&script.steps[usize::from(step)])
+    let line = &script.steps[usize::from(step)];
+    done && (due(line) || begun(line))
 }
 
 /// Checks an entry that the store is about to journal, apart from who writes it.
@@ -54,7 +56,7 @@ pub(super) fn entry(scenario: &Scenario, world: &World, run: u8, entry: Entry) -
             breaches.expect(Invariant::FailureIsResolved, !(forward && ledger.failed));
             breaches.expect(Invariant::DriftRespected, !ledger.drifted);
         }
-        Entry::NotApplied { step, mark, because: Because::Concluded } => {
+        Entry::NotApplied { step, mark, because: Because::Refused | Because::Unknown } => {
             let target = scenario.line(run, step).target;
             let stands = world.targets[usize::from(target)].fence >= ledger.sealed;
             breaches.expect(Invariant::SoundNegative, ledger.sealed > mark && stands);
@@ -62,19 +64,22 @@ pub(super) fn entry(scenario: &Scenario, world: &World, run: u8, entry: Entry) -
         Entry::Passed { gate } | Entry::Refused { gate } => {
             breaches.expect(Invariant::NoSuccessWithoutPass, !has(ledger.passed, gate) && !ledger.failed);
         }
-        Entry::Terminal(end) => terminal(script, world, ledger, end, &mut breaches),
+        Entry::Terminal(end) => terminal(script, world, (run, ledger), end, &mut breaches),
         _ => {}
     }
     breaches
 }
 
-fn terminal(script: &Script, world: &World, ledger: &Ledger, end: End, breaches: &mut Breaches) {
+fn terminal(script: &Script, world: &World, (run, ledger): (u8, &Ledger), end: End, breaches: &mut Breaches) {
     let bad_turn = |allowed: bool, happened: bool| allowed || !happened;
     let escalated = end.ending == Ending::Escalated;
     let back = escalated || end.ending == Ending::RolledBack;
     breaches.expect(Invariant::FailureIsResolved, bad_turn(back, ledger.failed));
     breaches.expect(Invariant::DriftRespected, bad_turn(escalated, ledger.drifted));
     let truth = match end.ending {
+        Ending::Succeeded | Ending::RolledBack | Ending::Cancelled if is_half_done(script, world, run) => {
+            false
+        }
         Ending::Succeeded => {
             // Somebody who hastens leaves out looks at a share, never one at all of the traffic.
             let needed = |line: &Line| match line.deed {
@@ -124,6 +129,11 @@ fn holds_baseline(script: &Script, world: &World, ledger: &Ledger) -> bool {
     let changed = script.changes().filter(|(step, _)| has(ledger.applied, *step));
     let mut workloads = changed.filter(|(_, line)| line.place == Place::Workload);
     workloads.all(|(_, line)| matches!(world.targets[usize::from(line.target)].value, BASELINE | FOREIGN))
+}
+
+/// Whether one of its targets holds a part of a change that the run made.
+fn is_half_done(script: &Script, world: &World, run: u8) -> bool {
+    script.claims.iter().any(|target| world.targets[usize::from(*target)].half == run + 1)
 }
 
 fn touched_workload(script: &Script, ledger: &Ledger) -> bool {

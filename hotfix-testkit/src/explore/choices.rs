@@ -64,6 +64,9 @@ impl Model {
             if world.left.losses > 0 && self.awaits(world, *request).is_some() {
                 choices.push(Action::Deliver { request: number, answer: Answer::IsLost });
             }
+            if world.left.halves > 0 && self.may_stop_half_way(world, *request) {
+                choices.push(Action::StopHalfWay { request: number });
+            }
             if world.left.refusals > 0 {
                 for refusal in [Refusal::Busy, Refusal::Permanent] {
                     choices.push(Action::Refuse { request: number, refusal });

@@ -21,6 +21,7 @@ const TROUBLE: Budget = Budget {
     losses: 1,
     duplicates: 1,
     refusals: 1,
+    halves: 0,
     outages: 0,
     edits: 0,
     cancels: 1,
@@ -44,6 +45,13 @@ impl Configuration {
         Self::new("shares that are left out, one worker, one crash", &[shares()], 1, budget)
     }
 
+    /// A world of one worker in which a target changes a part of what it is asked to, and no more.
+    #[must_use]
+    pub fn half_way() -> Self {
+        let budget = Budget { usurpations: 0, losses: 0, duplicates: 0, halves: 1, ..TROUBLE };
+        Self::new("changes that stop half-way, one worker, one crash", &[deploy(2)], 1, budget)
+    }
+
     /// All worlds of the long proof.
     #[must_use]
     pub fn all() -> Vec<Self> {
@@ -54,6 +62,7 @@ impl Configuration {
         let shared = Budget { refusals: 0, cancels: 0, ..TROUBLE };
         let staged = Budget { refusals: 0, ..TROUBLE };
         let hastened = Budget { hastes: 1, duplicates: 0, losses: 0, ..TROUBLE };
+        let halved = Budget { halves: 2, duplicates: 0, losses: 0, ..TROUBLE };
         let mut mindful =
             Self::new("a target that remembers keys", &[deploy(2)], 2, Budget { cancels: 0, ..TROUBLE });
         mindful.rules.keys = KeyRule::AppliedOnce;
@@ -68,6 +77,7 @@ impl Configuration {
             Self::new("two runs on one target", &[deploy(1), other(deploy(1))], 2, shared),
             Self::new("branch, deploy, publish", &[release()], 2, staged),
             Self::new("shares that somebody leaves out", &[shares()], 2, hastened),
+            Self::new("changes that stop half-way", &[deploy(2)], 2, halved),
         ]
     }
 

@@ -3,7 +3,7 @@
 use hotfix_core::execute::{Failure, Known, Outcome, Record, StepResult};
 use hotfix_core::model::VerdictOutcome;
 use hotfix_core::plan::StepId;
-use hotfix_core::port::Signal;
+use hotfix_core::port::{Conflict, Signal};
 
 use super::scenario::Scenario;
 use super::world::{Ending, Mark, TARGETS};
@@ -47,8 +47,10 @@ pub(super) enum Entry {
 pub(super) enum Because {
     /// The target refused it, and another attempt under a higher stamp follows.
     RefusedForNow,
-    /// Anything else.
-    Concluded,
+    /// The target refused it, and no other attempt follows.
+    Refused,
+    /// Nobody knew what became of it, until a seal and a probe told.
+    Unknown,
 }
 
 /// What a terminal record says.
@@ -97,8 +99,13 @@ fn outcome(step: u8, mark: Mark, result: &StepResult) -> Entry {
         StepResult::Retry { failure: Failure::Rejected(_), .. } => {
             Entry::NotApplied { step, mark, because: Because::RefusedForNow }
         }
+        StepResult::Failed { failure: Failure::Rejected(_) }
+        | StepResult::Retry { failure: Failure::Conflict(Conflict::Drifted { .. }), .. }
+        | StepResult::Failed { failure: Failure::Conflict(Conflict::Drifted { .. }) } => {
+            Entry::NotApplied { step, mark, because: Because::Refused }
+        }
         StepResult::Retry { .. } | StepResult::Failed { .. } => {
-            Entry::NotApplied { step, mark, because: Because::Concluded }
+            Entry::NotApplied { step, mark, because: Because::Unknown }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use super::configuration::{Configuration, deploy, other};
 use super::exploration::{Exploration, look_into};
 use super::invariant::Invariant;
-use super::rules::{ClaimRule, DriverRule, FenceRule, JournalRule, PreconditionRule, Rules};
+use super::rules::{ClaimRule, DriverRule, FenceRule, HalfRule, JournalRule, PreconditionRule, Rules};
 use super::search::Until;
 use super::world::Budget;
 
@@ -37,11 +37,13 @@ pub enum SeededFault {
     OpenJournalUnwatched,
     /// Another run may claim a target whose lease expired.
     ExpiringClaims,
+    /// A target says that it refuses what it did half.
+    HalfRefused,
 }
 
 impl SeededFault {
     /// All faults.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::FencePerLease,
         Self::EscalatesUnsealed,
         Self::TrustsNegatives,
@@ -54,6 +56,7 @@ impl SeededFault {
         Self::OpenJournal,
         Self::OpenJournalUnwatched,
         Self::ExpiringClaims,
+        Self::HalfRefused,
     ];
 
     /// Returns the invariant that must be found broken.
@@ -67,7 +70,7 @@ impl SeededFault {
             Self::NoPrecondition => Invariant::DriftRespected,
             Self::NoIntent => Invariant::WriteAhead,
             Self::OpenJournal => Invariant::JournalOwnership,
-            Self::OpenJournalUnwatched => Invariant::TerminalTruth,
+            Self::OpenJournalUnwatched | Self::HalfRefused => Invariant::TerminalTruth,
             Self::ExpiringClaims => Invariant::ExclusiveTarget,
         }
     }
@@ -81,7 +84,11 @@ impl SeededFault {
             Self::EscalatesUnsealed => &[Invariant::KnownTruth],
             Self::TrustsNegatives | Self::BlindRerun => &[Invariant::SoundNegative],
             Self::OpenJournalUnwatched => &[Invariant::JournalOwnership],
-            Self::NoPrecondition | Self::NoIntent | Self::OpenJournal | Self::ExpiringClaims => &[],
+            Self::NoPrecondition
+            | Self::NoIntent
+            | Self::OpenJournal
+            | Self::ExpiringClaims
+            | Self::HalfRefused => &[],
         }
     }
 
@@ -105,6 +112,7 @@ impl SeededFault {
             }
             Self::OpenJournal | Self::OpenJournalUnwatched => Rules { journal: JournalRule::Open, ..rules },
             Self::ExpiringClaims => Rules { claims: ClaimRule::WhenExpired, ..rules },
+            Self::HalfRefused => Rules { halves: HalfRule::Refused, ..rules },
         }
     }
 
@@ -115,6 +123,7 @@ impl SeededFault {
             Self::EscalatesUnsealed => (vec![deploy(2)], Budget { outages: 1, ..trouble }),
             Self::NoPrecondition => (vec![deploy(2)], Budget { edits: 1, ..trouble }),
             Self::ExpiringClaims => (vec![deploy(1), other(deploy(1))], trouble),
+            Self::HalfRefused => (vec![deploy(2)], Budget { halves: 1, ..trouble }),
             _ => (vec![deploy(2)], trouble),
         };
         let name = self.name();
@@ -141,6 +150,7 @@ impl SeededFault {
             Self::OpenJournal => "journal writes not fenced",
             Self::OpenJournalUnwatched => "journal writes not fenced, consequence",
             Self::ExpiringClaims => "another run may claim after a lease expired",
+            Self::HalfRefused => "a change that stopped half-way called refused",
         }
     }
 }

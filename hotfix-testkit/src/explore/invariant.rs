@@ -20,7 +20,8 @@ pub enum Invariant {
     FinalMeansFinal,
     /// The terminal record is true. Succeeded: every forward step was applied, and its targets hold the values of the
     /// plan. RolledBack: every change of a workload was taken back, every other one too unless it is listed as left,
-    /// and the changed workloads hold their baselines. Cancelled: no workload was changed. A value that somebody else put there
+    /// and the changed workloads hold their baselines. Cancelled: no workload was changed. None of them: a workload holds a part of
+    /// a change. A value that somebody else put there
     /// later is no lie.
     TerminalTruth,
     /// An escalation names for each target the step that was last applied to it.
@@ -41,7 +42,8 @@ pub enum Invariant {
     /// A target that holds something foreign is not changed. Once that is journaled of a workload, nothing more is
     /// intended, and the run is escalated.
     DriftRespected,
-    /// Undo steps are applied in the order of the plan, and only for changes that were applied.
+    /// Undo steps are applied in the order of the plan, and only for changes that were applied or, of a workload, may have
+    /// been in part.
     ReverseOrder,
     /// The fold over the journal is the state of the machine that wrote it, the machine never finds its own journal
     /// corrupt, and it asks for one thing at a time.

@@ -53,6 +53,7 @@ impl Model {
             Action::Commit { worker } => self.commit(moved, worker),
             Action::Deliver { request, answer } => self.deliver(moved, request, answer),
             Action::Refuse { request, refusal } => self.refuse(moved, request, refusal),
+            Action::StopHalfWay { request } => self.stop_half_way(moved, request),
             Action::Duplicate { request } => {
                 moved.world.left.duplicates -= 1;
                 let copy = moved.world.requests[usize::from(request)];
@@ -92,7 +93,8 @@ impl Model {
             }
             Action::Edit { target } => {
                 moved.world.left.edits -= 1;
-                moved.world.targets[usize::from(target)].value = FOREIGN;
+                let target = &mut moved.world.targets[usize::from(target)];
+                (target.value, target.half) = (FOREIGN, 0);
             }
         }
     }

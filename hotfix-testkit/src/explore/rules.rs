@@ -7,6 +7,7 @@ pub(super) struct Rules {
     pub(super) fence: FenceRule,
     pub(super) precondition: PreconditionRule,
     pub(super) keys: KeyRule,
+    pub(super) halves: HalfRule,
     pub(super) journal: JournalRule,
     pub(super) claims: ClaimRule,
     pub(super) driver: DriverRule,
@@ -42,6 +43,16 @@ pub(super) enum KeyRule {
     ForProbes,
     /// It answers that it is applied and changes nothing.
     AppliedOnce,
+}
+
+/// What a target answers when it stopped half-way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum HalfRule {
+    /// Nothing that says what became of it.
+    #[default]
+    Unknown,
+    /// That it refuses.
+    Refused,
 }
 
 /// Who may write to a journal.

@@ -3,7 +3,7 @@
 use hotfix_core::execute::{Cause, Failure, Outcome, Record};
 
 use super::check;
-use super::entry::Entry;
+use super::entry::{Because, Entry};
 use super::input::Input;
 use super::invariant::Invariant;
 use super::machines::Brief;
@@ -125,7 +125,13 @@ impl Model {
                 }
             }
             Entry::Sealed { mark, .. } => ledger.sealed = ledger.sealed.max(mark),
-            Entry::Applied { .. } | Entry::NotApplied { .. } => ledger.sealed = Mark::NONE,
+            Entry::NotApplied { step, because, .. } => {
+                ledger.sealed = Mark::NONE;
+                if because == Because::Unknown && self.scenario.line(run, step).place == Place::Workload {
+                    ledger.begun |= 1 << step;
+                }
+            }
+            Entry::Applied { .. } => ledger.sealed = Mark::NONE,
             Entry::Drifted { step } => {
                 ledger.sealed = Mark::NONE;
                 ledger.drifted |= self.scenario.line(run, step).place == Place::Workload;

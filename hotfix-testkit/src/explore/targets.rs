@@ -7,8 +7,9 @@ use super::check;
 use super::input::{Input, When};
 use super::machines::{Brief, Pending};
 use super::model::{Model, Moved};
-use super::rules::{DriverRule, FenceRule, KeyRule, PreconditionRule};
+use super::rules::{DriverRule, FenceRule, HalfRule, KeyRule, PreconditionRule};
 use super::scenario::Deed;
+use super::sketch::Place;
 use super::world::{Kind, Request, World};
 
 impl Model {
@@ -55,9 +56,34 @@ impl Model {
         target.fence = target.fence.max(request.mark);
         if let Deed::Change { after, .. } = line.deed {
             target.value = after;
+            target.half = 0;
         }
         moved.world.runs[usize::from(request.run)].applied |= 1 << step;
         Input::Applied
+    }
+
+    /// Whether a target can stop half-way through a request: it accepts it, and what it changes is not one write. Who
+    /// asked waits for the answer; a copy that comes later is of one write.
+    pub(super) fn may_stop_half_way(&self, world: &World, request: Request) -> bool {
+        let Some(step) = request.step() else { return false };
+        let line = self.scenario.line(request.run, step);
+        let target = world.targets[usize::from(line.target)];
+        let was_applied = world.runs[usize::from(request.run)].applied >> step & 1 == 1;
+        let is_accepted = request.mark > target.fence && line.expects(target.value) && !was_applied;
+        is_accepted && line.place == Place::Workload && self.awaits(world, request).is_some()
+    }
+
+    pub(super) fn stop_half_way(&mut self, moved: &mut Moved, request: u8) {
+        moved.world.left.halves -= 1;
+        let taken = std::mem::take(&mut moved.world.requests[usize::from(request)]);
+        let Some(step) = taken.step() else { return };
+        let found = check::application(&self.scenario, &moved.world, taken, step);
+        moved.breaches = moved.breaches.and(found);
+        let target = &mut moved.world.targets[usize::from(self.scenario.line(taken.run, step).target)];
+        (target.fence, target.half) = (taken.mark, taken.run + 1);
+        if let (HalfRule::Refused, Some(worker)) = (self.rules.halves, self.awaits(&moved.world, taken)) {
+            self.tell(moved, worker, Input::Permanent);
+        }
     }
 
     pub(super) fn refuse(&mut self, moved: &mut Moved, request: u8, refusal: Refusal) {

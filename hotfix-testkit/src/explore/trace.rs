@@ -44,9 +44,10 @@ fn describe(model: &Model, world: &World, action: Action) -> String {
         | Action::Tell { worker, .. }
         | Action::Say { worker, .. }
         | Action::Crash { worker } => format!("{action:?} {}", who(worker)),
-        Action::Deliver { request, .. } | Action::Refuse { request, .. } | Action::Duplicate { request } => {
-            format!("{action:?} ({})", which(request))
-        }
+        Action::Deliver { request, .. }
+        | Action::Refuse { request, .. }
+        | Action::StopHalfWay { request }
+        | Action::Duplicate { request } => format!("{action:?} ({})", which(request)),
         Action::Open { .. } | Action::TakeOver { .. } | Action::Edit { .. } => {
             format!("{action:?}")
         }
@@ -76,9 +77,10 @@ fn picture(model: &Model, world: &World, story: &mut String) {
     for (number, target) in world.targets.iter().enumerate().take(model.scenario.targets.len()) {
         let _ = writeln!(
             story,
-            "       {}: holds {}, fence {:?}, owner {}",
+            "       {}: holds {}{}, fence {:?}, owner {}",
             model.scenario.targets[number],
             value(target.value),
+            if target.half > 0 { " and a part of something else" } else { "" },
             target.fence,
             target.owner.checked_sub(1).map_or_else(|| "none".to_owned(), |run| format!("run {run}"))
         );

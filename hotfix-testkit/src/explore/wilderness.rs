@@ -76,6 +76,7 @@ fn budget(dice: &mut Dice) -> Budget {
         stalls: dice.up_to(1),
         looks: dice.up_to(4),
         hastes: if dice.once_in(2) { 1 } else { 0 },
+        halves: dice.up_to(2),
     }
 }
 

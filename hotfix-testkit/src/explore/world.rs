@@ -105,6 +105,9 @@ pub(super) struct Ledger {
     pub(super) failed: bool,
     /// A workload was found to hold something foreign.
     pub(super) drifted: bool,
+    /// Which steps of workloads the journal says not to be applied after an attempt of which nobody knew, by bit: a part
+    /// of them may have been.
+    pub(super) begun: u32,
 }
 
 impl Ledger {
@@ -132,7 +135,7 @@ impl Ledger {
         [
             u64::from(self.fold) << 32 | small.into_iter().fold(0, |all, bits| all | bits),
             u64::from(self.applied) << 32 | u64::from(self.passed),
-            said,
+            u64::from(self.begun) << 32 | said,
         ]
     }
 }
@@ -145,6 +148,8 @@ pub(super) struct Target {
     pub(super) fence: Mark,
     /// Which run the store lets change it: its number plus one, or 0.
     pub(super) owner: u8,
+    /// Which run made a part of a change here and not the rest: its number plus one, or 0.
+    pub(super) half: u8,
 }
 
 /// A request under way. An empty place is the default.
@@ -208,6 +213,8 @@ pub(super) struct Budget {
     pub(super) duplicates: u8,
     /// Requests that a target refuses.
     pub(super) refusals: u8,
+    /// Changes that stop half-way.
+    pub(super) halves: u8,
     /// Seals and probes that fail.
     pub(super) outages: u8,
     /// Changes by somebody else.
@@ -230,6 +237,7 @@ impl Budget {
             losses,
             duplicates,
             refusals,
+            halves,
             outages,
             edits,
             cancels,
@@ -237,9 +245,9 @@ impl Budget {
             stalls,
             looks,
         } = *self;
-        [crashes, usurpations, losses, duplicates, refusals, outages, edits, cancels, hastes, stalls, looks]
-            .into_iter()
-            .fold(0, |word, count| word << 5 | u64::from(count))
+        let trouble = [crashes, usurpations, losses, duplicates, refusals, halves, outages, edits];
+        let words = [cancels, hastes, stalls, looks];
+        trouble.into_iter().chain(words).fold(0, |word, count| word << 5 | u64::from(count))
     }
 }
 
@@ -292,8 +300,8 @@ impl Hash for World {
             ledger.words().into_iter().for_each(|word| state.write_u64(word));
         }
         for target in &self.targets {
-            let owner = u64::from(target.owner);
-            state.write_u64(target.fence.bits() << 16 | u64::from(target.value) << 8 | owner);
+            let small = u64::from(target.owner) << 2 | u64::from(target.half);
+            state.write_u64(target.fence.bits() << 16 | u64::from(target.value) << 8 | small);
         }
         for worker in self.workers {
             state.write_u64(u64::from(worker));

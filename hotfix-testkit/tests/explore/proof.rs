@@ -21,6 +21,16 @@ fn a_run_that_is_hastened_keeps_every_invariant() {
 }
 
 #[test]
+fn what_stopped_half_way_is_taken_back() {
+    let exploration = explore(&Configuration::half_way());
+    let traces: Vec<_> = exploration.breaches.iter().map(|breach| breach.trace.as_str()).collect();
+    assert!(exploration.holds(), "{exploration}\n{}", traces.concat());
+    for ending in [Ending::Succeeded, Ending::RolledBack, Ending::Cancelled, Ending::Escalated] {
+        assert!(exploration.ended(ending) > 0, "no run ended {ending:?}: {exploration}");
+    }
+}
+
+#[test]
 fn each_seeded_fault_breaks_the_invariant_that_guards_against_it() {
     for fault in SeededFault::ALL {
         let hunt = fault.hunt();
@@ -59,7 +69,7 @@ fn a_report_counts_what_was_checked() {
     let reports = prove(&options);
     let counts: Vec<_> =
         reports.iter().map(|report| (report.area, report.checks, report.failures.len())).collect();
-    assert_eq!(counts, [("exploration", 6, 0), ("seeded faults", 12, 0), ("random walks", 3, 0)]);
+    assert_eq!(counts, [("exploration", 6, 0), ("seeded faults", 13, 0), ("random walks", 3, 0)]);
     let line = reports[2].to_string();
     assert!(line.starts_with("prove engine (random walks): checks=3 failed=0 states="), "{line}");
 }
