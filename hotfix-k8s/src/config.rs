@@ -1,15 +1,18 @@
 //! What an embedder says of each target. Checked as a whole before anything is read or changed.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use hotfix_core::model::Target;
+use hotfix_core::model::{Fenced, Target};
 use serde::{Deserialize, Serialize};
 
 mod git;
+mod named;
 mod overrides;
 mod policies;
 mod replicas;
 mod requests;
+mod shared;
 mod testers;
 
 pub use self::git::{ImagePlace, ImageValues, InGit};
@@ -82,7 +85,7 @@ pub enum WorkloadKind {
 
 /// Where it is written which slot gets how much traffic.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Traffic {
     /// In the selector of the Service: all of it to one slot (blue-green).
@@ -176,7 +179,7 @@ pub struct InvalidConfig {
     /// What it holds.
     pub value: String,
     /// What it may hold.
-    pub mend: &'static str,
+    pub mend: Cow<'static, str>,
 }
 
 impl KubernetesConfig {
@@ -185,49 +188,23 @@ impl KubernetesConfig {
     /// # Errors
     /// The first value that cannot be used.
     pub fn check(&self) -> Result<(), InvalidConfig> {
-        let (mut workloads, mut fences) = (BTreeMap::new(), BTreeMap::new());
+        let mut taken = shared::Taken::default();
         for (target, config) in &self.targets {
+            let claimed = Fenced::Workload(target.clone());
+            if claimed.to_string().parse::<Fenced>() != Ok(claimed) {
+                let mend =
+                    "name the environment otherwise: the references of a service are claimed under this name";
+                return Err(invalid(target, "environment", target.environment.as_str(), mend));
+            }
             config.check(target)?;
-            let kind = config.workload as u8;
-            let workload = (config.namespace.as_str(), kind, config.deployment.as_str());
-            if let Some(git) = config.on_gitops.in_git()
-                && fences.insert((&git.repository, &git.service), target).is_some()
-            {
-                let mend = "give each target that is written to a repository a fence of its own";
-                return Err(invalid(target, "on_gitops.git.service", git.service.as_str(), mend));
-            }
-            if workloads.insert(workload, target).is_some() {
-                let value = format!("{}/{}", config.namespace, config.deployment);
-                return Err(invalid(target, "deployment", &value, "no other target may name the same one"));
-            }
+            taken.take(target, config)?;
         }
         Ok(())
     }
 }
 
-/// The longest name of a Deployment that leaves room for that of its copy in a label.
-const LONGEST: usize = 63 - "-hotfix".len();
-
 impl TargetConfig {
     fn check(&self, target: &Target) -> Result<(), InvalidConfig> {
-        let name = |field, value: &str, longest, mend| {
-            if is_name(value) && value.len() <= longest {
-                Ok(())
-            } else {
-                Err(invalid(target, field, value, mend))
-            }
-        };
-        name(
-            "namespace",
-            &self.namespace,
-            63,
-            "name a namespace: lower-case letters, digits and inner dashes",
-        )?;
-        let mend = "name a Deployment of at most 56 lower-case letters, digits and inner dashes";
-        name("deployment", &self.deployment, LONGEST, mend)?;
-        if let Some(container) = &self.container {
-            name("container", container, 63, "name a container of the Deployment's template")?;
-        }
         if let Some((field, value)) = self.unused_in_place() {
             let mend = "leave it out: it means nothing for a StatefulSet or a DaemonSet";
             return Err(invalid(target, field, &value, mend));
@@ -236,13 +213,7 @@ impl TargetConfig {
             let mend = "leave it out: what is written in git is the image of a Deployment alone";
             return Err(invalid(target, field, &value, mend));
         }
-        if let Some(service) = &self.service {
-            name("service", service, 63, "name a Service of the namespace")?;
-        }
-        if let OnAutoscaler::Follow { name: Some(autoscaler) } = &self.on_autoscaler {
-            let mend = "name a HorizontalPodAutoscaler of the namespace";
-            name("on_autoscaler.follow", autoscaler, 253, mend)?;
-        }
+        self.check_names(target)?;
         if let Some(label) = self.label.as_ref().filter(|label| label.is_empty()) {
             return Err(invalid(target, "label", label, "name a label or leave it out"));
         }
@@ -278,8 +249,13 @@ impl TargetConfig {
     }
 }
 
-fn invalid(target: &Target, field: &'static str, value: &str, mend: &'static str) -> InvalidConfig {
-    InvalidConfig { target: target.clone(), field, value: value.to_owned(), mend }
+fn invalid(
+    target: &Target,
+    field: &'static str,
+    value: &str,
+    mend: impl Into<Cow<'static, str>>,
+) -> InvalidConfig {
+    InvalidConfig { target: target.clone(), field, value: value.to_owned(), mend: mend.into() }
 }
 
 /// A name as Kubernetes takes it (RFC 1123, dots for subdomains).

@@ -100,10 +100,162 @@ fn each_mistake_names_the_value_and_the_mend() {
 }
 
 #[test]
-fn two_targets_do_not_share_a_deployment() {
-    let both = ["production/shop", "staging/shop"].map(|target| (target.parse().unwrap(), config()));
-    let error = KubernetesConfig { targets: both.into(), ..KubernetesConfig::default() }.check().unwrap_err();
-    assert_eq!((error.target.to_string(), error.field), ("staging/shop".to_owned(), "deployment"));
+fn no_workload_is_claimed_under_the_name_of_the_references() {
+    let error = KubernetesConfig {
+        targets: [("source/shop".parse().unwrap(), config())].into(),
+        ..KubernetesConfig::default()
+    }
+    .check()
+    .unwrap_err();
+    let expected = "source/shop: environment is \"source\"; name the environment otherwise: the references of a service are \
+                    claimed under this name";
+    assert_eq!(error.to_string(), expected);
+}
+
+/// A target as it is written, in the namespace `prod` and of the Deployment `shop` unless it says so itself.
+fn read(text: &str) -> TargetConfig {
+    let written: TargetConfig = serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let or = |text: String, otherwise: &str| if text.is_empty() { otherwise.to_owned() } else { text };
+    TargetConfig {
+        namespace: or(written.namespace, "prod"),
+        deployment: or(written.deployment, "shop"),
+        ..written
+    }
+}
+
+#[test]
+fn every_name_is_one_that_kubernetes_takes() {
+    // The field, and how the name is written in a target.
+    let places = [
+        ("service", r#"{"service": NAME}"#),
+        ("on_autoscaler.follow.name", r#"{"on_autoscaler": {"follow": {"name": NAME}}}"#),
+        ("traffic.virtual_service.name", r#"{"traffic": {"virtual_service": {"name": NAME}}}"#),
+        (
+            "traffic.virtual_service.destinations.hosts.hotfix",
+            r#"{"traffic": {"virtual_service": {"destinations": {"hosts": {"hotfix": NAME}}}}}"#,
+        ),
+        (
+            "traffic.virtual_service.destinations.subsets.main",
+            r#"{"traffic": {"virtual_service": {"destinations": {"subsets": {"main": NAME, "hotfix": "b"}}}}}"#,
+        ),
+        (
+            "traffic.virtual_service.destinations.subsets.hotfix",
+            r#"{"traffic": {"virtual_service": {"destinations": {"subsets": {"main": "a", "hotfix": NAME}}}}}"#,
+        ),
+        ("traffic.http_route.name", r#"{"traffic": {"http_route": {"name": NAME}}}"#),
+        ("traffic.http_route.hotfix", r#"{"traffic": {"http_route": {"hotfix": NAME}}}"#),
+        ("traffic.ingress.name", r#"{"traffic": {"ingress": {"name": NAME}}}"#),
+        ("traffic.ingress.hotfix", r#"{"traffic": {"ingress": {"hotfix": NAME}}}"#),
+        (
+            "overrides.env.config_map.name",
+            r#"{"overrides": {"env": {"A": {"config_map": {"name": NAME, "key": "k"}}}}}"#,
+        ),
+        (
+            "overrides.env.secret.name",
+            r#"{"overrides": {"env": {"A": {"secret": {"name": NAME, "key": "k"}}}}}"#,
+        ),
+        (
+            "overrides.env.secret.key",
+            r#"{"overrides": {"env": {"A": {"secret": {"name": "s", "key": NAME}}}}}"#,
+        ),
+        ("overrides.env_from.config_map", r#"{"overrides": {"env_from": [{"config_map": NAME}]}}"#),
+        ("overrides.env_from.secret", r#"{"overrides": {"env_from": [{"secret": NAME}]}}"#),
+    ];
+    for (field, text) in places {
+        let named = |name: &str| read(&text.replace("NAME", &format!("{name:?}")));
+        assert_eq!(check(named("shop-2")), Ok(()), "{field}");
+        for odd in ["", "a/b", "../secrets", "shop?x=1", "a b", &"x".repeat(254)] {
+            let error = check(named(odd)).unwrap_err();
+            let expected = format!("production/shop: {field} is {odd:?}; name a");
+            assert!(error.starts_with(&expected), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_field_that_nobody_knows_is_refused_wherever_it_is() {
+    for text in [
+        r#"{"name_space": "x"}"#,
+        r#"{"on_autoscaler": {"follow": {"nmae": "x"}}}"#,
+        r#"{"overrides": {"environment": {}}}"#,
+        r#"{"overrides": {"env": {"A": {"secret": {"name": "s", "key": "k", "optional": true}}}}}"#,
+        r#"{"overrides": {"env": {"A": {"config_map": {"name": "s", "key": "k", "optional": true}}}}}"#,
+        r#"{"traffic": {"virtual_service": {"host": "x"}}}"#,
+        r#"{"traffic": {"virtual_service": {"destinations": {"hosts": {"main": "x"}}}}}"#,
+        r#"{"traffic": {"virtual_service": {"destinations": {"subsets": {"main": "a", "hotfix": "b", "c": "d"}}}}}"#,
+        r#"{"traffic": {"virtual_service": {"testers": {"header": "x", "value": "1", "or": "2"}}}}"#,
+        r#"{"traffic": {"http_route": {"rule": []}}}"#,
+        r#"{"traffic": {"ingress": {"class": "nginx"}}}"#,
+        r#"{"traffic": {"replicas": {"surge": 1}}}"#,
+        r#"{"on_gitops": {"pause": [{"argo_cd": {"name": "shop", "project": "x"}}]}}"#,
+    ] {
+        let error = serde_json::from_str::<TargetConfig>(text).unwrap_err().to_string();
+        assert!(error.starts_with("unknown field `"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn two_targets_share_nothing_that_is_written() {
+    let apart = [
+        (r#"{"name": "pay"}"#, "{}"),
+        // In place, the Service is not ours.
+        (r#"{"workload": "stateful_set"}"#, "{}"),
+        (r#"{"namespace": "stage"}"#, "{}"),
+        (r#"{"name": "pay", "on_autoscaler": {"follow": {}}}"#, r#"{"on_autoscaler": {"follow": {}}}"#),
+    ];
+    let both = |[pay, shop]: [&str; 2]| {
+        let targets = [
+            ("production/pay".parse().unwrap(), read(pay)),
+            ("production/shop".parse().unwrap(), read(shop)),
+        ];
+        KubernetesConfig { targets: targets.into(), ..KubernetesConfig::default() }
+            .check()
+            .map_err(|error| error.to_string())
+    };
+    for (pay, shop) in apart {
+        assert_eq!(both([pay, shop]), Ok(()));
+    }
+    let cases = [
+        ("{}", "{}", "deployment", "Deployment prod/shop"),
+        (r#"{"name": "shop-hotfix"}"#, "{}", "deployment", "Deployment prod/shop-hotfix"),
+        (r#"{"name": "pay", "service": "shop"}"#, "{}", "service", "Service prod/shop"),
+        (
+            r#"{"name": "pay", "traffic": {"virtual_service": {"name": "edge"}}}"#,
+            r#"{"traffic": {"virtual_service": {"name": "edge"}}}"#,
+            "traffic.virtual_service.name",
+            "VirtualService prod/edge",
+        ),
+        (
+            r#"{"name": "pay", "traffic": {"http_route": {"name": "shop"}}}"#,
+            r#"{"traffic": {"http_route": {}}}"#,
+            "traffic.http_route.name",
+            "HTTPRoute prod/shop",
+        ),
+        (
+            r#"{"name": "pay", "traffic": {"ingress": {"name": "shop-canary"}}}"#,
+            r#"{"traffic": {"ingress": {}}}"#,
+            "traffic.ingress.name",
+            "Ingress prod/shop-canary",
+        ),
+        (
+            r#"{"name": "pay", "traffic": {"ingress": {"hotfix": "next"}}}"#,
+            r#"{"traffic": {"virtual_service": {"destinations": {"hosts": {"hotfix": "next"}}}}}"#,
+            "traffic.virtual_service.destinations.hosts.hotfix",
+            "Service prod/next",
+        ),
+        (
+            r#"{"name": "pay", "on_autoscaler": {"follow": {"name": "shop"}}}"#,
+            r#"{"on_autoscaler": {"follow": {}}}"#,
+            "on_autoscaler.follow.name",
+            "HorizontalPodAutoscaler prod/shop",
+        ),
+    ];
+    for (pay, shop, field, value) in cases {
+        let expected = format!(
+            "production/shop: {field} is {value:?}; production/pay has it too: name another one, or make both one target"
+        );
+        assert_eq!(both([pay, shop]), Err(expected));
+    }
 }
 
 #[test]
@@ -125,8 +277,9 @@ fn two_targets_do_not_share_a_fence_in_a_repository() {
         targets: [of("pay", "one"), of("shop", "one")].into(),
         ..KubernetesConfig::default()
     };
-    let error = both.check().unwrap_err();
-    assert_eq!((error.field, error.value.as_str()), ("on_gitops.git.service", "one"));
+    let expected = "production/shop: on_gitops.git.service is \"one\"; production/pay has this fence: give each target of \
+                    a repository one of its own";
+    assert_eq!(both.check().unwrap_err().to_string(), expected);
 }
 
 #[test]

@@ -64,8 +64,17 @@ pub(crate) fn service(name: &str) -> Value {
 
 /// The least rights for some targets of a namespace and their adoption.
 pub(crate) fn rules(targets: &[TargetConfig]) -> Result<Vec<PolicyRule>, Failure> {
+    rules_with(targets, None)
+}
+
+/// The same, and those to claim them by Leases.
+pub(crate) fn rules_with(
+    targets: &[TargetConfig],
+    leases: Option<Feature>,
+) -> Result<Vec<PolicyRule>, Failure> {
     let mut features: BTreeSet<Feature> = targets.iter().flat_map(TargetConfig::features).collect();
     features.insert(Feature::Adoption);
+    features.extend(leases);
     Ok(serde_json::from_value(serde_json::to_value(rights::rules(&features))?)?)
 }
 

@@ -17,7 +17,7 @@ pub struct Overrides {
 
 /// Where the value of an environment variable comes from.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum EnvValue {
     /// From here. Everybody who may read the Deployment can read it, so it is no place for a secret.
@@ -50,7 +50,7 @@ impl fmt::Debug for EnvValue {
 
 /// An object whose every key becomes an environment variable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum EnvFrom {
     /// A ConfigMap by name.

@@ -9,7 +9,7 @@ use crate::sync::SyncOwner;
 
 /// What to do when a GitOps controller owns an object that would be changed: it would take the change back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum OnGitOps {
     /// Refuse, and name the owner.
@@ -27,7 +27,7 @@ pub enum OnGitOps {
 
 /// What to do when a HorizontalPodAutoscaler sets the number of pods of the Deployment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum OnAutoscaler {
     /// Refuse, and name it.

@@ -26,6 +26,12 @@ use crate::names;
 /// The annotation with the epoch and the beat.
 const ANNOTATION: &str = "hotfix.dev/lease";
 
+/// What stores keep epochs in are signed numbers of 64 bits. Nobody has ever come so far by counting.
+const LIMIT: u64 = i64::MAX.unsigned_abs();
+
+/// The API keeps the number of transitions in 32 bits.
+const MOST_TRANSITIONS: u64 = i32::MAX.unsigned_abs() as u64;
+
 /// Who claims a lease, for how long at a time, and what for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Claimant {
@@ -145,7 +151,7 @@ impl Sighting {
         let text = lease["metadata"]["annotations"][ANNOTATION].as_str();
         let mark = text.map(|text| {
             let mark: Option<Mark> = serde_json::from_str(text).ok();
-            mark.filter(|mark| mark.text() == text)
+            mark.filter(|mark| mark.text() == text && mark.epoch < LIMIT && mark.beat < LIMIT)
                 .ok_or_else(|| NotOurs::Annotation { name: ANNOTATION, text: text.to_owned() })
         });
         let mark = mark.transpose()?;
@@ -218,7 +224,8 @@ impl Claimant {
         let sighting = Sighting::of(lease)?;
         let epoch = sighting.mark.map_or(0, |mark| mark.epoch).max(above) + 1;
         let mark = Mark { epoch, beat: 0 };
-        let transitions = lease["spec"]["leaseTransitions"].as_u64().unwrap_or(0) + 1;
+        let transitions = lease["spec"]["leaseTransitions"].as_u64().unwrap_or(0);
+        let transitions = transitions.saturating_add(1).min(MOST_TRANSITIONS);
         let mut patch = match sighting.mark {
             Some(old) => vec![test(annotation(), old.text()), replace(annotation(), mark.text())],
             None => adopt(lease, mark),

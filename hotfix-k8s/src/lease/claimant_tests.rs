@@ -114,6 +114,35 @@ fn a_lease_of_others_is_left_alone() {
 }
 
 #[test]
+fn a_mark_that_nobody_can_count_beyond_is_unreadable() {
+    let (top, max) = (i64::MAX.unsigned_abs(), u64::MAX);
+    let cases = [
+        (top - 1, 0, true),
+        (1, top - 1, true),
+        (top, 0, false),
+        (1, top, false),
+        (max, 0, false),
+        (1, max, false),
+    ];
+    for (epoch, beat, readable) in cases {
+        let text = format!(r#"{{"epoch":{epoch},"beat":{beat}}}"#);
+        let lease = json!({
+            "metadata": {"annotations": {ANNOTATION: text}},
+            "spec": {"holderIdentity": "a", "leaseTransitions": i32::MAX},
+        });
+        let acquired = claimant("b").acquire(&lease, 0, noon(), Instant::now());
+        if readable {
+            let (patch, tenure) = acquired.unwrap();
+            assert_eq!(tenure.epoch, epoch + 1);
+            let after = patched(&lease, &patch).unwrap();
+            assert_eq!(after["spec"]["leaseTransitions"], i32::MAX, "the server takes no more");
+        } else {
+            assert_eq!(acquired.unwrap_err(), NotOurs::Annotation { name: ANNOTATION, text });
+        }
+    }
+}
+
+#[test]
 fn a_lease_that_nobody_holds_is_adopted() {
     let empty = json!({"metadata": {"name": "shop", "resourceVersion": "7"}});
     let (patch, tenure) = claimant("a").acquire(&empty, 0, noon(), Instant::now()).unwrap();

@@ -98,7 +98,8 @@ impl Leases {
     }
 
     /// Returns the name of the Lease by which a target is claimed, such as `hotfix.production.shop`. A watch has none:
-    /// nothing is ever sent to it.
+    /// nothing is ever sent to it. No workload has the name of the references of a service, because no workload is in an
+    /// environment `source`: [`KubernetesConfig::check`](crate::KubernetesConfig::check) refuses it.
     #[must_use]
     pub fn name_of(&self, target: &Fenced) -> Option<String> {
         let prefix = &self.prefix;

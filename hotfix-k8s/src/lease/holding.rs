@@ -30,7 +30,8 @@ pub(super) struct Holding {
 pub(super) enum Claimed {
     /// All are held.
     All(Holding),
-    /// Somebody was faster at one of them; those that were claimed before it were given back.
+    /// Somebody was faster at one of them. Of those that were claimed before it, a claim under which nothing can have been
+    /// sent was given back.
     Missed { name: String, said: String },
 }
 
@@ -52,7 +53,10 @@ enum One {
 impl Holding {
     /// Claims Leases as they were found, under an epoch above `above`, which is not below any that they had.
     ///
-    /// *Cancellation*: those that were claimed by then stay so until they expire.
+    /// When it comes to nothing, an opening claim is given back, because nothing was sent under it. One that takes over
+    /// what had been sent before keeps what it has: only its own journal says what may still arrive.
+    ///
+    /// *Cancellation*: those that were claimed by then stay so, an opening claim until it expires.
     pub(super) async fn claim(
         leases: &Leases,
         operation: &'static str,
@@ -71,7 +75,9 @@ impl Holding {
                 Ok(One::Lost { .. }) => unreachable!("only what is held can be lost"),
                 Err(error) => Err(error),
             };
-            holding.give_back(leases, operation).await;
+            if !holding.may_be_under_way() {
+                holding.give_back(leases, operation).await;
+            }
             return missed;
         }
         Ok(Claimed::All(holding))
@@ -201,8 +207,91 @@ impl Holding {
         }
     }
 
+    /// Whether anything may be under way to a target in the name of this claim.
+    fn may_be_under_way(&self) -> bool {
+        self.claimant.note.as_ref().is_none_or(|note| note.stage.may_be_under_way())
+    }
+
     /// How long one request may take: short enough that another one fits into what is left of the Lease.
     fn limit(&self) -> Duration {
         (self.claimant.lasts.duration() / 3).max(SHORTEST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use hotfix_core::ErrorKind;
+    use hotfix_core::memory::ManualClock;
+    use hotfix_core::model::Period;
+    use hotfix_core::port::Clock;
+    use hotfix_testkit::http::{Answer, ScriptedServer};
+    use serde_json::json;
+
+    use super::super::claimant::LeaseTerm;
+    use super::super::connection::LeaseConfig;
+    use super::*;
+
+    const NAMES: [&str; 2] = ["hotfix.production.shop", "hotfix.staging.shop"];
+
+    /// Claims two Leases of a run that is so far. The server takes the first claim and has no answer to the second, or
+    /// lets somebody else be faster. Returns the error and what was written after that.
+    async fn written_after_a_failed_claim(stage: Stage, second: Answer) -> (Option<ErrorKind>, Vec<String>) {
+        let server = ScriptedServer::start().await;
+        let claims = vec!["production/shop".parse().unwrap(), "staging/shop".parse().unwrap()];
+        let clock = Arc::new(ManualClock::default());
+        let note = Note { run: RunId::new("r").unwrap(), claims, since: clock.now(), stage, released: None };
+        let lasts = LeaseTerm::of(Period::from_secs(15));
+        let claimant = Claimant { holder: "w1".to_owned(), lasts, note: Some(note) };
+        let before = NAMES.map(|name| {
+            let (lease, _) = claimant.create(("prod", name), 4, clock.now(), Instant::now());
+            Found { name: name.to_owned(), value: Some(lease) }
+        });
+        server.respond(Answer::json(200, &json!({})));
+        server.respond(second);
+        // What gives the first back, if anything does.
+        server.otherwise(Answer::json(200, &json!({})));
+        let cluster = kube::Config::new(server.url("").parse().unwrap());
+        let leases = Leases::connect(LeaseConfig::default(), cluster, clock).unwrap();
+        let claimed = Holding::claim(&leases, "store.take_over", claimant, &before, 4).await;
+        let error = match claimed {
+            Ok(Claimed::All(holding)) => panic!("{holding:?}"),
+            Ok(Claimed::Missed { name, .. }) => {
+                assert_eq!(name, NAMES[1]);
+                None
+            }
+            Err(error) => Some(error.kind()),
+        };
+        let requests = server.requests();
+        assert!(requests[0].path.ends_with(NAMES[0]) && requests[1].path.ends_with(NAMES[1]));
+        let after = requests[2..].iter().map(|request| {
+            let is_release = request.text().contains(r#"\"stage\":\"released\""#)
+                && request.text().contains(r#"{"op":"remove","path":"/spec/holderIdentity"}"#);
+            format!(
+                "{} {}: {}",
+                request.method,
+                request.path.rsplit('/').next().unwrap_or_default(),
+                is_release
+            )
+        });
+        (error, after.collect())
+    }
+
+    #[tokio::test]
+    async fn a_claim_that_comes_to_nothing_is_given_back_only_if_nothing_can_have_been_sent_under_it() {
+        let given_back = vec![format!("PATCH {}: true", NAMES[0])];
+        let cases = [
+            (Stage::Opening, given_back),
+            (Stage::Driven, Vec::new()),
+            // What is left behind stays so until its fences are raised.
+            (Stage::Sealing, Vec::new()),
+        ];
+        for (stage, after) in cases {
+            let failed = written_after_a_failed_claim(stage, Answer::status(500)).await;
+            assert_eq!(failed, (Some(ErrorKind::Unavailable), after.clone()), "{stage:?}");
+            let missed = written_after_a_failed_claim(stage, Answer::status(422)).await;
+            assert_eq!(missed, (None, after), "{stage:?}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use super::claimant::{Claimant, LeaseTerm, NotOurs, Standing, Tenure};
+use super::claimant::{Claimant, LeaseTerm, NotOurs, Standing, Tenure, epoch_of};
 use super::connection::{Leases, Seen, Written};
 use super::note::Note;
 
@@ -42,7 +42,8 @@ pub struct Leadership {
 /// One time of leading without a break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeadershipTerm {
-    /// Rises with every leader, and never falls.
+    /// Rises with every leader, for as long as the Lease is there. If somebody removed it, the next leader begins above
+    /// every epoch that it has seen itself since it began to run for the lead: at 1 if it has seen none.
     pub epoch: u64,
 }
 
@@ -63,6 +64,7 @@ impl Leases {
             tell,
             held: None,
             last: None,
+            highest: 0,
         };
         Leadership { term, stop, task: tokio::spawn(candidate.until_stopped(stopped)) }
     }
@@ -120,6 +122,8 @@ struct Candidate {
     held: Option<Tenure>,
     /// The claim that was held last, which the Lease may still show.
     last: Option<Tenure>,
+    /// The highest epoch that it has seen, which a Lease that was removed does not tell any more.
+    highest: u64,
 }
 
 impl Candidate {
@@ -168,13 +172,15 @@ impl Candidate {
         }
     }
 
-    async fn try_acquire(&self) -> Result<Tried> {
+    async fn try_acquire(&mut self) -> Result<Tried> {
         let (now, sent, limit) = (self.leases.now(), Instant::now(), self.limit());
         let seen = self.leases.see(CAMPAIGN, &self.name, limit).await?;
+        let above = seen.as_ref().map_or(0, |seen| epoch_of(&seen.value)).max(self.highest);
+        self.highest = above;
         let (written, tenure) = match seen {
             None => {
                 let place = (self.leases.namespace(), self.name.as_str());
-                let (lease, tenure) = self.claimant.create(place, 1, now, sent);
+                let (lease, tenure) = self.claimant.create(place, above + 1, now, sent);
                 (self.leases.create(CAMPAIGN, &self.name, &lease, limit).await?, tenure)
             }
             Some(Seen { value, standing }) => {
@@ -189,12 +195,15 @@ impl Candidate {
                 {
                     return Ok(Tried::Held { until: hold.expires });
                 }
-                let (patch, tenure) = self.claimant.acquire(&value, 0, now, sent).map_err(not_ours)?;
+                let (patch, tenure) = self.claimant.acquire(&value, above, now, sent).map_err(not_ours)?;
                 (self.leases.patch(CAMPAIGN, &self.name, &patch, limit).await?, tenure)
             }
         };
         Ok(match written {
-            Written::Done(_) => Tried::Acquired(tenure),
+            Written::Done(_) => {
+                self.highest = tenure.epoch;
+                Tried::Acquired(tenure)
+            }
             Written::Refused(_) | Written::Gone => Tried::Held { until: Instant::now() + self.pause() },
         })
     }
@@ -268,4 +277,64 @@ enum Renewal {
     /// The Lease shows an earlier renewal, whose answer was lost.
     Known(Tenure),
     Lost,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use hotfix_core::memory::ManualClock;
+    use hotfix_testkit::http::{Answer, ScriptedServer};
+    use serde_json::{Value, json};
+
+    use super::super::connection::LeaseConfig;
+    use super::*;
+
+    fn missing() -> Answer {
+        Answer::json(404, &json!({"kind": "Status", "code": 404, "reason": "NotFound"}))
+    }
+
+    /// The epoch that a request writes.
+    fn epoch_in(body: &Value) -> u64 {
+        let lease = match body {
+            Value::Array(patch) => {
+                json!({"metadata": {"annotations": {"hotfix.dev/lease": patch[1]["value"]}}})
+            }
+            lease => lease.clone(),
+        };
+        epoch_of(&lease)
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_was_removed_begins_above_what_the_next_leader_has_seen() {
+        let mark = |epoch: u64| json!({"hotfix.dev/lease": format!(r#"{{"epoch":{epoch},"beat":0}}"#)});
+        let held = |epoch| {
+            let lease = json!({
+                "metadata": {"annotations": mark(epoch)},
+                "spec": {"holderIdentity": "replica-1", "leaseDurationSeconds": 15},
+            });
+            Answer::json(200, &lease)
+        };
+        let free = |epoch| Answer::json(200, &json!({"metadata": {"annotations": mark(epoch)}, "spec": {}}));
+        let cases = [
+            // What is read of the Lease at each try until it is claimed, and under which epoch that is.
+            (vec![missing()], 1),
+            (vec![free(4)], 5),
+            (vec![held(7), missing()], 8),
+            (vec![held(7), free(2)], 8),
+        ];
+        for (reads, expected) in cases {
+            let (server, tries) = (ScriptedServer::start().await, reads.len());
+            reads.into_iter().for_each(|read| server.respond(read));
+            server.otherwise(Answer::json(200, &json!({})));
+            let cluster = kube::Config::new(server.url("").parse().unwrap());
+            let clock = Arc::new(ManualClock::default());
+            let leases = Leases::connect(LeaseConfig::default(), cluster, clock).unwrap();
+            let name = WorkerName::new("replica-2").unwrap();
+            let mut leadership = leases.campaign(&name, Period::from_secs(3));
+            assert_eq!(leadership.gained().await, LeadershipTerm { epoch: expected });
+            let written = server.request(tries).await;
+            assert_eq!(epoch_in(&written.json()), expected);
+        }
+    }
 }

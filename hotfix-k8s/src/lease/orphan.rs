@@ -246,7 +246,15 @@ async fn seal_all(
     for target in targets {
         match port::seal(source, deployer, target, stamp).await {
             Seal::Sealed(_) => {}
-            Seal::Overtaken { current } => return Ok(Some(current.epoch + 1)),
+            Seal::Overtaken { current } => {
+                let higher = current.epoch.checked_add(1).ok_or_else(|| {
+                    let message = format!(
+                        "its fence is at {current}, beyond which nobody counts; repair its annotation"
+                    );
+                    Error::new(ErrorKind::Corrupt, RELEASE, message).with("target", target)
+                })?;
+                return Ok(Some(higher));
+            }
             Seal::Unreachable { cause } => {
                 let message = format!("it cannot be sealed, so its claim stays: {cause}");
                 return Err(Error::new(ErrorKind::Unavailable, RELEASE, message).with("target", target));

@@ -146,9 +146,9 @@ impl Case {
 }
 
 /// What a server says to a patch whose tests fail.
-const REFUSED: u16 = 422;
+pub(super) const REFUSED: u16 = 422;
 
-fn need<W: World>(world: &W) -> Result<&FaultProxy, String> {
+pub(super) fn need<W: World>(world: &W) -> Result<&FaultProxy, String> {
     world.network().ok_or_else(|| "there is no network between this driver and its target".to_owned())
 }
 
@@ -175,7 +175,7 @@ fn journal(home: &Home) -> Option<Journal> {
 }
 
 /// Waits until somebody has noted that a target is sealed.
-async fn sealed(home: &Home) -> Result<(), String> {
+pub(super) async fn sealed(home: &Home) -> Result<(), String> {
     let sealed =
         async || journal(home).filter(|journal| journal.entries.iter().any(|entry| entry.is("sealed")));
     eventually("the successor has sealed", sealed).await.map(drop)

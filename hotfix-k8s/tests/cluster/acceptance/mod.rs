@@ -15,7 +15,7 @@ use std::time::Duration;
 use hotfix_core::execute::{Cause, Outcome};
 use hotfix_core::model::Artifact;
 use hotfix_core::port::Deployer;
-use hotfix_testkit::cluster::{Behaviour, LoadReport};
+use hotfix_testkit::cluster::{Behaviour, Load, LoadReport};
 use tokio::time::Instant;
 
 use super::site::{slot, until};
@@ -75,6 +75,15 @@ async fn fail_requests(stage: &Stage, slot: &str, error_percent: u8) {
     for pod in stage.pods(slot).await {
         pod.behave(&Behaviour { error_percent, ..Behaviour::default() }).await.expect("it listens");
     }
+}
+
+/// Closes the shop after a while in which nobody may lose a request any more: the traffic has left what was bad.
+async fn none_fails_any_more(load: Load) -> LoadReport {
+    let before = load.report();
+    load.more(100).await;
+    let report = load.stop().await;
+    assert_eq!(report.failed, before.failed, "{report:?}");
+    report
 }
 
 /// Asserts that nothing failed but what a bad release answered itself.

@@ -8,7 +8,9 @@ use tokio::time::Instant;
 
 use super::super::site::{release, written};
 use super::super::stage::{Stage, end, follow, patient, say};
-use super::{SECONDS, crash_until_left, fail_requests, main_pods, only_its_own_errors, verdict};
+use super::{
+    SECONDS, crash_until_left, fail_requests, main_pods, none_fails_any_more, only_its_own_errors, verdict,
+};
 
 /// All new pods crash after the switch, so none is available: the traffic goes back at once, and no side is emptied
 /// while it is selected.
@@ -34,7 +36,7 @@ async fn a_side_that_crashes_after_the_switch_loses_the_traffic_before_its_pods(
     assert!(!sizes.iter().any(|size| (there..back).contains(size)), "{patches:?}");
     assert!(sizes.iter().any(|size| *size > back), "{patches:?}");
     assert!(took < SECONDS, "{took:?}");
-    let report = stage.load.stop().await;
+    let report = none_fails_any_more(stage.load).await;
     say(&format_args!("left after {took:?}: {summary}; {} of {} failed", report.failed, report.sent));
 }
 

@@ -1,6 +1,8 @@
 //! `prove k8s`: the kill matrix and random kills of runs on a real API server, whose own log is what is audited.
 
 mod audit;
+mod claims;
+mod leased;
 mod objects;
 mod two;
 mod world;
@@ -13,6 +15,7 @@ use hotfix_testkit::cluster::TestCluster;
 use super::matrix::{Extent, Figures, Matrix, folder_of_worlds, run};
 use super::repository::Template;
 use super::say;
+use claims::Claims;
 use two::{End, When};
 use world::{Ground, Images, Shop, Way};
 
@@ -41,6 +44,7 @@ pub async fn kill_matrix_on_kubernetes(program: &Path, extent: Extent) -> Result
         cluster,
         images: Images::push(cluster)?,
         way: Way::Switch,
+        claims: Claims::Store,
     };
     let mut figures = Figures::of("k8s");
     for way in [Way::Switch, Way::Canary] {
@@ -59,6 +63,10 @@ pub async fn kill_matrix_on_kubernetes(program: &Path, extent: Extent) -> Result
         for End { status, said: last } in ends.into_iter().flatten() {
             say(&format!("two stores, {when:?}: {status}: {last}"));
         }
+    }
+    ground.claims = Claims::Leases;
+    for verdict in leased::with_a_store_each(&ground).await {
+        figures.add(verdict);
     }
     figures.conclude(Ok(()), folder)
 }

@@ -1,5 +1,5 @@
-//! Two processes that want one Deployment: with one store the second is told who has it; with a store each, only the
-//! fence of the target keeps them apart.
+//! Two processes that want one Deployment: with one store the second is told who has it; with a store each and no claim
+//! that both see, only the fence of the target keeps them apart.
 
 use std::process::ExitStatus;
 
@@ -12,8 +12,8 @@ use crate::prove::successor::{Verdict, ended, ended_somehow};
 use crate::prove::world::{Home, World as _, eventually};
 
 /// Who comes first, and who comes beside him.
-const FIRST: &str = "w1";
-const OTHER: &str = "w2";
+pub(super) const FIRST: &str = "w1";
+pub(super) const OTHER: &str = "w2";
 
 /// One store: of two that begin at the same time one proceeds, and so does the one that is there first.
 pub(super) async fn with_one_store(ground: &Ground) -> Vec<Verdict> {
@@ -43,7 +43,7 @@ async fn at_once(shop: &Shop, findings: &mut Findings) -> Result<(), String> {
     let two = ended_somehow(&mut two, OTHER).await?;
     findings.check(one.success() != two.success(), || format!("{FIRST}: {one}, {OTHER}: {two}"));
     let (winner, loser) = if one.success() { (FIRST, OTHER) } else { (OTHER, FIRST) };
-    refused(home, winner, loser, findings)
+    refused((home, winner), (home, loser), findings)
 }
 
 async fn one_later(shop: &Shop, findings: &mut Findings) -> Result<(), String> {
@@ -54,11 +54,11 @@ async fn one_later(shop: &Shop, findings: &mut Findings) -> Result<(), String> {
     let status = ended_somehow(&mut two, OTHER).await?;
     findings.check(!status.success(), || format!("{OTHER} was not refused: {status}"));
     ended(&mut one, FIRST).await?;
-    refused(home, FIRST, OTHER, findings)
+    refused((home, FIRST), (home, OTHER), findings)
 }
 
 /// Waits until a driver has written down a change of the cluster.
-async fn first_change(home: &Home, driver: &mut Running) -> Result<(), String> {
+pub(super) async fn first_change(home: &Home, driver: &mut Running) -> Result<(), String> {
     eventually("the run has begun to deploy", async || {
         if let Some(status) = driver.ended() {
             return Some(Err(format!("the driver ended before it deployed: {status}")));
@@ -70,8 +70,12 @@ async fn first_change(home: &Home, driver: &mut Running) -> Result<(), String> {
 }
 
 /// The loser was told who holds the target and by which run.
-fn refused(home: &Home, winner: &str, loser: &str, findings: &mut Findings) -> Result<(), String> {
-    let log = said(home, loser)?;
+pub(super) fn refused(
+    (home, winner): (&Home, &str),
+    (other, loser): (&Home, &str),
+    findings: &mut Findings,
+) -> Result<(), String> {
+    let log = said(other, loser)?;
     let run =
         Journal::read(&home.journal())?.entries.first().map(|entry| entry.run.clone()).unwrap_or_default();
     findings.check(!run.is_empty() && log.contains(&run) && log.contains(winner), || {
@@ -80,7 +84,7 @@ fn refused(home: &Home, winner: &str, loser: &str, findings: &mut Findings) -> R
     Ok(())
 }
 
-fn said(home: &Home, worker: &str) -> Result<String, String> {
+pub(super) fn said(home: &Home, worker: &str) -> Result<String, String> {
     let log = home.log(worker);
     std::fs::read_to_string(&log).map_err(|error| format!("{}: {error}", log.display()))
 }

@@ -14,6 +14,7 @@ use hotfix_testkit::cluster::{
 use serde_json::{Value, json};
 
 use super::audit::{self, Evidence};
+use super::claims::Claims;
 use super::objects::Objects;
 use crate::prove::audit::{Ending, Findings, Journal, check_references, references};
 use crate::prove::cell::effects;
@@ -59,6 +60,7 @@ pub(super) struct Ground {
     pub(super) cluster: &'static TestCluster,
     pub(super) images: Images,
     pub(super) way: Way,
+    pub(super) claims: Claims,
 }
 
 /// One world in a cluster.
@@ -232,18 +234,9 @@ impl World for Shop {
             Err(error) => findings.check(false, || error),
         }
         check_references(&self.home.below(ORIGIN), &self.home.below(WORK), ending, findings);
-        let good = self.images.get(Patch::Good.name()).map(ImageReference::as_str).unwrap_or_default();
-        let wanted = match ending {
-            Ending::Live => audit::Wanted::Image(good),
-            Ending::Back | Ending::Nothing => audit::Wanted::AsBefore(&self.before),
-        };
-        match self.settled(wanted).await {
-            Ok(objects) => audit::check_objects(&objects, wanted, findings),
-            Err(error) => findings.check(false, || error),
-        }
+        self.check_settled(ending, findings).await;
         let left = processes_of(&self.home.folder);
         findings.check(left.is_empty(), || format!("these processes are left: {left:?}"));
-        check_answers(&self.load.report(), findings);
     }
 
     fn fingerprint(&self) -> Result<String, String> {
@@ -255,6 +248,20 @@ impl World for Shop {
 }
 
 impl Shop {
+    /// Checks what is left in the cluster, and what its users saw.
+    pub(super) async fn check_settled(&self, ending: Ending, findings: &mut Findings) {
+        let good = self.images.get(Patch::Good.name()).map(ImageReference::as_str).unwrap_or_default();
+        let wanted = match ending {
+            Ending::Live => audit::Wanted::Image(good),
+            Ending::Back | Ending::Nothing => audit::Wanted::AsBefore(&self.before),
+        };
+        match self.settled(wanted).await {
+            Ok(objects) => audit::check_objects(&objects, wanted, findings),
+            Err(error) => findings.check(false, || error),
+        }
+        check_answers(&self.load.report(), findings);
+    }
+
     async fn furnish(ground: &Ground, home: Home) -> Result<Self, String> {
         let Ground { cluster, way, images, .. } = ground;
         ground.template.copy_to(&home.folder)?;
@@ -263,7 +270,7 @@ impl Shop {
         let (namespace, client) =
             (cluster.namespace("kill").await.map_err(io)?, cluster.client().map_err(io)?);
         let (target, targets) = (target()?, way.targets(&namespace)?);
-        let rules = shop::rules(&[way.config(&namespace)]).map_err(text)?;
+        let rules = ground.claims.rules(cluster, way.config(&namespace), &target)?;
         let user = cluster.user(&namespace, USERS[0], &rules).await.map_err(io)?;
         let basics = [shop::deployment("shop", &images.baseline, REPLICAS), shop::service("shop")];
         for object in basics.into_iter().chain(way.objects()) {
@@ -285,6 +292,7 @@ impl Shop {
         cluster.write_kubeconfig(&proxy.through(&user), &home.below(KUBECONFIG)).map_err(io)?;
         let destination = Destination { targets, images: images.patches.clone() };
         destination.write(&home.folder)?;
+        ground.claims.tell(&home)?;
         let objects = Objects::of(&client, &namespace, *way);
         let before = objects.read().await?;
         let gateway = Gateway::start(client, &namespace).await.map_err(io)?;
@@ -314,11 +322,12 @@ impl Shop {
         ground.template.copy_to(&home.folder)?;
         let io = |error: std::io::Error| error.to_string();
         let config = self.way.config(&self.namespace);
-        let rules = shop::rules(std::slice::from_ref(&config)).map_err(|error| error.to_string())?;
+        let rules = ground.claims.rules(self.cluster, config, &target()?)?;
         let user = self.cluster.user(&self.namespace, USERS[1], &rules).await.map_err(io)?;
         self.cluster.write_kubeconfig(&self.proxy.through(&user), &home.below(KUBECONFIG)).map_err(io)?;
         Destination { targets: self.way.targets(&self.namespace)?, images: self.images.clone() }
             .write(&home.folder)?;
+        ground.claims.tell(&home)?;
         Ok(home)
     }
 

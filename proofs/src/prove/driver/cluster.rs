@@ -8,7 +8,7 @@ use hotfix_core::model::{ImageReference, Period, SlotName};
 use hotfix_core::policy::Settings;
 use hotfix_core::request::{Staging, Strategy};
 use hotfix_engine::{EngineBuilder, SystemClock};
-use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, Traffic};
+use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, LeaseConfig, Leases, Traffic};
 use hotfix_testkit::cluster::PodMetrics;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -21,6 +21,8 @@ use crate::prove::trap::{Trap, Trapped};
 const DESTINATION: &str = "destination.json";
 /// The file that leads its drivers to the API server.
 pub(in crate::prove) const KUBECONFIG: &str = "kubeconfig";
+/// The file of a world whose runs claim Leases as well, each process in a store of its own.
+const LEASES: &str = "leases.json";
 /// How often pods are asked for their counters.
 const LOOK: Period = Period::from_millis(250);
 
@@ -45,15 +47,38 @@ impl Destination {
     }
 }
 
+/// Has the runs of a world claim Leases, in the namespace that its kubeconfig leads to.
+pub(in crate::prove) fn claim_leases(folder: &Path) -> Result<(), String> {
+    let text = serde_json::to_string_pretty(&LeaseConfig::default()).map_err(|error| error.to_string())?;
+    std::fs::write(folder.join(LEASES), text).map_err(|error| format!("{LEASES}: {error}"))
+}
+
+/// The Leases that the runs of a world claim, if they do.
+pub(super) async fn leases(folder: &Path) -> Result<Option<Leases>, String> {
+    let file = folder.join(LEASES);
+    if !file.exists() {
+        return Ok(None);
+    }
+    let unusable = |error: &dyn std::fmt::Display| format!("{LEASES}: {error}");
+    let text = std::fs::read_to_string(file).map_err(|error| unusable(&error))?;
+    let config: LeaseConfig = serde_json::from_str(&text).map_err(|error| unusable(&error))?;
+    let leases = Leases::connect(config, connection(folder).await?, Arc::new(SystemClock));
+    leases.map(Some).map_err(|error| unusable(&error))
+}
+
+async fn connection(folder: &Path) -> Result<Config, String> {
+    let file = Kubeconfig::read_from(folder.join(KUBECONFIG)).map_err(|error| error.to_string())?;
+    let cluster = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
+    cluster.map_err(|error| error.to_string())
+}
+
 pub(super) async fn attach(
     engine: EngineBuilder,
     folder: &Path,
     trap: &Arc<Trap>,
 ) -> Result<EngineBuilder, String> {
     let destination = Destination::read(folder)?;
-    let file = Kubeconfig::read_from(folder.join(KUBECONFIG)).map_err(|error| error.to_string())?;
-    let cluster = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
-    let cluster = cluster.map_err(|error| error.to_string())?;
+    let cluster = connection(folder).await?;
     let slots = ["main", "hotfix"].into_iter().zip(["app=shop", "app=shop-hotfix"]);
     let slots =
         slots.map(|(slot, labels)| Ok((SlotName::new(slot).map_err(super::text)?, labels.to_owned())));

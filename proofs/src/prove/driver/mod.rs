@@ -13,10 +13,11 @@ use hotfix_core::model::{
 };
 use hotfix_core::plan::Planned;
 use hotfix_core::policy::{Execution, Policy, RolloutPolicy, Settings};
-use hotfix_core::port::{Clock, RunFilter};
+use hotfix_core::port::{Claim, Clock, RunFilter};
 use hotfix_core::request::{Fix, Goal, Request, Revision, Staging, Strategy};
-use hotfix_engine::{Engine, EngineBuilder, SystemClock};
+use hotfix_engine::{Engine, EngineBuilder, EngineError, RunHandle, SystemClock};
 use hotfix_git::{GitConfig, GitVersionControl};
+use hotfix_k8s::{LeasedStore, Leases};
 use hotfix_store::SqliteStore;
 
 use super::kill::KillPoint;
@@ -71,6 +72,14 @@ impl Backend {
         }
     }
 
+    /// What runs claim beside what their store has.
+    async fn leases(self, folder: &Path) -> Result<Option<Leases>, String> {
+        match self {
+            Self::Local => Ok(None),
+            Self::Cluster => cluster::leases(folder).await,
+        }
+    }
+
     fn settings(self) -> Settings {
         match self {
             Self::Local => settings(),
@@ -86,10 +95,10 @@ impl Backend {
     }
 }
 
-/// `BACKEND FOLDER WORKER start REVISION [POINT]`, or `BACKEND FOLDER WORKER resume`.
+/// `BACKEND FOLDER WORKER start REVISION [POINT]`, `BACKEND FOLDER WORKER wait REVISION`, or
+/// `BACKEND FOLDER WORKER resume`.
 pub(super) fn main(words: &[&str]) -> Result<(), String> {
-    let usage =
-        "a driver takes BACKEND FOLDER WORKER start REVISION [POINT], or BACKEND FOLDER WORKER resume";
+    let usage = "a driver takes BACKEND FOLDER WORKER, and start REVISION [POINT], wait REVISION or resume";
     let [backend, folder, worker, ref rest @ ..] = *words else { return Err(usage.to_owned()) };
     let (backend, folder) = (Backend::parse(backend)?, Path::new(folder));
     let point = match *rest {
@@ -101,24 +110,65 @@ pub(super) fn main(words: &[&str]) -> Result<(), String> {
         match *rest {
             ["resume"] => resume(&engine).await,
             ["start", revision] | ["start", revision, _] => {
-                start(&engine, request(revision, backend.route(folder, revision)?)?).await
+                start(&engine, &request(revision, backend.route(folder, revision)?)?).await
+            }
+            ["wait", revision] => {
+                start_when_free(&engine, &request(revision, backend.route(folder, revision)?)?).await
             }
             _ => Err(usage.to_owned()),
         }
     })
 }
 
-async fn start(engine: &Engine, request: Request) -> Result<(), String> {
-    let plan = match engine.plan(&request).await {
+async fn start(engine: &Engine, request: &Request) -> Result<(), String> {
+    let begun = begin(engine, request).await?;
+    see_through(begun.map_err(|claim| EngineError::Busy(claim).to_string())?).await
+}
+
+/// Asks until nobody else has the targets, and says who has them: once while the claim is renewed, and once more when it
+/// has expired and is in the way still.
+async fn start_when_free(engine: &Engine, request: &Request) -> Result<(), String> {
+    let mut told = String::new();
+    loop {
+        let refusal = match begin(engine, request).await {
+            Ok(Ok(run)) => return see_through(run).await,
+            Ok(Err(claim)) if claim.expires_at < SystemClock.now() => {
+                format!("run {} of {} has {} still: {EXPIRED}", claim.run, claim.holder, claim.target)
+            }
+            Ok(Err(claim)) => format!("run {} of {} has {}", claim.run, claim.holder, claim.target),
+            // Whoever has the target is in the middle of something.
+            Err(error) => error,
+        };
+        if refusal != told {
+            say(&refusal);
+            told = refusal;
+        }
+        tokio::time::sleep(LEASE.to_duration() / 4).await;
+    }
+}
+
+/// Plans and begins a run; `Err` inside is who is in the way.
+async fn begin(engine: &Engine, request: &Request) -> Result<Result<RunHandle, Claim>, String> {
+    let plan = match engine.plan(request).await {
         Ok(Planned::Plan(plan)) => *plan,
         Ok(other) => return Err(format!("nothing to do: {other:?}")),
         Err(error) => return Err(error.to_string()),
     };
-    let run = engine.start(plan).await.map_err(|error| error.to_string())?;
+    match engine.start(plan).await {
+        Ok(run) => Ok(Ok(run)),
+        Err(EngineError::Busy(claim)) => Ok(Err(claim)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+async fn see_through(run: RunHandle) -> Result<(), String> {
     let outcome = run.outcome().await.map_err(|error| error.to_string())?;
     say(&outcome.to_string());
     Ok(())
 }
+
+/// What a driver that waits says of a claim that nobody renews any more, and that keeps it out nevertheless.
+pub(super) const EXPIRED: &str = "the claim has expired";
 
 /// How often a process that waits for somebody's lease to end looks again.
 const AGAIN: Duration = Duration::from_millis(25);
@@ -127,8 +177,7 @@ const AGAIN: Duration = Duration::from_millis(25);
 async fn resume(engine: &Engine) -> Result<(), String> {
     loop {
         for run in engine.resume_all().await.map_err(|error| error.to_string())? {
-            let outcome = run.outcome().await.map_err(|error| error.to_string())?;
-            say(&outcome.to_string());
+            see_through(run).await?;
         }
         let open = engine.runs(RunFilter::Open).await.map_err(|error| error.to_string())?;
         if open.is_empty() {
@@ -157,9 +206,15 @@ async fn engine(
     let store = store.map_err(|error| error.to_string())?;
     let engine = Engine::builder()
         .version_control(Trapped { inner: source, trap: Arc::clone(&trap) })
-        .store(Trapped { inner: store, trap: Arc::clone(&trap) })
         .policy(Policy::new(backend.settings()).map_err(|error| error.to_string())?)
         .worker(WorkerName::new(worker).map_err(text)?);
+    let engine = match backend.leases(folder).await? {
+        None => engine.store(Trapped { inner: store, trap: Arc::clone(&trap) }),
+        Some(leases) => {
+            let store = LeasedStore::new(Arc::new(store), leases);
+            engine.store(Trapped { inner: store, trap: Arc::clone(&trap) })
+        }
+    };
     backend.attach(engine, folder, &trap).await?.build().map_err(|error| error.to_string())
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::log::{Change, Fence};
-use super::{Evidence, Side, show};
+use super::{Evidence, Side, Stamps, show};
 use crate::prove::audit::{Findings, Stamp};
 
 /// The stamp of objects that no run has written.
@@ -13,7 +13,7 @@ const NEVER: Stamp = (0, 0);
 const REMEMBERED: usize = 16;
 
 /// Checks every change of every driver, in the order in which the server accepted them.
-pub(super) fn check(evidence: &Evidence<'_>, changes: &[Change], findings: &mut Findings) {
+pub(super) fn check(evidence: &Evidence<'_>, changes: &[Change], stamps: Stamps, findings: &mut Findings) {
     let mut fences: BTreeMap<&str, Fence> = BTreeMap::new();
     let mut recorded = BTreeSet::new();
     for change in changes {
@@ -31,9 +31,9 @@ pub(super) fn check(evidence: &Evidence<'_>, changes: &[Change], findings: &mut 
             }
         };
         let before = fences.insert(&change.object, fence.clone());
-        match evidence.sides {
-            [_] => check_order(change, before.as_ref(), &fence, findings),
-            _ => check_floor(change, before.as_ref(), &fence, findings),
+        match stamps {
+            Stamps::Rise => check_order(change, before.as_ref(), &fence, findings),
+            Stamps::MayMeet => check_floor(change, before.as_ref(), &fence, findings),
         }
         check_base(change, before.as_ref(), &fence, findings);
         check_tests(change, before.as_ref(), findings);
@@ -83,7 +83,7 @@ fn check_order(change: &Change, before: Option<&Fence>, fence: &Fence, findings:
     });
 }
 
-/// Drivers that share no journal may come to the same stamp. Below one that was accepted nobody gets.
+/// Drivers that share no claim may come to the same stamp. Below one that was accepted nobody gets.
 fn check_floor(change: &Change, before: Option<&Fence>, fence: &Fence, findings: &mut Findings) {
     let floor = before.map_or(NEVER, |before| before.stamp);
     findings.check(fence.stamp >= floor, || {

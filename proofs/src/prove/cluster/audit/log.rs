@@ -78,7 +78,12 @@ fn change(event: &Value) -> Option<Change> {
     let body = event.get("requestObject").cloned().unwrap_or_default();
     // What is created under a name that is to be made up has none yet in the log.
     let name = text("/objectRef/name").or_else(|| body["metadata"]["name"].as_str()).unwrap_or_default();
-    let object = format!("{}/{name}", text("/objectRef/resource")?);
+    let resource = text("/objectRef/resource")?;
+    // A Lease says who may try. It has no fence, and nothing that customers notice.
+    if resource == "leases" {
+        return None;
+    }
+    let object = format!("{resource}/{name}");
     let object = text("/objectRef/subresource").map_or(object.clone(), |part| format!("{object}/{part}"));
     Some(Change {
         user: text("/user/username")?.to_owned(),

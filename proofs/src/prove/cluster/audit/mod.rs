@@ -40,10 +40,19 @@ impl<'a> Evidence<'a> {
     }
 }
 
-/// Checks what must hold at every moment.
+/// What is known of the stamps that an object accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stamps {
+    /// Each is given out once, whoever drives.
+    Rise,
+    /// Drivers that share no claim may come to the same one.
+    MayMeet,
+}
+
+/// Checks what must hold at every moment, also of several drivers with a journal each, if they share their claims.
 pub(super) fn check(evidence: &Evidence<'_>, findings: &mut Findings) {
     let changes = log::changes(evidence.log);
-    fence::check(evidence, &changes, findings);
+    fence::check(evidence, &changes, Stamps::Rise, findings);
     runs::check(evidence, &changes, findings);
     traffic::check(evidence, &changes, findings);
 }
@@ -51,7 +60,7 @@ pub(super) fn check(evidence: &Evidence<'_>, findings: &mut Findings) {
 /// Checks what must hold although the drivers know nothing of each other.
 pub(super) fn check_apart(evidence: &Evidence<'_>, findings: &mut Findings) {
     let changes = log::changes(evidence.log);
-    fence::check(evidence, &changes, findings);
+    fence::check(evidence, &changes, Stamps::MayMeet, findings);
     traffic::check(evidence, &changes, findings);
 }
 

@@ -30,6 +30,13 @@ fn what_was_refused_or_is_not_ours_is_no_evidence() {
         "deployments/shop",
         json!([{"op": "replace", "path": "/spec/paused", "value": true}]),
     );
+    // A claim is no change of a target.
+    story.event(
+        US,
+        "patch",
+        "leases/hotfix.production.shop",
+        json!([{"op": "add", "path": "/spec/renewTime", "value": "2026-11-21T12:00:00.000000Z"}]),
+    );
     assert_eq!(story.audit(&journal()), [] as [String; 0]);
 }
 
