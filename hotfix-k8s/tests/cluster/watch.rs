@@ -4,12 +4,17 @@ use std::num::NonZeroU16;
 use std::pin::Pin;
 use std::time::Duration;
 
+use chrono::DateTime;
 use futures_util::StreamExt;
 use hotfix_core::model::{Fault, Period, Precondition, Verb};
-use hotfix_core::port::{Deployer, Reply, WorkloadChange, WorkloadWatch};
-use hotfix_testkit::cluster::{Behaviour, End, Pull, Readiness, TestCluster};
+use hotfix_core::port::{Clock, Deployer, Reply, WorkloadChange, WorkloadWatch};
+use hotfix_engine::SystemClock;
+use hotfix_k8s::{EnvFrom, Overrides, TargetConfig};
+use hotfix_testkit::cluster::{AuditEvent, Behaviour, End, Pull, Readiness, TestCluster};
 
-use super::site::{Kind, Shop, call, deployment, pushed, slot};
+use serde_json::json;
+
+use super::site::{Kind, Shop, call, deployment, pushed, slot, until};
 
 async fn stage(shop: &Shop, behaviour: &Behaviour) {
     let release = pushed(shop.test_cluster, 5, behaviour);
@@ -20,10 +25,14 @@ async fn stage(shop: &Shop, behaviour: &Behaviour) {
 
 /// Waits for a fault of the hotfix slot.
 async fn fault(watch: &mut WorkloadWatch, is_it: impl Fn(&Fault) -> bool) -> Fault {
+    fault_of(watch, "hotfix", is_it).await
+}
+
+async fn fault_of(watch: &mut WorkloadWatch, of: &str, is_it: impl Fn(&Fault) -> bool) -> Fault {
     let waiting = async {
         loop {
             match Pin::as_mut(watch).next().await.expect("it goes on").expect("it is whole") {
-                WorkloadChange::Faulty { slot: found, fault } if found == slot("hotfix") && is_it(&fault) => {
+                WorkloadChange::Faulty { slot: found, fault } if found == slot(of) && is_it(&fault) => {
                     return fault;
                 }
                 _ => {}
@@ -59,6 +68,47 @@ async fn memory_image_and_configuration_faults_are_told_apart() {
         stage(&shop, &behaviour).await;
         fault(&mut watch, |fault| fault.to_string().contains(expected)).await;
     }
+}
+
+/// How long after the server had answered the write of a pod's status that says so a fault was told that was told just
+/// now; nothing if it was told sooner than that.
+async fn lag(shop: &Shop, fault: &Fault, reason: &str) -> Duration {
+    let told = SystemClock.now();
+    let Fault::CannotStart { instance, .. } = fault else { panic!("{fault} is not about a pod") };
+    let says = |event: &AuditEvent| {
+        let is_status = event.name.as_ref() == Some(instance) && event.uri.contains("/status");
+        is_status && event.request.as_ref().is_some_and(|sent| sent.to_string().contains(reason))
+    };
+    let log = || shop.test_cluster.audit_log_of(&shop.namespace).expect("a log");
+    until("the server has put it down", || async { log().iter().any(says) }).await;
+    let written = log().iter().find(|event| says(event)).expect("it is there").raw["stageTimestamp"].clone();
+    let written = DateTime::parse_from_rfc3339(written.as_str().expect("a time")).expect("a time");
+    (told - written.to_utc()).to_std().unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_that_cannot_start_are_told_within_a_second_of_the_server_having_it() {
+    let cluster = TestCluster::shared().await.expect("a cluster");
+    let overrides =
+        Overrides { env_from: vec![EnvFrom::ConfigMap("nowhere".to_owned())], ..Overrides::default() };
+    let configure = |config| TargetConfig { overrides, ..config };
+    let shop = Shop::configured(cluster, configure, &deployment(cluster, 1), &[]).await;
+    shop.deployer.adopt(&shop.target).await.expect("adopted");
+    let mut watch = shop.deployer.watch(&shop.target).await.expect("a watch");
+
+    stage(&shop, &Behaviour::default()).await;
+    let unconfigured = fault(&mut watch, |fault| matches!(fault, Fault::CannotStart { .. })).await;
+    let late = lag(&shop, &unconfigured, "CreateContainerConfigError").await;
+    assert!(late < Duration::from_secs(1), "{late:?}");
+    let unconfigured = unconfigured.to_string();
+    assert!(unconfigured.contains(" cannot be started: CreateContainerConfigError"), "{unconfigured}");
+
+    let nowhere = json!({"spec": {"template": {"spec": {"nodeSelector": {"zone": "nowhere"}}}}});
+    shop.edit(Kind::Deployment, "shop", &nowhere).await;
+    let unplaced = fault_of(&mut watch, "main", |fault| matches!(fault, Fault::CannotStart { .. })).await;
+    let late = lag(&shop, &unplaced, "Unschedulable").await;
+    assert!(late < Duration::from_secs(1), "{late:?}");
+    assert!(unplaced.to_string().contains("nodes are available"), "{unplaced}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
