@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use hotfix_core::ErrorKind;
-use hotfix_core::model::{Precondition, Stamp, Verb};
+use hotfix_core::model::{Precondition, Stamp, Verb, WorkloadSnapshot};
 use hotfix_core::port::{
     Ambiguity, Call, Conflict, Deployer, Probe, Rejection, Reply, Seal, Sealed, WorkloadChange, WorkloadWatch,
 };
@@ -353,6 +353,17 @@ async fn a_watch_that_may_not_be_ends_with_the_reason() {
     assert!(again.is_ok(), "a new watch is welcome");
 }
 
+/// What takes a change back goes on while those who only look rest for a minute.
+async fn goes_back_while_looking_rests(behind: &Behind, snapshot: WorkloadSnapshot) {
+    let restore = Verb::Restore { snapshot };
+    let (target, first, anything) = (&behind.shop.target, call("restore-1", 1), Precondition::default());
+    let undo = behind.deployer.apply(&first, target, &restore, &anything);
+    let undone = tokio::time::timeout(Duration::from_secs(15), undo).await.expect("no minute of rest");
+    assert!(matches!(undone, Reply::Applied(_)), "{undone:?}");
+    let looked = tokio::time::timeout(Duration::from_secs(1), behind.deployer.observe(target)).await;
+    assert!(looked.is_err(), "who only looks rests: {looked:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_undo_does_not_rest_with_those_who_only_look() {
     let behind = Behind::open().await;
@@ -363,12 +374,20 @@ async fn an_undo_does_not_rest_with_those_who_only_look() {
     behind.proxy.next(looks, Disturbance::Instead(busy));
     let error = behind.deployer.observe(target).await.expect_err("the server is busy");
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    goes_back_while_looking_rests(&behind, snapshot).await;
+}
 
-    let restore = Verb::Restore { snapshot };
-    let (first, anything) = (call("restore-1", 1), Precondition::default());
-    let undo = behind.deployer.apply(&first, target, &restore, &anything);
-    let undone = tokio::time::timeout(Duration::from_secs(15), undo).await.expect("no minute of rest");
-    assert!(matches!(undone, Reply::Applied(_)), "{undone:?}");
-    let looked = tokio::time::timeout(Duration::from_secs(1), behind.deployer.observe(target)).await;
-    assert!(looked.is_err(), "who only looks rests: {looked:?}");
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undo_does_not_rest_with_the_lists_of_the_watches() {
+    let behind = Behind::open().await;
+    let Shop { deployer: beside, target, .. } = &behind.shop;
+    let snapshot = beside.snapshot(target).await.expect("a snapshot");
+    let lists = |request: &Recorded| request.method == "GET" && request.path.ends_with("/deployments");
+    let busy = status(429, "TooManyRequests", "slow down").header("retry-after", "60");
+    behind.proxy.every(lists, Disturbance::Instead(busy));
+    let watch = behind.deployer.watch(target).await;
+    assert!(watch.is_err(), "nothing can be listed");
+    let listed = behind.proxy.happened().iter().filter(|happened| lists(&happened.request)).count();
+    assert_eq!(listed, 1, "the list rests as well");
+    goes_back_while_looking_rests(&behind, snapshot).await;
 }

@@ -2,12 +2,13 @@
 
 use std::num::NonZeroU16;
 use std::pin::Pin;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use chrono::DateTime;
 use futures_util::StreamExt;
 use hotfix_core::model::{Fault, Period, Precondition, Verb};
-use hotfix_core::port::{Deployer, Reply, WorkloadChange, WorkloadWatch};
+use hotfix_core::port::{Clock, Deployer, Reply, WorkloadChange, WorkloadWatch};
+use hotfix_engine::SystemClock;
 use hotfix_k8s::{EnvFrom, Overrides, TargetConfig};
 use hotfix_testkit::cluster::{AuditEvent, Behaviour, End, Pull, Readiness, TestCluster};
 
@@ -72,7 +73,7 @@ async fn memory_image_and_configuration_faults_are_told_apart() {
 /// How long after the server had answered the write of a pod's status that says so a fault was told that was told just
 /// now; nothing if it was told sooner than that.
 async fn lag(shop: &Shop, fault: &Fault, reason: &str) -> Duration {
-    let told = SystemTime::now();
+    let told = SystemClock.now();
     let Fault::CannotStart { instance, .. } = fault else { panic!("{fault} is not about a pod") };
     let says = |event: &AuditEvent| {
         let is_status = event.name.as_ref() == Some(instance) && event.uri.contains("/status");
@@ -82,7 +83,7 @@ async fn lag(shop: &Shop, fault: &Fault, reason: &str) -> Duration {
     until("the server has put it down", || async { log().iter().any(says) }).await;
     let written = log().iter().find(|event| says(event)).expect("it is there").raw["stageTimestamp"].clone();
     let written = DateTime::parse_from_rfc3339(written.as_str().expect("a time")).expect("a time");
-    told.duration_since(written.into()).unwrap_or_default()
+    (told - written.to_utc()).to_std().unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]
