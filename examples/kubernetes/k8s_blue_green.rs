@@ -7,9 +7,9 @@
 use std::process::ExitCode;
 
 use hotfix::request::Strategy;
-use hotfix_examples_kubernetes::{Routes, bad_then_good, end};
+use hotfix_examples_kubernetes::{Routes, bad_then_good, play};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    end(bad_then_good(Routes::Service, Strategy::BlueGreen).await)
+    play(async |_| bad_then_good(Routes::Service, Strategy::BlueGreen).await).await
 }

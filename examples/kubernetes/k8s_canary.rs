@@ -8,11 +8,11 @@ use std::process::ExitCode;
 
 use hotfix::request::Strategy;
 use hotfix_examples::Failure;
-use hotfix_examples_kubernetes::{Routes, bad_then_good, end};
+use hotfix_examples_kubernetes::{Routes, bad_then_good, play};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    end(run(std::env::args().nth(1).as_deref()).await)
+    play(run).await
 }
 
 async fn run(routes: Option<&str>) -> Result<(), Failure> {

@@ -8,11 +8,11 @@ use std::process::ExitCode;
 use hotfix::execute::Outcome;
 use hotfix::request::Strategy;
 use hotfix_examples::Failure;
-use hotfix_examples_kubernetes::{Fix, Routes, Site, end, say};
+use hotfix_examples_kubernetes::{Fix, Routes, Site, play, say};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    end(run().await)
+    play(async |_| run().await).await
 }
 
 async fn run() -> Result<(), Failure> {

@@ -14,11 +14,12 @@ use hotfix_examples::repository::Repository;
 use hotfix_k8s::rights::{self, Feature};
 use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, TargetConfig};
 use hotfix_testkit::cluster::{
-    Behaviour, Gateway, Load, LoadPlan, LoadReport, PodScrape, TestCluster, TestNamespace,
+    Behaviour, Gateway, Load, LoadPlan, LoadReport, NodeOptions, PodScrape, TestCluster, TestNamespace,
 };
 use hotfix_testkit::monitoring::RealPrometheus;
 use tempfile::TempDir;
 
+use crate::missing;
 use crate::objects::{create, deployment, deployment_of, service};
 use crate::pipeline;
 use crate::routes::Routes;
@@ -70,9 +71,12 @@ impl Site {
     /// Opens the shop with release 2.1.0 on three pods, and lets hotfix adopt it.
     ///
     /// # Errors
-    /// What did not work; without the programs of a control plane, an error that [`end`](crate::end) knows.
+    /// What did not work; without the programs that it takes, an error that [`play`](crate::play) knows.
     pub async fn open(routes: Routes) -> Result<Self, Failure> {
-        let cluster = TestCluster::start().await?;
+        let prometheus = missing::prometheus().await?;
+        // Its own, whatever cluster the tests of this machine are led to, because no other runs these pods.
+        let pods = NodeOptions { program: Some(std::env::current_exe()?), ..NodeOptions::default() };
+        let cluster = TestCluster::start_with(pods).await?;
         say("a Kubernetes API server, its controllers and a node run");
         cluster.install_istio().await?;
         cluster.install_gateway_api().await?;
@@ -103,7 +107,6 @@ impl Site {
 
         let home = tempfile::tempdir()?;
         let repository = Repository::create(home.path(), &[("shop.txt", "2.1.0\n")])?;
-        let prometheus = pipeline::prometheus().await?;
         let scrape = cluster.scrape_pods(&namespace, &prometheus);
         let engine = pipeline::engine(home.path(), deployer.clone(), &prometheus).await?;
         let gateway = Gateway::start(client, &namespace).await?;
@@ -224,6 +227,12 @@ impl Site {
         }
         self.told = writes.len();
         Ok(())
+    }
+
+    /// Returns what the customers got so far.
+    #[must_use]
+    pub fn customers(&self) -> LoadReport {
+        self.load.report()
     }
 
     /// Closes the shop and returns what its customers got.
