@@ -142,6 +142,10 @@ fn every_name_is_one_that_kubernetes_takes() {
             "traffic.virtual_service.destinations.subsets.hotfix",
             r#"{"traffic": {"virtual_service": {"destinations": {"subsets": {"main": "a", "hotfix": NAME}}}}}"#,
         ),
+        (
+            "traffic.virtual_service.destinations.subsets.rule",
+            r#"{"traffic": {"virtual_service": {"destinations": {"subsets": {"main": "a", "hotfix": "b", "rule": NAME}}}}}"#,
+        ),
         ("traffic.http_route.name", r#"{"traffic": {"http_route": {"name": NAME}}}"#),
         ("traffic.http_route.hotfix", r#"{"traffic": {"http_route": {"hotfix": NAME}}}"#),
         ("traffic.ingress.name", r#"{"traffic": {"ingress": {"name": NAME}}}"#),

@@ -105,7 +105,7 @@ impl Traffic {
                 let mut names = vec![("traffic.virtual_service.name", mesh.name.as_deref(), OBJECT, mend)];
                 match &mesh.destinations {
                     Destinations::Hosts { hotfix } => names.push(copy(hotfix.as_deref())),
-                    Destinations::Subsets { main, hotfix } => {
+                    Destinations::Subsets { main, hotfix, rule } => {
                         let mend =
                             "name a subset of a DestinationRule: lower-case letters, digits and inner dashes";
                         let subset = |field, name| (field, Some(name), Shape::Name(63), mend);
@@ -113,6 +113,9 @@ impl Traffic {
                             subset("traffic.virtual_service.destinations.subsets.main", main.as_str()),
                             subset("traffic.virtual_service.destinations.subsets.hotfix", hotfix.as_str()),
                         ]);
+                        let mend = "name a DestinationRule of the namespace: lower-case letters, digits and inner dashes";
+                        let field = "traffic.virtual_service.destinations.subsets.rule";
+                        names.push((field, rule.as_deref(), OBJECT, mend));
                     }
                 }
                 names
