@@ -5,8 +5,9 @@ use std::process::{Command, Output};
 
 /// Cargo builds the examples of a package before it runs its tests.
 fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let program = test.parent().and_then(Path::parent).unwrap().join("examples/k8s_rolling");
+    let test = std::env::current_exe().expect("a test has a path");
+    let program =
+        test.parent().and_then(Path::parent).expect("the folder of the profile").join("examples/k8s_rolling");
     let mend = "run `cargo build -p hotfix-examples-kubernetes --examples`";
     assert!(program.exists(), "{} is missing; {mend}", program.display());
     program
@@ -15,13 +16,13 @@ fn program() -> PathBuf {
 /// Runs an example where no program is, and no cache.
 #[expect(clippy::disallowed_methods, reason = "an example is run as a program")]
 fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-    let nothing = tempfile::tempdir().unwrap();
+    let nothing = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(program());
     command.args(arguments).env("KUBEBUILDER_ASSETS", "").env_remove("HOTFIX_TEST_KUBECONFIG");
     for place in ["PATH", "HOME", "XDG_CACHE_HOME"] {
         command.env(place, nothing.path());
     }
-    command.envs(variables.iter().copied()).output().unwrap()
+    command.envs(variables.iter().copied()).output().expect("a program")
 }
 
 #[test]
