@@ -15,7 +15,7 @@ use crate::reply;
 use crate::sight::{Naming, Patience, Place, Sight};
 use crate::snapshot::Kept;
 use crate::steps::{self, Beside, Edited, Refused, Rest, Step, Write, WriteEffect};
-use crate::sync::{Holding, When, Whereabouts};
+use crate::sync::{self, When, Whereabouts};
 use crate::waiting;
 use crate::writing::{self, PLANS, Unwritten, permanent};
 
@@ -33,7 +33,6 @@ pub(crate) struct Attempt<'a> {
     progress: Progress,
     /// The route as the server answered that it is, if it was written.
     route: Option<Value>,
-    holding: Holding,
     /// What the pods read, as it was found when the verb was first planned and has not been put back since.
     contents: Option<Contents>,
     /// What is to be said beside the receipt.
@@ -73,7 +72,7 @@ impl<'a> Attempt<'a> {
         deadline: Instant,
     ) -> Self {
         let (progress, route, begun) = (Progress::Nothing, None, Instant::now());
-        let (followers, holding, contents, said) = (None, Holding::default(), None, Vec::new());
+        let (followers, contents, said) = (None, None, Vec::new());
         Self {
             deployer,
             call,
@@ -85,7 +84,6 @@ impl<'a> Attempt<'a> {
             followers,
             progress,
             route,
-            holding,
             contents,
             said,
         }
@@ -98,7 +96,7 @@ impl<'a> Attempt<'a> {
             Ok(receipt) => Reply::Applied(with(receipt, self.said)),
             Err(reply) => {
                 let reply = half_done(reply, self.progress);
-                self.holding.let_go(self.deployer, (self.call, self.target), &reply, self.deadline).await;
+                self.deployer.let_go((self.call, self.target), self.verb, &reply).await;
                 reply
             }
         }
@@ -211,12 +209,13 @@ impl<'a> Attempt<'a> {
 
     /// Has the sync of the owners off before anything is changed that they would take back.
     async fn hold_sync(&mut self, sight: &Sight) -> Result<(), Reply> {
-        if !Holding::is_needed(self.verb) {
+        if !sync::is_taken_back(self.verb) {
             return Ok(());
         }
         let home = sight.is_home().map_err(|error| refuse(&Refused::Unreadable(error)))?;
         let whereabouts = if home { Whereabouts::Home } else { Whereabouts::Away };
-        self.holding.hold(self.deployer, (self.call, self.target), whereabouts, self.deadline).await
+        let held = self.deployer.hold_sync(self.target, self.call.stamp, whereabouts, self.deadline).await;
+        held.map_err(|unheld| unheld.reply())
     }
 
     /// Finds out what does not hold what it held when the snapshot of a restore was taken, once.

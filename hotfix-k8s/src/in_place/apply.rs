@@ -15,7 +15,7 @@ use crate::progress::{Progress, half_done, with};
 use crate::sight::Naming;
 use crate::slot::Side;
 use crate::steps;
-use crate::sync::{Holding, When, Whereabouts};
+use crate::sync::{self, When, Whereabouts};
 use crate::waiting::Pauses;
 use crate::writing::{self, PLANS, Unwritten, permanent};
 
@@ -36,18 +36,18 @@ pub(crate) struct Attempt<'a> {
 impl Attempt<'_> {
     /// Brings the verb about, or says why not.
     pub(crate) async fn run(self) -> Reply {
-        let (mut progress, mut holding) = (Progress::Nothing, Holding::default());
-        match self.try_run(&mut progress, &mut holding).await {
+        let mut progress = Progress::Nothing;
+        match self.try_run(&mut progress).await {
             Ok(receipt) => Reply::Applied(receipt),
             Err(reply) => {
                 let reply = half_done(reply, progress);
-                holding.let_go(self.deployer, (self.call, self.target), &reply, self.deadline).await;
+                self.deployer.let_go((self.call, self.target), self.verb, &reply).await;
                 reply
             }
         }
     }
 
-    async fn try_run(&self, progress: &mut Progress, holding: &mut Holding) -> Result<Receipt, Reply> {
+    async fn try_run(&self, progress: &mut Progress) -> Result<Receipt, Reply> {
         let digest = fence::digest(self.verb, self.precondition);
         let (mut moved, mut said) = (0, Vec::new());
         let (waiting, mut changes) = (self.deployer.waiting(), None);
@@ -68,7 +68,7 @@ impl Attempt<'_> {
                 }
                 // Its key stays the newest, and nothing else is done.
                 Some(applied) => (Vec::new(), Some(Applied { stamp: self.call.stamp, ..applied.clone() })),
-                None => match self.decide_held(&sight, *progress, holding).await? {
+                None => match self.decide_held(&sight, *progress).await? {
                     Next::Write(patch) => (patch, None),
                     Next::Finish(patch) => match self.sync_after(&sight)? {
                         // The key comes last, so that a crash before it has the sync given back by who tries again.
@@ -124,17 +124,14 @@ impl Attempt<'_> {
     }
 
     /// Decides what is next, and has the sync of the owners off before anything is changed that they would take back.
-    async fn decide_held(
-        &self,
-        sight: &InPlace,
-        progress: Progress,
-        holding: &mut Holding,
-    ) -> Result<Next, Reply> {
+    async fn decide_held(&self, sight: &InPlace, progress: Progress) -> Result<Next, Reply> {
         let next = self.decide(sight, progress)?;
-        if next != Next::Wait && Holding::is_needed(self.verb) {
+        if next != Next::Wait && sync::is_taken_back(self.verb) {
             let at_rest = sight.view.template == sight.view.live;
             let whereabouts = if at_rest { Whereabouts::Home } else { Whereabouts::Away };
-            holding.hold(self.deployer, (self.call, self.target), whereabouts, self.deadline).await?;
+            let held =
+                self.deployer.hold_sync(self.target, self.call.stamp, whereabouts, self.deadline).await;
+            held.map_err(|unheld| unheld.reply())?;
         }
         Ok(next)
     }

@@ -34,6 +34,11 @@ impl<T> Decision<T> {
     }
 }
 
+/// Whether the sync is off for a call that never got to the target, where `claimed` is the highest stamp.
+pub(super) fn is_unclaimed(note: &Note, target: &Target, claimed: Stamp) -> bool {
+    matches!(note.off(target), Some(Off::Run(since)) if since > claimed)
+}
+
 impl KubernetesDeployer {
     /// Reads an owner, decides and writes; all again when somebody wrote in between.
     pub(super) async fn change_owner<T, E: From<Unusable>>(
@@ -92,7 +97,7 @@ impl KubernetesDeployer {
                 if current >= stamp {
                     return Ok::<_, Unusable>(Decision::leave(current));
                 }
-                if matches!(off, Some(Off::Run(since)) if since > previous) {
+                if is_unclaimed(note, target, previous) {
                     let Decision { write, .. } = give_back(owner.tool(), value, note, target, stamp);
                     return Ok(Decision { answer: stamp, write });
                 }

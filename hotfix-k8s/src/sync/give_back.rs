@@ -218,7 +218,7 @@ fn is_synced(application: &Value, object: &ObjectRef) -> bool {
 }
 
 impl Given {
-    fn sentence(self, owner: &ObjectRef) -> String {
+    pub(super) fn sentence(self, owner: &ObjectRef) -> String {
         match self {
             Self::NotOurs => format!("the sync of {owner} was not off"),
             Self::Back => format!("the sync of {owner} is given back"),

@@ -71,19 +71,17 @@ impl Unheld {
 }
 
 impl KubernetesDeployer {
-    /// Has the sync of every owner of a target off, and adds those that were not to `held`.
+    /// Has the sync of every owner of a target off.
     pub(crate) async fn hold_sync(
         &self,
         target: &Target,
         stamp: Stamp,
         whereabouts: Whereabouts,
         deadline: Instant,
-        held: &mut Vec<SyncOwner>,
     ) -> Result<(), Unheld> {
         for owner in self.target(target)?.on_gitops.named() {
             let hold = |value: &Value, note: &Note| hold(owner, value, note, (target, stamp), whereabouts);
             if self.change_owner(owner, deadline, hold).await? == Held::Anew {
-                held.push(owner.clone());
                 self.until_at_rest(owner, deadline).await?;
             }
         }

@@ -8,7 +8,7 @@
 mod fenced;
 mod give_back;
 mod hold;
-mod holding;
+mod let_go;
 mod named;
 mod note;
 #[cfg(test)]
@@ -21,6 +21,6 @@ pub use named::SyncOwner;
 
 pub(crate) use give_back::When;
 pub(crate) use hold::Whereabouts;
-pub(crate) use holding::Holding;
+pub(crate) use let_go::is_taken_back;
 pub(crate) use named::Unnamed;
 pub(crate) use switch::{Sync, read as read_sync};

@@ -48,7 +48,7 @@ impl KubernetesDeployer {
     }
 
     /// The highest stamp that was at the target.
-    async fn claimed(&self, target: &Target, deadline: Instant) -> Result<Stamp, Unusable> {
+    pub(super) async fn claimed(&self, target: &Target, deadline: Instant) -> Result<Stamp, Unusable> {
         let objects = self.objects(target, deadline).await?;
         let notes: Vec<&Note> = objects.iter().filter_map(|object| Some(&object.fence.as_ref()?.1)).collect();
         Ok(fence::highest(&notes))

@@ -184,7 +184,7 @@ async fn a_rollback_gives_the_sync_back_as_it_was() {
         owned.apply(2, &shift("hotfix")).await;
         assert!(!owned.controller.is_on().await, "{tool:?}");
         let error = owned.shop.deployer.resume_sync(&owned.shop.target).await.expect_err("a run").to_string();
-        assert!(error.ends_with("a run is under way at production/shop; wait for its end"), "{error}");
+        assert!(error.contains("a run is under way at production/shop; wait for its end"), "{error}");
         let said = owned.apply(3, &Verb::Restore { snapshot }).await;
         assert!(said.ends_with("is given back"), "{tool:?}: {said}");
         assert!(owned.controller.is_as_made().await, "{tool:?}: {}", owned.controller.owner().await);
@@ -234,11 +234,21 @@ async fn a_change_that_is_refused_leaves_no_sync_off() {
     let (proxy, deployer) = owned.behind_a_proxy().await;
     let forbidden =
         hotfix_testkit::http::Answer::json(403, &json!({"kind": "Status", "code": 403, "message": "no"}));
-    proxy.next(is_change, Disturbance::Instead(forbidden));
+    proxy.next(is_change, Disturbance::Instead(forbidden.clone()));
     let verb = stage("hotfix", &release(shop.test_cluster, 2));
     let reply = deployer.apply(&call("k2", 2), &shop.target, &verb, &Precondition::default()).await;
     assert!(matches!(reply, Reply::Rejected(_)), "{reply:?}");
     assert!(proxy.happened().iter().any(|happened| is_pause(&happened.request)), "it was paused");
+    assert!(owned.controller.is_as_made().await, "{}", owned.controller.owner().await);
+    // An attempt that never heard that it had paused, and the next one is refused.
+    proxy.next(is_pause, Disturbance::LoseAnswer);
+    let (verb, precondition) = (stage("hotfix", &release(shop.test_cluster, 3)), Precondition::default());
+    let mut replies = Vec::new();
+    for seq in [3, 4] {
+        proxy.next(is_change, Disturbance::Instead(forbidden.clone()));
+        replies.push(deployer.apply(&call("k3", seq), &shop.target, &verb, &precondition).await);
+    }
+    assert!(matches!(replies[1], Reply::Rejected(_)), "{replies:?}");
     assert!(owned.controller.is_as_made().await, "{}", owned.controller.owner().await);
 }
 
