@@ -73,6 +73,17 @@ impl Rolled {
     }
 }
 
+/// Whether a pod of the template that a Deployment has now is ready, as its controller counts. Labels tell pods of two
+/// templates apart only where we wrote these.
+pub(crate) fn has_ready_pod(deployment: &Value) -> bool {
+    let ready = deployment.pointer("/status/readyReplicas").and_then(Value::as_u64).unwrap_or(0);
+    match Rolled::read(deployment) {
+        Rolled::Whole => ready > 0,
+        Rolled::Partly { updated, pods } => ready > u64::from(pods - updated),
+        Rolled::Unseen => false,
+    }
+}
+
 impl KubernetesDeployer {
     /// Reads a target anew while a controller has not seen what was written a moment ago; not for long.
     pub(crate) async fn once_seen(
@@ -170,5 +181,26 @@ mod tests {
             let found = (rolled.ready(&pods, runs), rolled.serving(&pods, runs));
             assert_eq!(found, expected, "{rolled:?} {runs:?} {}", pods.len());
         }
+    }
+
+    #[test]
+    fn ready_pods_of_an_older_template_do_not_count() {
+        let deployment = |observed: u64, [all, updated, ready]: [u64; 3]| {
+            json!({"metadata": {"generation": 7}, "status": {
+                "observedGeneration": observed, "replicas": all, "updatedReplicas": updated, "readyReplicas": ready,
+            }})
+        };
+        let cases = [
+            (6, [3, 3, 3], false, "the controller has not seen the template"),
+            (7, [3, 0, 3], false, "none was made of it"),
+            (7, [4, 1, 3], false, "all that are ready may be older"),
+            (7, [4, 1, 4], true, "more are ready than are older"),
+            (7, [1, 1, 1], true, "there are no others"),
+            (7, [0, 0, 0], false, "Recreate ended all, and none is there yet"),
+        ];
+        for (observed, counts, is_there, what) in cases {
+            assert_eq!(has_ready_pod(&deployment(observed, counts)), is_there, "{what}");
+        }
+        assert!(!has_ready_pod(&json!({"metadata": {"generation": 1}})));
     }
 }

@@ -18,13 +18,13 @@ use crate::contents::Changed;
 use crate::fence::Applied;
 use crate::names::{self, annotation};
 use crate::release::Mark;
+use crate::rollout::has_ready_pod;
 use crate::sight::{self, Place, Sight, Unreadable};
 use crate::size;
 use crate::slot::Side;
 use crate::snapshot::Kept;
 use crate::template::{self, Changes};
 use crate::traffic::Uptake;
-use crate::waiting::has_ready_pod;
 
 use self::testers::Content;
 

@@ -48,7 +48,8 @@ impl KubernetesDeployer {
     /// it gets the traffic all the same.
     pub(crate) async fn until_ready(&self, target: &Target, side: Side, deadline: Instant) {
         let is_ready = |sight: &Sight| {
-            let is_of_template = sight.deployment(side).is_some_and(|slot| has_ready_pod(&slot.value));
+            let is_of_template =
+                sight.deployment(side).is_some_and(|slot| rollout::has_ready_pod(&slot.value));
             is_of_template && sight.ready(side) > 0
         };
         self.until_enough(target, side, deadline, is_ready).await;
@@ -229,20 +230,10 @@ pub(crate) async fn until_changed([main, hotfix]: &mut [Follower; 2]) {
     }
 }
 
-/// Whether a pod of the template that a Deployment has now is ready, as its controller counts. Labels tell pods of two
-/// templates apart only where we wrote these.
-pub(crate) fn has_ready_pod(deployment: &Value) -> bool {
-    let number = |path| deployment.pointer(path).and_then(Value::as_u64).unwrap_or(0);
-    let older = number("/status/replicas").saturating_sub(number("/status/updatedReplicas"));
-    number("/status/observedGeneration") >= number("/metadata/generation")
-        && number("/status/readyReplicas") > older
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use serde_json::json;
     use tokio::task::JoinSet;
 
     use super::*;
@@ -283,26 +274,5 @@ mod tests {
         let mut pauses = Pauses::begin();
         let pauses: Vec<u128> = (0..8).map(|_| pauses.next().as_millis()).collect();
         assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 250, 250]);
-    }
-
-    #[test]
-    fn ready_pods_of_an_older_template_do_not_count() {
-        let deployment = |observed: u64, [all, updated, ready]: [u64; 3]| {
-            json!({"metadata": {"generation": 7}, "status": {
-                "observedGeneration": observed, "replicas": all, "updatedReplicas": updated, "readyReplicas": ready,
-            }})
-        };
-        let cases = [
-            (6, [3, 3, 3], false, "the controller has not seen the template"),
-            (7, [3, 0, 3], false, "none was made of it"),
-            (7, [4, 1, 3], false, "all that are ready may be older"),
-            (7, [4, 1, 4], true, "more are ready than are older"),
-            (7, [1, 1, 1], true, "there are no others"),
-            (7, [0, 0, 0], false, "Recreate ended all, and none is there yet"),
-        ];
-        for (observed, counts, is_there, what) in cases {
-            assert_eq!(has_ready_pod(&deployment(observed, counts)), is_there, "{what}");
-        }
-        assert!(!has_ready_pod(&json!({"metadata": {"generation": 1}})));
     }
 }
