@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use hotfix_benches::Failure;
+use hotfix_core::communicate::ProgressKind;
 use hotfix_core::execute::Outcome;
 use hotfix_core::request::Strategy;
+use hotfix_engine::RunHandle;
 use hotfix_testkit::cluster::{Behaviour, DemoPod, Readiness, TestCluster};
 
 use super::argo::{Argo, PATIENCE, SHARE};
@@ -60,12 +62,23 @@ pub(super) async fn measure(cluster: &TestCluster) -> Result<Vec<Case>, Failure>
     ])
 }
 
+/// Waits until the run stands at the gate behind the share, as the peer's rollout is waited for until it pauses: what
+/// follows the write of a weight is at work for a while.
+async fn until_judged(run: &mut RunHandle) -> Result<(), Failure> {
+    while let Some(progress) = run.next().await {
+        if let ProgressKind::Looked { .. } = progress?.kind {
+            return Ok(());
+        }
+    }
+    Err(Failure::new("the canary is not judged"))
+}
+
 /// Calls a canary off while so many pods of the old release are not ready, and returns how long the traffic stayed.
 async fn abort(cluster: &TestCluster, unready: usize) -> Result<Duration, Failure> {
     let site = Site::meshed(cluster).await?;
     let mut split = Seen::follow(site.api(Kind::VirtualService), "shop");
     let next = release(cluster, 1, &Behaviour::default())?;
-    let deploying = deploy(&site, &next, Strategy::Canary, |settings| {
+    let mut deploying = deploy(&site, &next, Strategy::Canary, |settings| {
         settings.rollout.canary_steps = vec![25, 100];
         let pace = &mut settings.judging.pace;
         (pace.quick_dwell, pace.min_dwell, pace.max_dwell, pace.alone_dwell) = (240, 240, 240, 240);
@@ -73,6 +86,7 @@ async fn abort(cluster: &TestCluster, unready: usize) -> Result<Duration, Failur
     })
     .await?;
     split.until("the canary has its share", |split| second_weight(split) == Some(SHARE)).await?;
+    until_judged(&mut deploying.run).await?;
     let mut healed = None;
     if unready > 0 {
         let pods = site.pods("app=shop").await?;
