@@ -10,6 +10,7 @@ use crate::error::Unusable;
 use crate::hub::Follower;
 use crate::object;
 use crate::pod::Pod;
+use crate::rollout;
 use crate::served::serving;
 use crate::sight::{self, Sight};
 use crate::slot::Side;

@@ -121,8 +121,8 @@ async fn a_namespace_that_is_deleted_is_gone_and_nothing_is_made_anew() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_the_server_finds_invalid_is_refused_for_good() {
     let shop = Shop::open(TestCluster::shared().await.expect("a cluster")).await;
-    let value = EnvValue::ConfigMap { name: "flags".to_owned(), key: "level".to_owned() };
-    let odd = BTreeMap::from([("LEVEL=LOW".to_owned(), value)]);
+    let odd = EnvValue::ConfigMap { name: "flags".to_owned(), key: "..level".to_owned() };
+    let odd = BTreeMap::from([("LEVEL".to_owned(), odd)]);
     let overrides = Overrides { env: odd, ..Overrides::default() };
     let config = TargetConfig { overrides, ..config(&shop.namespace) };
     let deployer = deployer_with(config, &shop.target, shop.user.clone());
@@ -135,7 +135,7 @@ async fn a_body_that_the_server_finds_invalid_is_refused_for_good() {
         )),
         "{reason}"
     );
-    assert!(reason.contains("LEVEL=LOW"), "{reason}");
+    assert!(reason.contains("..level"), "{reason}");
     let workload = shop.deployer.observe(&shop.target).await.expect("a workload");
     assert_eq!((workload.slot(&slot("hotfix")), workload.stamp), (None, Stamp::new(1, 1)));
 }

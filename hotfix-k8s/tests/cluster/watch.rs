@@ -117,6 +117,9 @@ async fn pods_that_a_quota_forbids_are_told() {
     let shop = Shop::open(cluster).await;
     let quota = serde_json::json!({"metadata": {"name": "few"}, "spec": {"hard": {"pods": "1"}}});
     shop.create(Kind::Quota, &quota).await;
+    // Until then nobody may have heard of it.
+    until("it counts", || async { shop.read(Kind::Quota, "few").await["status"]["used"]["pods"] == "1" })
+        .await;
     let mut watch = shop.deployer.watch(&shop.target).await.expect("a watch");
     stage(&shop, &Behaviour::default()).await;
     let found = fault(&mut watch, |fault| matches!(fault, Fault::CannotStart { .. })).await.to_string();
