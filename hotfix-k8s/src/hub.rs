@@ -26,6 +26,7 @@ mod deployment;
 mod health;
 mod keep;
 mod set;
+mod whole;
 
 use deployment::DeploymentSlots;
 use health::Health;

@@ -30,9 +30,9 @@ struct KindHealth {
 }
 
 impl Health {
-    /// Takes in that everything of a kind was listed.
-    pub(super) fn listed(&mut self, kind: &'static str) {
-        self.0.entry(kind).or_default().is_listed = true;
+    /// Takes in that everything of a kind was listed, and returns whether that is news.
+    pub(super) fn listed(&mut self, kind: &'static str) -> bool {
+        !std::mem::replace(&mut self.0.entry(kind).or_default().is_listed, true)
     }
 
     /// Takes in that the watch of a kind ended, after it went on for so long.

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use kube::api::Api;
-use kube::core::DynamicObject;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::whole::Whole;
 use super::{Feed, Kept, lock};
 
 /// How long a watch may fail before those who follow it are told.
@@ -23,7 +23,7 @@ const RELIST: Duration = Duration::from_secs(30);
 
 /// Keeps the last values of one kind until nobody follows any more, or nothing is known any more. The watcher lists again
 /// after a 410 or a disconnect, and every now and then.
-pub(super) async fn keep<K: Kept>(api: Api<DynamicObject>, feed: Weak<Feed>, rests: Option<Instant>) {
+pub(super) async fn keep<K: Kept>(api: Api<Whole>, feed: Weak<Feed>, rests: Option<Instant>) {
     if let Some(rests) = rests {
         sleep_until(rests).await;
     }
@@ -119,14 +119,14 @@ impl<K> Told<K> {
 }
 
 impl<K: Kept> Told<K> {
-    fn take(&mut self, event: Event<DynamicObject>, feed: &Feed) {
+    fn take(&mut self, event: Event<Whole>, feed: &Feed) {
         let mut state = lock(&feed.state);
         match event {
             Event::Init => {
                 self.listing.clear();
                 self.newest = 0;
             }
-            Event::InitApply(object) => self.listing.push(read(object)),
+            Event::InitApply(object) => self.listing.push(K::read(&object.into_value())),
             Event::InitDone => {
                 self.heard();
                 self.listed = self.heard;
@@ -135,18 +135,18 @@ impl<K: Kept> Told<K> {
                 let gone = K::names(&state).into_iter().filter(|name| !kept.contains(name.as_str()));
                 gone.for_each(|name| K::take(&mut state, &name));
                 self.listing.drain(..).for_each(|kept| kept.put(&mut state));
-                feed.health.send_modify(|health| health.listed(K::KIND));
+                feed.health.send_if_modified(|health| health.listed(K::KIND));
             }
             Event::Apply(object) => {
                 self.heard();
-                let read = read::<K>(object);
+                let read = K::read(&object.into_value());
                 if is_newer(read.version(), &mut self.newest) {
                     read.put(&mut state);
                 }
             }
             Event::Delete(object) => {
                 self.heard();
-                let read = read::<K>(object);
+                let read = K::read(&object.into_value());
                 if is_newer(read.version(), &mut self.newest) {
                     K::take(&mut state, read.name());
                 }
@@ -160,12 +160,6 @@ fn is_newer(version: u64, newest: &mut u64) -> bool {
     let is_newer = version == 0 || version > *newest;
     *newest = version.max(*newest);
     is_newer
-}
-
-fn read<K: Kept>(object: DynamicObject) -> K {
-    let mut value = object.data;
-    value["metadata"] = serde_json::to_value(object.metadata).unwrap_or_default();
-    K::read(&value)
 }
 
 /// Whether trying again cannot help.
