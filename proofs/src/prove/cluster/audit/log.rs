@@ -37,9 +37,36 @@ pub(super) struct Fence {
     pub(super) applied: Vec<(String, Stamp)>,
 }
 
-/// Reads the accepted changes of a log, in the order in which they came about.
+/// What the server wrote down of its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Accepted,
+    /// Its caller was gone before it had one, so it wrote down that it ran out of time. The change may be there.
+    Unheard,
+    Refused,
+}
+
+impl Answer {
+    fn of(code: u64) -> Self {
+        match code {
+            ..300 => Self::Accepted,
+            504 => Self::Unheard,
+            _ => Self::Refused,
+        }
+    }
+}
+
+/// Reads the accepted changes of a log, in the order in which they came about. One that nobody heard of was accepted if
+/// another found the fence that it leaves.
 pub(super) fn changes(log: &[Value]) -> Vec<Change> {
-    let mut changes: Vec<Change> = log.iter().filter_map(change).collect();
+    let all: Vec<(Answer, Change)> = log.iter().filter_map(change).collect();
+    let is_found = |unheard: &Change| {
+        let Some(Ok(left)) = unheard.fence() else { return false };
+        let finds = |other: &Change| other.object == unheard.object && other.compares() == Some(&*left.text);
+        all.iter().any(|(answer, other)| *answer == Answer::Accepted && finds(other))
+    };
+    let accepted = all.iter().filter(|(answer, change)| *answer == Answer::Accepted || is_found(change));
+    let mut changes: Vec<Change> = accepted.map(|(_, change)| change.clone()).collect();
     changes.sort_by_key(|change| (change.done, change.begun));
     straighten(&mut changes);
     changes
@@ -67,11 +94,11 @@ fn straighten(changes: &mut [Change]) {
     }
 }
 
-fn change(event: &Value) -> Option<Change> {
+fn change(event: &Value) -> Option<(Answer, Change)> {
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
     let verb = text("/verb")?;
-    let accepted = event.pointer("/responseStatus/code")?.as_u64()? < 300;
-    if !accepted || !matches!(verb, "create" | "update" | "patch" | "delete") {
+    let answer = Answer::of(event.pointer("/responseStatus/code")?.as_u64()?);
+    if answer == Answer::Refused || !matches!(verb, "create" | "update" | "patch" | "delete") {
         return None;
     }
     let time = |pointer| Some(chrono::DateTime::parse_from_rfc3339(text(pointer)?).ok()?.timestamp_micros());
@@ -85,14 +112,15 @@ fn change(event: &Value) -> Option<Change> {
     }
     let object = format!("{resource}/{name}");
     let object = text("/objectRef/subresource").map_or(object.clone(), |part| format!("{object}/{part}"));
-    Some(Change {
+    let change = Change {
         user: text("/user/username")?.to_owned(),
         begun: time("/requestReceivedTimestamp")?,
         done: time("/stageTimestamp")?,
         verb: verb.to_owned(),
         object,
         body,
-    })
+    };
+    Some((answer, change))
 }
 
 impl Change {

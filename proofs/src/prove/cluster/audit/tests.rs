@@ -41,6 +41,23 @@ fn what_was_refused_or_is_not_ours_is_no_evidence() {
 }
 
 #[test]
+fn a_change_whose_caller_was_gone_counts_if_the_next_one_found_it() {
+    let mut story = staged();
+    let before = story.clone();
+    story.patch("deployments/shop", stamped("1.2"), &[]);
+    story.last()["responseStatus"]["code"] = json!(504);
+    let (lost, found) = (story.log.len() - 1, sealed("1.3"));
+    story.patch("deployments/shop", found.clone(), &[]);
+    assert_eq!(story.audit(&journal()), [] as [String; 0], "it was there");
+    story.fences = before.fences;
+    story.log.pop();
+    story.patch("deployments/shop", found, &[]);
+    assert_eq!(story.audit(&journal()), [] as [String; 0], "it was not there");
+    story.log[lost]["responseStatus"]["code"] = json!(200);
+    assert_ne!(story.audit(&journal()), [] as [String; 0], "it was there, and the next one did not find it");
+}
+
+#[test]
 fn two_changes_that_were_written_down_the_wrong_way_round_are_told_apart_by_what_they_compare_with() {
     let mut story = staged();
     story.patch("deployments/shop", stamped("1.2"), &[]);
