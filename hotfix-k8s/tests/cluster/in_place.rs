@@ -101,10 +101,9 @@ fn story(shop: &SetShop, fix: &Release) -> Vec<Event> {
             .as_ref()
             .is_some_and(|pod| pod.pointer("/spec/containers/0/image") == Some(&json!(image(fix))))
     };
-    let log = shop.cluster.audit_log().expect("a log");
-    let of_shop = log.iter().filter(|event| event.namespace.as_deref() == Some(shop.namespace.name()));
+    let log = shop.cluster.audit_log_of(&shop.namespace).expect("a log");
     let told =
-        of_shop.filter_map(|event| match (event.verb.as_str(), event.resource.as_deref(), event.status) {
+        log.iter().filter_map(|event| match (event.verb.as_str(), event.resource.as_deref(), event.status) {
             ("create", Some("pods"), 201) if runs(event) => Some(Event::Made),
             ("patch", Some("statefulsets" | "daemonsets"), 200) if event.user == deployer => {
                 let patch = event.request.as_ref()?.to_string();

@@ -100,7 +100,7 @@ impl Scene {
     /// Every number of pods that the deployer wrote so far, with the Deployment.
     fn written(&self) -> Vec<(String, u64)> {
         let user = format!("system:serviceaccount:{}:hotfix", self.shop.namespace);
-        let log = self.shop.test_cluster.audit_log().expect("a log").into_iter();
+        let log = self.shop.test_cluster.audit_log_of(&self.shop.namespace).expect("a log").into_iter();
         let own = log.filter(|event| event.user == user && event.verb == "patch" && event.status == 200);
         let size = |event: AuditEvent| {
             let patch = event.request?;

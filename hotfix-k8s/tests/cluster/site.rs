@@ -189,7 +189,7 @@ impl Shop {
 
     fn accepted(&self, is_meant: impl Fn(&AuditEvent) -> bool) -> Vec<Value> {
         let user = format!("system:serviceaccount:{}:hotfix", self.namespace);
-        let log = self.test_cluster.audit_log().expect("a log");
+        let log = self.test_cluster.audit_log_of(&self.namespace).expect("a log");
         let own = log.into_iter().filter(|event| {
             event.user == user && event.verb == "patch" && event.status == 200 && is_meant(event)
         });

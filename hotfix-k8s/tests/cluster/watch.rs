@@ -153,7 +153,7 @@ async fn a_hundred_watches_are_two_for_the_server() {
     let first = Pin::as_mut(&mut watches[99]).next().await.expect("the present state").expect("whole");
     assert_eq!(first, WorkloadChange::Instances { slot: slot("main"), replicas: 1, ready: 1 });
     let namespace = shop.namespace.name();
-    let log = cluster.audit_log().expect("a log");
+    let log = cluster.audit_log_of(&shop.namespace).expect("a log");
     let asked = log.iter().filter(|event| {
         let user = format!("system:serviceaccount:{namespace}:hotfix");
         event.user == user && event.uri.contains("watch=true") && event.raw["stage"] == "ResponseStarted"

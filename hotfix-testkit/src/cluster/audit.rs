@@ -1,7 +1,7 @@
 //! What the API server put down about every request.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::path::Path;
 
 use serde_json::Value;
@@ -49,16 +49,20 @@ pub(super) fn length(path: &Path) -> io::Result<u64> {
     Ok(path.metadata()?.len())
 }
 
-/// Reads the lines that say something. The last line counts once it is complete.
+/// Reads the lines that say something, one by one: a log of hours is longer than what anybody wants to hold. The last
+/// line counts once it is complete.
 fn read_from(path: &Path, begins: u64, something: &str) -> io::Result<Vec<AuditEvent>> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(begins))?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    let complete = bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
-    let text = std::str::from_utf8(&bytes[..complete]).map_err(io::Error::other)?;
-    let lines = text.lines().filter(|line| line.contains(something));
-    lines.map(|line| Ok(event(serde_json::from_str(line)?))).collect()
+    let (mut log, mut line, mut events) = (BufReader::new(file), Vec::new(), Vec::new());
+    while log.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
+        let text = std::str::from_utf8(&line).map_err(io::Error::other)?;
+        if text.contains(something) {
+            events.push(event(serde_json::from_str(text)?));
+        }
+        line.clear();
+    }
+    Ok(events)
 }
 
 fn event(raw: Value) -> AuditEvent {
