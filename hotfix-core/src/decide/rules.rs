@@ -6,6 +6,9 @@ use crate::model::{
     Comparison, Evidence, Fault, OnBlind, Proof, Reason, Ruling, Sample, VerificationRules, Weighed,
 };
 
+/// No single scrape decides, so this many have to speak against the canary.
+const LEAST_ACCUSED: u32 = 2;
+
 /// All that a decision rests on.
 #[derive(Debug, Clone, Copy)]
 pub struct Situation<'a> {
@@ -27,8 +30,8 @@ pub struct Situation<'a> {
 
 /// Decides. The result depends on the situation only.
 ///
-/// - **Roll back** when an instance of the canary is broken, when the evidence of harm reaches `1/α`, when a threshold is
-///   exceeded, or when the canary had traffic and stopped answering.
+/// - **Roll back** when an instance of the canary is broken, when the evidence of harm reaches `1/α` and at least two scrapes
+///   raised it, when a threshold is exceeded, or when the canary had traffic and stopped answering.
 /// - Otherwise **hold** while the metrics are missing, or miss what a threshold is about, the canary gets no traffic, the
 ///   evidence is suspicious, or there is nothing to go on with at the end of the dwell; **freeze** when that lasts too
 ///   long.
@@ -101,7 +104,8 @@ impl Situation<'_> {
 impl Situation<'_> {
     fn harm(&self) -> Option<Reason> {
         let evidence = self.harm_against(self.rules.judge.log_rollback());
-        evidence.reached().then(|| Reason::Harm { seen: self.accusation(), evidence })
+        let stands = evidence.reached() && self.progress.accused >= LEAST_ACCUSED;
+        stands.then(|| Reason::Harm { seen: self.accusation(), evidence })
     }
 
     fn starvation(&self) -> Option<Reason> {

@@ -154,6 +154,11 @@ impl Judge {
         }
     }
 
+    /// Returns the decision statistic alone.
+    pub(crate) fn log_harm(&self) -> f64 {
+        libm::log(self.harm())
+    }
+
     /// Returns the latency bound beyond which the canary stands out the most; `None` when latencies are not known.
     #[must_use]
     pub fn worst_bound(&self) -> Option<LatencyBound> {
