@@ -165,13 +165,13 @@ impl Situation<'_> {
     }
 
     fn suspicion(&self) -> Option<Reason> {
-        let evidence = self.harm_against(self.rules.judge.suspicion.ln());
+        let evidence = self.harm_against(libm::log(self.rules.judge.suspicion));
         evidence.reached().then(|| Reason::Suspicious { seen: self.accusation(), evidence })
     }
 
     /// A canary above the ceiling that is not better than its baseline is not condemned, and not let through.
     fn no_cure(&self) -> Option<Reason> {
-        let above = self.evidence.statistics.log_absolute >= self.rules.judge.suspicion.ln();
+        let above = self.evidence.statistics.log_absolute >= libm::log(self.rules.judge.suspicion);
         let neutral = self.gate.has_baseline() && above && self.cure().is_none();
         neutral.then(|| Reason::FixDoesNotFix {
             seen: self.comparison(),
@@ -196,7 +196,7 @@ impl Situation<'_> {
     fn cure(&self) -> Option<Reason> {
         let evidence = Weighed {
             log_score: self.evidence.statistics.log_efficacy,
-            log_limit: self.rules.judge.efficacy.ln(),
+            log_limit: libm::log(self.rules.judge.efficacy),
         };
         evidence.reached().then_some(Reason::FixWorks { evidence })
     }
