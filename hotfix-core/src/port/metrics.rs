@@ -71,7 +71,7 @@ pub struct HistoryQuery {
     pub target: Target,
     /// The slot.
     pub slot: SlotName,
-    /// The time between two points.
+    /// The time between two points; a source that has new values less often takes its own.
     pub interval: Period,
     /// How many points at the most.
     pub points: usize,
