@@ -180,7 +180,8 @@ impl Watch {
         }
         let step = self.context.step;
         let faults = self.faults();
-        let condemned = (!faults.is_empty()).then(|| Ruling::condemned_by(&faults));
+        let condemned =
+            (!faults.is_empty()).then(|| Ruling::condemned_by(&faults).also(self.ruling.as_ref()));
         let event = match (condemned.as_ref().or(self.ruling.as_ref()), &self.pending) {
             (Some(ruling @ Ruling::RollBack { .. }), _) => {
                 Event::Decided { step, verdict: self.verification.verdict(ruling) }
