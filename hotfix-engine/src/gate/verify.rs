@@ -155,7 +155,8 @@ struct Watch {
 impl Watch {
     async fn run(mut self: Box<Self>, resumed: bool) {
         Box::pin(self.prime(resumed)).await;
-        let mut looks = tokio::time::interval(self.context.plan.execution().look.to_duration());
+        let look = self.context.ports.between_looks(self.context.plan.execution().look);
+        let mut looks = tokio::time::interval(look.to_duration());
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         looks.reset();
         loop {
