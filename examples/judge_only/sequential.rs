@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use hotfix_core::decide::{Gate, Verification};
 use hotfix_core::judge::dispersion;
 use hotfix_core::model::{
-    Calibration, Counts, Dispersion, JudgeSettings, LatencyBound, Missing, Pace, Reading, Ruling, Sample,
-    TailBound, Threshold, Timestamp, VerificationRules,
+    Calibration, Counts, Dispersion, JudgeSettings, LatencyBound, Missing, Pace, Profile, Reading, Ruling,
+    Sample, TailBound, Threshold, Timestamp, VerificationRules,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -35,14 +35,6 @@ pub(crate) struct Case {
 
 const fn three() -> u32 {
     3
-}
-
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Profile {
-    #[default]
-    Standard,
-    Fast,
 }
 
 /// A bound of the latency, chosen before the rollout.
@@ -95,7 +87,7 @@ pub(crate) fn answer(case: Case) -> Result<Value, InputError> {
     for (index, scrape) in case.scrapes.iter().enumerate() {
         let (path, sample) = (format!("scrapes[{index}]"), scrape.sample(index)?);
         let begins = scrape.first_of_step || index == 0;
-        let gate = scrape.gate(&sample);
+        let gate = scrape.weight.unwrap_or_else(|| implied(case.scrapes[index..].iter()));
         let rollout = match &mut rollout {
             Some(rollout) => rollout,
             none => {
@@ -158,11 +150,7 @@ fn word(ruling: &Ruling) -> Result<Value, InputError> {
 impl Case {
     /// The settings of the profile, with what the case sets instead.
     fn judge_settings(&self) -> Result<JudgeSettings, InputError> {
-        let profile = match self.profile {
-            Profile::Standard => JudgeSettings::standard(),
-            Profile::Fast => JudgeSettings::fast(),
-        };
-        let mut settings = serde_json::to_value(profile)?;
+        let mut settings = serde_json::to_value(self.profile.settings())?;
         for (name, value) in &self.settings {
             match (&mut settings[name], value) {
                 (Value::Object(parts), Value::Object(set)) => parts.extend(set.clone()),
@@ -223,18 +211,23 @@ impl Scrape {
         })
     }
 
-    /// The weight of a step that begins here: the one given, or the canary's share of the requests.
-    fn gate(&self, sample: &Sample) -> Gate {
-        let share = || {
-            let (canary, baseline) = (sample.canary.counts()?, sample.baseline.counts()?);
-            let all = canary.requests().checked_add(baseline.requests()).filter(|all| *all > 0)?;
-            let percent = (canary.requests() as f64 / all as f64 * 100.0).round().clamp(1.0, 99.0);
-            Gate::at(percent as u8).ok()
-        };
-        let alone = self.nb.is_none() && self.missing.is_none();
-        let implied = if alone { Some(Gate::ALONE) } else { share() };
-        self.weight.or(implied).unwrap_or(Gate::ALONE)
+    /// The weight that the scrape implies: the canary's share of the requests, in percent.
+    fn share(&self) -> Option<Gate> {
+        if self.missing.is_some() {
+            return None;
+        }
+        let Some(baseline) = self.nb else { return Some(Gate::ALONE) };
+        let (canary, baseline) = (self.nc.unwrap_or(0) as f64, baseline as f64);
+        let percent = (canary / (canary + baseline) * 100.0).round();
+        // Of no requests at all there is no share.
+        if percent.is_nan() { None } else { Gate::at(percent.clamp(1.0, 99.0) as u8).ok() }
     }
+}
+
+/// The weight of the step that begins with these scrapes, where none is given: the share in the first of them that tells one.
+fn implied<'a>(scrapes: impl Iterator<Item = &'a Scrape>) -> Gate {
+    let mut step = scrapes.enumerate().take_while(|(place, scrape)| *place == 0 || !scrape.first_of_step);
+    step.find_map(|(_, scrape)| scrape.share()).unwrap_or(Gate::ALONE)
 }
 
 /// What one side answered; a side of which nothing is given has no series.

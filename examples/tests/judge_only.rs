@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use hotfix_core::model::{JudgeSettings, Pace};
 use serde_json::{Value, json};
 
 /// What the program left.
@@ -133,6 +134,21 @@ fn what_is_missing_is_neither_health_nor_harm() {
 }
 
 #[test]
+fn a_step_that_begins_blind_or_without_traffic_keeps_its_baseline() {
+    let harmful = json!({ "nc": 75, "ec": 9, "nb": 675, "eb": 1 });
+    for first in [json!({ "missing": "refused" }), json!({ "nc": 0, "ec": 0, "nb": 0, "eb": 0 })] {
+        let answer = judged(&json!({ "kind": "sequential", "scrapes": [first, harmful, harmful] }));
+        assert_eq!(answer["steps"][0]["weight"], 10, "{first}");
+        assert_eq!(
+            (&answer["decision"], &answer["rollback_at"]),
+            (&json!("roll_back"), &json!(2)),
+            "{first}"
+        );
+        assert!(answer["text"].as_str().unwrap().contains(" against 2 in 1350 "), "{answer}");
+    }
+}
+
+#[test]
 fn statistics_are_those_of_the_reference() {
     let vectors: Value =
         serde_json::from_str(include_str!("../../hotfix-core/tests/judge/vectors.json")).unwrap();
@@ -254,7 +270,7 @@ fn mistakes_are_named_by_their_field() {
         (sequential(json!({ "phi": 1, "errors_before": [] })), "phi: give either phi or errors_before"),
         (
             sequential(json!({ "profile": "slow" })),
-            "profile: unknown variant `slow`, expected `standard` or `fast`",
+            "profile: invalid profile \"slow\": allowed are standard and fast",
         ),
         (
             kayenta(bare.clone(), json!({})),
@@ -279,6 +295,24 @@ fn mistakes_are_named_by_their_field() {
     assert_eq!(cut.err, "judge_only: the case is no JSON: EOF while parsing an object at line 1 column 7\n");
     let nowhere = run(&["nowhere.json"], "");
     assert_eq!(nowhere.err, "judge_only: nowhere.json: No such file or directory (os error 2)\n");
+}
+
+#[test]
+fn the_help_names_everything_that_can_be_set() {
+    let help = run(&["--help"], "").out;
+    let words: Vec<&str> = help.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    // What is left out of a file is what it is by default.
+    let judge = JudgeSettings {
+        latency_ratio: 2.0,
+        log_cap: Some(3.0),
+        floor: Some(0.001),
+        ..JudgeSettings::standard()
+    };
+    for settings in [json!(judge), json!(judge.weights), json!(Pace::default())] {
+        for name in settings.as_object().unwrap().keys() {
+            assert!(words.contains(&name.as_str()), "{name} is not in\n{help}");
+        }
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hotfix_core::model::Period;
 use hotfix_core::port::{
     Check, Clock, Deployer, IdSource, IncidentStore, MetricsSource, Notifier, Posting, Silencer,
     VersionControl,
@@ -34,6 +35,12 @@ impl Backends {
             }
         };
         postings.iter().flat_map(to).collect()
+    }
+
+    /// Returns how long to wait between two looks at the metrics: never less than it takes the source to have new values, or
+    /// a side whose instances were not read anew since would be taken for one that does not answer.
+    pub(crate) fn between_looks(&self, wanted: Period) -> Period {
+        wanted.max(self.metrics.capabilities().interval)
     }
 
     /// Returns who delivers, one for each destination.

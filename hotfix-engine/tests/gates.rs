@@ -1,13 +1,17 @@
 //! Gates that do not pass: no readiness, crashes, no traffic, and clocks that jump.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use hotfix_core::communicate::ProgressKind;
 use hotfix_core::execute::{Cause, Outcome};
-use hotfix_core::memory::{Behaviour, ManualClock};
+use hotfix_core::memory::{Behaviour, ManualClock, MemoryDeployer, MemoryMetrics};
 use hotfix_core::model::{Fault, Period};
-use hotfix_core::port::{Clock as _, Notifier as _};
+use hotfix_core::port::{
+    Clock, History, HistoryQuery, MetricsCapabilities, MetricsQuery, MetricsSource, Notifier as _, Scrape,
+};
 use hotfix_testkit::fault::{Faults, FaultyDeployer, Mishap, Operation};
 use tokio::time::Instant;
 
@@ -116,6 +120,70 @@ async fn a_crash_under_traffic_is_answered_within_a_second() {
     assert!(summary.contains("killed by signal 9"), "{summary}");
     assert!(crashed.elapsed() < Duration::from_secs(1), "{:?}", crashed.elapsed());
     world.serves(&baseline).await;
+}
+
+/// Traffic on whose second look with errors an instance ends too.
+#[derive(Debug)]
+struct Crashing {
+    metrics: MemoryMetrics,
+    deployer: MemoryDeployer,
+    bad_looks: AtomicU32,
+}
+
+#[async_trait]
+impl MetricsSource for Crashing {
+    fn capabilities(&self) -> MetricsCapabilities {
+        self.metrics.capabilities()
+    }
+
+    async fn scrape(&self, query: &MetricsQuery) -> hotfix_core::Result<Scrape> {
+        let scrape = self.metrics.scrape(query).await?;
+        let is_bad = scrape.series.iter().any(|series| series.errors.is_some_and(|errors| errors > 0.0));
+        if is_bad && self.bad_looks.fetch_add(1, Ordering::Relaxed) == 1 {
+            let fault = Fault::Exited { instance: "green-1".to_owned(), status: "exit status 1".to_owned() };
+            self.deployer.report(&production(), &slot("green"), fault);
+        }
+        Ok(scrape)
+    }
+
+    async fn history(&self, query: &HistoryQuery) -> hotfix_core::Result<History> {
+        self.metrics.history(query).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verdict_names_the_crash_and_the_errors_of_the_same_moment() {
+    let world = World::new().await;
+    let crashing = Crashing {
+        metrics: world.metrics.clone(),
+        deployer: world.deployer.clone(),
+        bad_looks: AtomicU32::new(0),
+    };
+    let engine = world.builder("w1").metrics(crashing).build().expect("a complete engine");
+    let plan = world.plan(&engine, &world.fix("version 2.1.1 that fails")).await;
+    let _traffic = world.traffic(Some(artifact_of(&plan)), 1000);
+
+    let run = engine.start(plan).await.expect("a free target");
+    let summary = summary(run.outcome().await.expect("an end"));
+
+    assert!(summary.starts_with("fail: canary instance green-1 ended: exit status 1; canary "), "{summary}");
+    assert!(summary.contains(" against 0 in ") && summary.contains(" ≥ 100)"), "{summary}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_looks_more_often_than_there_are_new_values() {
+    let mut world = World::new().await;
+    let clock: Arc<dyn Clock> = Arc::new(world.clock.clone());
+    world.metrics = MemoryMetrics::new(clock, Period::from_mins(1));
+    let engine = world.engine("w1");
+    let _traffic = world.traffic(None, 0);
+    let mut run = world.start(&engine, &world.fix("version 2.1.1")).await;
+    until_judged(&mut run).await;
+    let first = Instant::now();
+    until_judged(&mut run).await;
+    let between = first.elapsed();
+    let minute = Duration::from_secs(60);
+    assert!(between >= minute && between < minute + Duration::from_secs(1), "{between:?}");
 }
 
 #[tokio::test(start_paused = true)]

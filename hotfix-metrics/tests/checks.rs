@@ -88,3 +88,18 @@ async fn the_front_door_is_of_no_slot_and_both_do_not_mix() {
     let error = HealthCheck::new(mixed, Arc::new(ManualClock::default())).unwrap_err();
     assert!(matches!(&error, ConfigError::Invalid { field: "probe.endpoints", .. }), "{error}");
 }
+
+#[test]
+fn what_takes_longer_to_know_than_anybody_waits_is_refused() {
+    let asked = |failure_threshold| {
+        let probe = config("http://shop.example/healthz", Ask::default());
+        let probe = ProbeConfig { failure_threshold, timeout: Period::from_secs(2), ..probe };
+        let config = HealthCheckConfig { probe, environments: Vec::new() };
+        HealthCheck::new(config, Arc::new(ManualClock::default()))
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(asked(12), Ok(()), "twelve times five seconds");
+    let why = "probe.failure_threshold is not valid: must be reached within 1m; it takes 1m5s here";
+    assert_eq!(asked(13), Err(why.to_owned()));
+}

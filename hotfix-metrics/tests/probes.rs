@@ -175,6 +175,11 @@ async fn what_cannot_work_is_refused_before_anything_is_sent() {
     let refusal =
         |config: &ProbeConfig| Probe::new(config, Arc::new(ManualClock::default())).unwrap_err().to_string();
     let at = "http://shop.example/healthz";
+    let of_instance = |at: &str| {
+        let mut probe = config(at, Ask::default());
+        probe.endpoints[0].instance = Some("10.1.2.3:8080".parse().unwrap());
+        probe
+    };
     let headers = BTreeMap::from([("X-Key".to_owned(), "canary".into())]);
     let secret = Ask::Http(HttpAsk { headers, ..HttpAsk::default() });
     for (config, message) in [
@@ -185,6 +190,22 @@ async fn what_cannot_work_is_refused_before_anything_is_sent() {
         (
             ProbeConfig { failure_threshold: 0, ..config(at, Ask::Tcp) },
             "probe.failure_threshold is not valid: must be at least 1",
+        ),
+        (
+            config("http://shop.example:80", Ask::Tcp),
+            "probe.endpoints is not valid: \"http://shop.example:80\" is no host and port, such as shop.example:5432",
+        ),
+        (
+            config("shop.example", Ask::Tcp),
+            "probe.endpoints is not valid: \"shop.example\" is no host and port, such as shop.example:5432",
+        ),
+        (
+            of_instance("http://127.0.0.1/healthz"),
+            "probe.endpoints is not valid: must name the service, or nobody asks the instance 10.1.2.3:8080",
+        ),
+        (
+            of_instance("http://shop.example:9000/healthz"),
+            "probe.endpoints is not valid: must have the port of the instance 10.1.2.3:8080, or none",
         ),
         (
             config(at, secret),

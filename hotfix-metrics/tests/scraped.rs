@@ -7,7 +7,7 @@ use hotfix_core::port::{Clock, History, HistoryQuery, MetricsSource};
 use hotfix_core::model::Period;
 use hotfix_metrics::Quantile;
 
-use crate::stage::{INTERVAL, Now, Service, eventually, prometheus, requests, slot};
+use crate::stage::{INTERVAL, Now, Service, eventually, prometheus, prometheus_at, requests, slot};
 
 fn increments() -> Increments {
     Increments::new(slot("green"), Some(slot("blue")), Now.now())
@@ -112,6 +112,26 @@ async fn what_is_no_count_makes_the_scrape_missing() {
         };
         assert_eq!(value.parse::<f64>().unwrap().to_string(), lie.parse::<f64>().unwrap().to_string());
     }
+}
+
+#[tokio::test]
+async fn what_is_scraped_less_often_than_it_is_said_is_missing_with_the_mend() {
+    let service = Service::new();
+    service.change("green-1", |instance| instance.serve(200, 7, 0.01));
+    service.until("it is counted", |scrape| requests(scrape, "green") == 7.0).await;
+    let hasty = prometheus_at(Period::from_millis(INTERVAL.as_millis() / 4));
+    let refused = eventually("two samples are in the window", || async {
+        hasty.scrape(&service.query()).await.err().map(|error| error.to_string())
+    })
+    .await;
+    assert!(refused.starts_with("metrics.scrape: invalid: the samples are "), "{refused}");
+    assert!(
+        refused.ends_with(" apart and not 50ms; set `interval` to the scrape_interval of the job"),
+        "{refused}"
+    );
+    // It stays so when an answer holds one sample only.
+    let again = hasty.scrape(&service.query()).await.unwrap_err();
+    assert_eq!(again.kind(), hotfix_core::ErrorKind::Invalid);
 }
 
 #[tokio::test]

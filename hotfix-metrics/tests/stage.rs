@@ -117,11 +117,13 @@ pub(crate) fn address() -> SocketAddr {
 
 /// Reads from the Prometheus of the stage.
 pub(crate) fn prometheus() -> Prometheus {
-    let config = PrometheusConfig {
-        url: format!("http://{}", address()),
-        interval: INTERVAL,
-        ..PrometheusConfig::default()
-    };
+    prometheus_at(INTERVAL)
+}
+
+/// The same, told that pages are scraped that often.
+pub(crate) fn prometheus_at(interval: Period) -> Prometheus {
+    let url = format!("http://{}", address());
+    let config = PrometheusConfig { url, interval, ..PrometheusConfig::default() };
     Prometheus::new(&config, Arc::new(Now)).unwrap()
 }
 

@@ -3,7 +3,7 @@
 use super::Gate;
 use crate::model::{Counts, Pace, Sample};
 
-/// The counters a decision waits for. All but `answered` begin anew with each gate.
+/// The counters a decision waits for. All but `answered` and `accused` begin anew with each gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Progress {
     /// Scrapes in which the canary answered requests.
@@ -21,13 +21,23 @@ pub struct Progress {
     pub had_share: bool,
     /// Whether the canary ever answered a request in this rollout.
     pub answered: bool,
+    /// Scrapes of this rollout that raised the evidence of harm. One alone condemns nobody: where a canary has just begun to
+    /// answer beside a large baseline, its one failed request is all there is.
+    pub accused: u32,
 }
 
 impl Progress {
     /// Begins the next gate of the same rollout.
     #[must_use]
     pub fn next_gate(self) -> Self {
-        Self { answered: self.answered, ..Self::default() }
+        Self { answered: self.answered, accused: self.accused, ..Self::default() }
+    }
+
+    /// Counts a scrape by what it made of the evidence of harm.
+    pub(super) fn weigh(&mut self, log_before: f64, log_after: f64) {
+        // What merely moves between stakes differs in its last digits.
+        const NOTHING: f64 = 1e-9;
+        self.accused = self.accused.saturating_add(u32::from(log_after > log_before + NOTHING));
     }
 
     /// Counts a sample. One that says nothing neither ends nor lengthens what is counted in a row.

@@ -6,6 +6,9 @@ use crate::model::{
     Comparison, Evidence, Fault, OnBlind, Proof, Reason, Ruling, Sample, VerificationRules, Weighed,
 };
 
+/// No single scrape decides, so this many have to speak against the canary.
+const LEAST_ACCUSED: u32 = 2;
+
 /// All that a decision rests on.
 #[derive(Debug, Clone, Copy)]
 pub struct Situation<'a> {
@@ -27,8 +30,8 @@ pub struct Situation<'a> {
 
 /// Decides. The result depends on the situation only.
 ///
-/// - **Roll back** when an instance of the canary is broken, when the evidence of harm reaches `1/α`, when a threshold is
-///   exceeded, or when the canary had traffic and stopped answering.
+/// - **Roll back** when an instance of the canary is broken, when the evidence of harm reaches `1/α` and at least two scrapes
+///   raised it, when a threshold is exceeded, or when the canary had traffic and stopped answering.
 /// - Otherwise **hold** while the metrics are missing, or miss what a threshold is about, the canary gets no traffic, the
 ///   evidence is suspicious, or there is nothing to go on with at the end of the dwell; **freeze** when that lasts too
 ///   long.
@@ -101,7 +104,8 @@ impl Situation<'_> {
 impl Situation<'_> {
     fn harm(&self) -> Option<Reason> {
         let evidence = self.harm_against(self.rules.judge.log_rollback());
-        evidence.reached().then(|| Reason::Harm { seen: self.accusation(), evidence })
+        let stands = evidence.reached() && self.progress.accused >= LEAST_ACCUSED;
+        stands.then(|| Reason::Harm { seen: self.accusation(), evidence })
     }
 
     fn starvation(&self) -> Option<Reason> {
@@ -161,13 +165,13 @@ impl Situation<'_> {
     }
 
     fn suspicion(&self) -> Option<Reason> {
-        let evidence = self.harm_against(self.rules.judge.suspicion.ln());
+        let evidence = self.harm_against(libm::log(self.rules.judge.suspicion));
         evidence.reached().then(|| Reason::Suspicious { seen: self.accusation(), evidence })
     }
 
     /// A canary above the ceiling that is not better than its baseline is not condemned, and not let through.
     fn no_cure(&self) -> Option<Reason> {
-        let above = self.evidence.statistics.log_absolute >= self.rules.judge.suspicion.ln();
+        let above = self.evidence.statistics.log_absolute >= libm::log(self.rules.judge.suspicion);
         let neutral = self.gate.has_baseline() && above && self.cure().is_none();
         neutral.then(|| Reason::FixDoesNotFix {
             seen: self.comparison(),
@@ -192,7 +196,7 @@ impl Situation<'_> {
     fn cure(&self) -> Option<Reason> {
         let evidence = Weighed {
             log_score: self.evidence.statistics.log_efficacy,
-            log_limit: self.rules.judge.efficacy.ln(),
+            log_limit: libm::log(self.rules.judge.efficacy),
         };
         evidence.reached().then_some(Reason::FixWorks { evidence })
     }

@@ -138,7 +138,9 @@ impl Verification {
 
     fn count(&mut self, whole: Totals, Sample { tails, kinds, .. }: &Sample) {
         let Totals { canary, baseline } = whole;
+        let before = self.judge.log_harm();
         self.judge.update_by_kind(whole, kinds, tails);
+        self.progress.weigh(before, self.judge.log_harm());
         for (bound, tail) in tails {
             let baseline = tail.baseline.filter(|_| self.gate.has_baseline());
             let alone = (!self.gate.has_baseline()).then_some(Counts::NONE);

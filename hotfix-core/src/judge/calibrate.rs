@@ -17,7 +17,7 @@ const WANTED_TAILS: [f64; 2] = [0.05, 0.01];
 #[must_use]
 pub fn calibrate(history: &History) -> Calibration {
     let nearest = |wanted: f64| {
-        let distance = |bucket: &&LatencyBucket| tail(bucket).map(|tail| (tail / wanted).ln().abs());
+        let distance = |bucket: &&LatencyBucket| tail(bucket).map(|tail| libm::log(tail / wanted).abs());
         let known = history.latency.iter().filter_map(|bucket| Some((distance(&bucket)?, bucket)));
         let nearest = known.min_by(|(a, one), (b, other)| a.total_cmp(b).then(one.bound.cmp(&other.bound)));
         nearest.map(|(_, bucket)| bucket.bound)

@@ -41,7 +41,7 @@ impl CeilingProcess {
 
     pub(super) fn update(&mut self, onset: Onset, canary: Counts) {
         let started = self.start.release(onset);
-        let factor = |tilt: &RateTilt| (tilt.log(canary) / self.phi).min(self.cap).exp();
+        let factor = |tilt: &RateTilt| libm::exp((tilt.log(canary) / self.phi).min(self.cap));
         self.wealth.update(started, self.tilts.iter().map(factor));
     }
 

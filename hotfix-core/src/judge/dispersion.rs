@@ -17,7 +17,8 @@ pub fn dispersion(errors: &[u64]) -> Dispersion {
     if errors.len() < LEAST_POINTS || mean <= 0.0 {
         return Dispersion::NONE;
     }
-    let squares: f64 = errors.windows(2).map(|pair| (pair[1].abs_diff(pair[0]) as f64).powi(2)).sum();
+    let square = |step: f64| step * step;
+    let squares: f64 = errors.windows(2).map(|pair| square(pair[1].abs_diff(pair[0]) as f64)).sum();
     // Whatever is below 1 is refused, and is 1 then.
     Dispersion::new(squares / (2.0 * (points - 1.0) * mean)).unwrap_or_default()
 }

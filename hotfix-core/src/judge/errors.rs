@@ -67,7 +67,7 @@ impl CountProcess {
 
     fn update(&mut self, started: f64, scrape: Compared<'_>) {
         let log = |tilt: &ConditionalTilt| scrape.parts().map(|part| tilt.log(part)).sum::<f64>();
-        let factor = |tilt: &ConditionalTilt| (log(tilt) / self.phi).min(self.cap).exp();
+        let factor = |tilt: &ConditionalTilt| libm::exp((log(tilt) / self.phi).min(self.cap));
         self.wealth.update(started, self.tilts.iter().map(factor));
     }
 }

@@ -28,6 +28,8 @@ pub struct Increments {
 
 /// How many kinds of requests are told apart; all others are one more. Each costs room in every journal entry of a look.
 const MOST_KINDS: usize = 15;
+/// How many characters of a kind are kept: a client of the service may have made it as long as it likes.
+const LONGEST_KIND: usize = 100;
 /// The kind of everything beyond [`MOST_KINDS`], and of what has none.
 const OTHER: &str = "";
 
@@ -97,8 +99,8 @@ impl Increments {
     fn learn_kinds(&mut self, scrape: &Scrape) {
         let mut fresh: BTreeMap<&str, f64> = BTreeMap::new();
         for series in scrape.series.iter().filter(|series| self.watches(series)) {
-            let kind = series.kind.as_deref().filter(|kind| *kind != OTHER && !self.kinds.contains(*kind));
-            if let Some(kind) = kind {
+            let kind = kind_of(series);
+            if kind != OTHER && !self.kinds.contains(kind) {
                 *fresh.entry(kind).or_default() += series.requests;
             }
         }
@@ -113,7 +115,7 @@ impl Increments {
         if self.kinds.is_empty() {
             return;
         }
-        let kind = series.kind.as_deref().filter(|kind| self.kinds.contains(*kind)).unwrap_or(OTHER);
+        let kind = Some(kind_of(series)).filter(|kind| self.kinds.contains(*kind)).unwrap_or(OTHER);
         let sum = seen.kinds.entry(kind.to_owned()).or_default();
         let none = Counts::NONE;
         let (canary, baseline) = if series.slot == self.canary { (counts, none) } else { (none, counts) };
@@ -122,8 +124,7 @@ impl Increments {
 
     fn read(&self, scrape: &Scrape, cursors: &mut Cursors) -> Result<Seen, Missing> {
         if let Some(warning) = scrape.warnings.first() {
-            let warning = warning.chars().take(200).collect();
-            return Err(Missing::Warned { warning });
+            return Err(Missing::warned(warning));
         }
         let mut watched: Vec<_> = scrape.series.iter().filter(|s| self.watches(s)).collect();
         watched.sort_by_key(|series| series.at);
@@ -149,7 +150,7 @@ impl Increments {
             None => (0, 0),
         };
         let Ok(counts) = Counts::new(requests, errors) else {
-            return Err(Missing::Inconsistent { series: series.series.clone() });
+            return Err(Missing::inconsistent(&series.series));
         };
         seen.add(&series.slot, counts);
         self.add_kind(series, counts, seen);
@@ -197,8 +198,7 @@ impl Cursor {
     /// Reads a series. An error series that does not exist counts no errors; one that vanished counts no new ones. A
     /// bound whose counter makes no sense is not known.
     fn read(series: &CounterSeries, last: Option<&Self>) -> Result<Self, Missing> {
-        let not_a_count =
-            |value: f64| Missing::NotACount { series: series.series.clone(), value: value.to_string() };
+        let not_a_count = |value| Missing::not_a_count(&series.series, value);
         let requests = whole(series.requests).ok_or_else(|| not_a_count(series.requests))?;
         let errors = match (series.errors, last) {
             (Some(errors), _) => whole(errors).ok_or_else(|| not_a_count(errors))?,
@@ -247,6 +247,11 @@ impl Cursor {
             Some((*bound, Counts::new(requests, slow).ok()?))
         })
     }
+}
+
+fn kind_of(series: &CounterSeries) -> &str {
+    let kind = series.kind.as_deref().unwrap_or(OTHER);
+    kind.char_indices().nth(LONGEST_KIND).map_or(kind, |(end, _)| &kind[..end])
 }
 
 /// Reads a counter, which is a finite number from 0 on.

@@ -1,4 +1,7 @@
 //! The two likelihood ratios all bets are made of.
+//!
+//! Logarithms and powers of the judge are those of `libm`: the standard library leaves their last digit to the platform, and
+//! who takes a rollout over on another machine must come to the same evidence, bit for bit.
 
 use crate::model::{Counts, Totals};
 
@@ -14,7 +17,7 @@ pub(super) struct ConditionalTilt {
 
 impl ConditionalTilt {
     pub(super) fn new(ratio: f64, factor: f64) -> Self {
-        Self { ratio, tilted: ratio * factor, ln_factor: factor.ln() }
+        Self { ratio, tilted: ratio * factor, ln_factor: libm::log(factor) }
     }
 
     /// Returns the log likelihood ratio of a scrape. Without traffic on both sides nothing can be compared.
@@ -24,7 +27,7 @@ impl ConditionalTilt {
         };
         let on_canary = scrape.canary.errors() as f64;
         let all = on_canary + scrape.baseline.errors() as f64;
-        on_canary * self.ln_factor - all * ((self.tilted * n_c + n_b) / (self.ratio * n_c + n_b)).ln()
+        on_canary * self.ln_factor - all * libm::log((self.tilted * n_c + n_b) / (self.ratio * n_c + n_b))
     }
 }
 
@@ -45,9 +48,9 @@ pub(super) struct RateTilt {
 
 impl RateTilt {
     pub(super) fn new(theta: f64, factor: f64) -> Self {
-        let ln_success = (-theta).ln_1p();
-        let rate = -(factor * ln_success).exp_m1();
-        Self { per_error: (rate / theta).ln(), per_success: (factor - 1.0) * ln_success }
+        let ln_success = libm::log1p(-theta);
+        let rate = -libm::expm1(factor * ln_success);
+        Self { per_error: libm::log(rate / theta), per_success: (factor - 1.0) * ln_success }
     }
 
     pub(super) fn log(&self, canary: Counts) -> f64 {

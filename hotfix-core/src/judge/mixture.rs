@@ -44,7 +44,7 @@ impl LogMixture {
     /// Returns the logarithm of the mean wealth.
     pub(super) fn log_wealth(&self) -> f64 {
         let most = self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let mean = self.0.iter().map(|log| (log - most).exp()).sum::<f64>() / self.0.len() as f64;
-        most + mean.ln()
+        let mean = self.0.iter().map(|log| libm::exp(log - most)).sum::<f64>() / self.0.len() as f64;
+        most + libm::log(mean)
     }
 }

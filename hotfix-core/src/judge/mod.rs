@@ -38,7 +38,9 @@
 //! [`calibrate`]. A request beyond a bound then counts as an error does, against requests beyond it on the other side.
 //! What an instance answers before its first scrape is left out: it is slow until it is warm.
 //!
-//! No single scrape may decide, so what one adds is cut off. Latency has a quarter of the decision, and therefore a cap
+//! No single scrape may decide, so what one adds to the count process is cut off. The share process has no such limit: where the
+//! canary had less than a thousandth of the traffic, one failed request can be enough. So a decision also asks that two
+//! scrapes speak against the canary; see [`decide`](crate::decide). Latency has a quarter of the decision, and therefore a cap
 //! of its own that is higher by half of what that costs: with the cap of errors, requests that take twice as long were
 //! found 3.0 timed scrapes after the start, and 1.5 times as long after 5.6; with its own after 2.3 and 5.3. Harmless
 //! rollouts were rolled back in 0.05 % of the runs, and in 0.5 % where each side pauses in a twentieth of the scrapes

@@ -67,5 +67,5 @@ impl AbsoluteProof {
 /// Returns the logarithm of the mean of two wealths given by theirs.
 pub(super) fn log_mean(a: f64, b: f64) -> f64 {
     let most = a.max(b);
-    most + f64::midpoint((a - most).exp(), (b - most).exp()).ln()
+    most + libm::log(f64::midpoint(libm::exp(a - most), libm::exp(b - most)))
 }

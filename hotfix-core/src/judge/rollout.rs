@@ -136,13 +136,13 @@ impl Judge {
         let relative = self.relative.log_wealth();
         let absolute = self.absolute.log_wealth();
         Statistics {
-            log_harm: self.harm().ln(),
-            log_errors: self.errors.wealth().ln(),
-            log_count: self.errors.count().ln(),
-            log_share: self.errors.share().ln(),
-            log_latency: self.latency.wealth().ln(),
-            log_ceiling: self.ceiling_share().ln(),
-            log_absolute: self.ceiling.wealth().ln(),
+            log_harm: self.log_harm(),
+            log_errors: libm::log(self.errors.wealth()),
+            log_count: libm::log(self.errors.count()),
+            log_share: libm::log(self.errors.share()),
+            log_latency: libm::log(self.latency.wealth()),
+            log_ceiling: libm::log(self.ceiling_share()),
+            log_absolute: libm::log(self.ceiling.wealth()),
             ceiling: self.ceiling.theta(),
             log_proof: match self.comparison {
                 Comparison::WithBaseline => log_mean(relative, absolute),
@@ -152,6 +152,11 @@ impl Judge {
             log_proof_absolute: absolute,
             log_efficacy: self.efficacy.log_wealth(),
         }
+    }
+
+    /// Returns the decision statistic alone.
+    pub(crate) fn log_harm(&self) -> f64 {
+        libm::log(self.harm())
     }
 
     /// Returns the latency bound beyond which the canary stands out the most; `None` when latencies are not known.

@@ -134,7 +134,7 @@ impl JudgeSettings {
         each("harm_ratios", &self.harm_ratios, 1.001, 1e6)?;
         each("stakes", &self.stakes, 0.001, 0.999)?;
         if let Some(cap) = self.log_cap {
-            within("log_cap", cap, 0.001, (1.0 / self.alpha).ln())?;
+            within("log_cap", cap, 0.001, self.log_rollback())?;
         }
         let StatisticWeights { errors, latency, ceiling } = self.weights;
         within("weights.errors", errors, 0.0, 1.0)?;
@@ -158,27 +158,27 @@ impl JudgeSettings {
     #[must_use]
     pub fn cap(&self) -> f64 {
         let start_cost = 2.0 * self.harm_ratios.len() as f64;
-        self.log_cap.unwrap_or_else(|| f64::midpoint(self.log_rollback(), start_cost.ln()))
+        self.log_cap.unwrap_or_else(|| f64::midpoint(self.log_rollback(), libm::log(start_cost)))
     }
 
     /// Returns the same for latency: half of what a rollback takes when the evidence counts only as far as the share of
     /// latency goes, 4.147. With the cap of errors a request that takes twice as long could not be found in two scrapes.
     #[must_use]
     pub fn latency_cap(&self) -> f64 {
-        let share_cost = (1.0 / self.weights.latency.clamp(LEAST_RATE, 1.0)).ln();
+        let share_cost = libm::log(1.0 / self.weights.latency.clamp(LEAST_RATE, 1.0));
         self.log_cap.unwrap_or_else(|| self.cap() + share_cost / 2.0)
     }
 
     /// Returns the log evidence of harm from which on the canary is rolled back: `ln(1/α)`.
     #[must_use]
     pub fn log_rollback(&self) -> f64 {
-        (1.0 / self.alpha).ln()
+        libm::log(1.0 / self.alpha)
     }
 
     /// Returns the log evidence from which on the canary is shown to be good: `ln(1/β)`.
     #[must_use]
     pub fn log_promote(&self) -> f64 {
-        (1.0 / self.beta).ln()
+        libm::log(1.0 / self.beta)
     }
 }
 

@@ -150,11 +150,36 @@ pub enum Missing {
 }
 
 impl Missing {
-    /// The metrics could not be read. The text is cut to 200 characters: it goes into the journal with every scrape.
+    /// The metrics could not be read.
     #[must_use]
     pub fn failed(error: &dyn fmt::Display) -> Self {
-        Self::Failed { error: error.to_string().chars().take(200).collect() }
+        Self::Failed { error: brief(error) }
     }
+
+    /// The source doubts its own answer.
+    #[must_use]
+    pub fn warned(warning: &str) -> Self {
+        Self::Warned { warning: brief(&warning) }
+    }
+
+    /// A counter of the series says something else than how many.
+    #[must_use]
+    pub fn not_a_count(series: &str, value: f64) -> Self {
+        Self::NotACount { series: brief(&series), value: value.to_string() }
+    }
+
+    /// The series rose by more errors than requests.
+    #[must_use]
+    pub fn inconsistent(series: &str) -> Self {
+        Self::Inconsistent { series: brief(&series) }
+    }
+}
+
+/// Cuts what others say to 200 characters without control characters: it goes into the journal with every scrape, and from
+/// there to people. Labels hold whatever a client of the service sent.
+fn brief(text: &dyn fmt::Display) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    text.to_string().chars().map(plain).take(200).collect()
 }
 
 impl fmt::Display for Missing {

@@ -54,6 +54,16 @@ impl Ruling {
         Self::RollBack { reasons: reasons.collect() }
     }
 
+    /// Adds what another ruling goes back for, if it does: whoever reads a verdict at night gets all of its grounds.
+    #[must_use]
+    pub fn also(mut self, other: Option<&Self>) -> Self {
+        if let (Self::RollBack { reasons }, Some(Self::RollBack { reasons: more })) = (&mut self, other) {
+            let news: Vec<_> = more.iter().filter(|reason| !reasons.contains(reason)).cloned().collect();
+            reasons.extend(news);
+        }
+        self
+    }
+
     /// Returns what a gate that ends with this ruling says of the release.
     #[must_use]
     pub const fn outcome(&self) -> VerdictOutcome {

@@ -22,7 +22,7 @@ pub struct Execution {
     pub quarantine_retry: Period,
     /// How long a lease lasts without renewal.
     pub lease: Period,
-    /// The time between two looks at the metrics.
+    /// The time between two looks at the metrics, where these have new values as often.
     pub look: Period,
 }
 

@@ -5,7 +5,10 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use crate::error::Result;
-use crate::model::{ArtifactId, Fault, SlotName, Target};
+use crate::model::{ArtifactId, Fault, Period, SlotName, Target};
+
+/// How long a look may take. Who has not answered by then could not look.
+pub const LONGEST_LOOK: Period = Period::from_mins(1);
 
 /// A health check, a smoke test, or anything else that tells from outside whether a release works.
 ///
@@ -22,7 +25,7 @@ pub trait Check: Debug + Send + Sync {
     /// Returns what of a workload it looks at.
     fn scope(&self, target: &Target) -> CheckScope;
 
-    /// Looks, with as many tries as it takes to be sure.
+    /// Looks, with as many tries as it takes to be sure, for [`LONGEST_LOOK`] at the most.
     ///
     /// *Errors*: any failure to look at all. That is neither a pass nor a fault: it is tried again, and the gate stays
     /// closed meanwhile.

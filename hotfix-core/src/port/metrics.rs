@@ -36,7 +36,7 @@ pub trait MetricsSource: Debug + Send + Sync {
 /// What a metrics source can do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MetricsCapabilities {
-    /// How often new values appear.
+    /// How often new values appear. Nobody looks more often: a side without new values would be one that does not answer.
     pub interval: Period,
     /// Whether it knows how long requests took.
     pub latency: Latency,
@@ -71,7 +71,7 @@ pub struct HistoryQuery {
     pub target: Target,
     /// The slot.
     pub slot: SlotName,
-    /// The time between two points.
+    /// The time between two points; a source that has new values less often takes its own.
     pub interval: Period,
     /// How many points at the most.
     pub points: usize,

@@ -26,7 +26,7 @@ mod store;
 mod version_control;
 
 pub use call::{Ambiguity, Call, Conflict, Probe, Receipt, Rejection, Reply, Seal, Sealed};
-pub use check::{Check, CheckReport, CheckScope, CheckSubject};
+pub use check::{Check, CheckReport, CheckScope, CheckSubject, LONGEST_LOOK};
 pub use clock::{Clock, IdSource};
 pub use deployer::{Deployer, DeployerCapabilities, Fence, TrafficSplit, WorkloadChange, WorkloadWatch};
 pub use fence::seal;

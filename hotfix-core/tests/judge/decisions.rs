@@ -89,6 +89,23 @@ fn a_broken_instance_condemns_at_once_whatever_the_metrics_say() {
 }
 
 #[test]
+fn what_is_wrong_with_instances_and_what_the_metrics_say_meet_in_one_line() {
+    let faults =
+        ["web-1", "web-2"].map(|instance| Fault::CrashLoop { instance: instance.to_owned(), restarts: 5 });
+    let mut rollout = rollout();
+    look(&mut rollout, &scrape((75, 75), (675, 1)));
+    let (_, ruling) = rollout.observe(&scrape((75, 60), (675, 0)), &faults);
+    let line = "roll back: canary instance web-1 is in a crash loop (5 restarts); canary instance web-2 is in a crash \
+                loop (5 restarts); canary 135 errors in 150 requests against 1 in 1350 (evidence 259 ≥ 100)";
+    assert_eq!(ruling.to_string(), line);
+    // A fault that comes between two samples adds what these condemned the canary for, and no more.
+    assert_eq!(Ruling::condemned_by(&faults).also(Some(&ruling)), ruling);
+    let condemned = Ruling::condemned_by(&faults[..1]);
+    assert_eq!(condemned.clone().also(Some(&Ruling::Hold { reasons: ruling.reasons().to_vec() })), condemned);
+    assert_eq!(condemned.clone().also(None), condemned);
+}
+
+#[test]
 fn a_gate_is_left_after_four_scrapes_when_proven_and_dwell_begins_anew() {
     let mut rollout = rollout();
     let clean = scrape((1000, 1), (9000, 9));

@@ -2,18 +2,19 @@
 
 use hotfix_core::decide::Verification;
 use hotfix_core::model::{
-    Counts, Dispersion, EvidenceDigest, Fault, Missing, Reading, Ruling, Sample, Statistics, Totals, Verdict,
-    VerdictOutcome, VerificationRules,
+    Calibration, Counts, Dispersion, EvidenceDigest, Fault, Missing, Reading, Ruling, Sample, Statistics,
+    TailBound, Totals, Verdict, VerdictOutcome, VerificationRules,
 };
 
-use super::{at, counts, gate, rollout, scrape};
+use super::{at, bound, counts, gate, rollout, scrape};
 
-fn bits(statistics: &Statistics) -> [u64; 11] {
+fn bits(statistics: &Statistics) -> [u64; 12] {
     [
         statistics.log_harm,
         statistics.log_errors,
         statistics.log_count,
         statistics.log_share,
+        statistics.log_latency,
         statistics.log_ceiling,
         statistics.log_absolute,
         statistics.ceiling,
@@ -28,8 +29,9 @@ fn bits(statistics: &Statistics) -> [u64; 11] {
 /// Three gates with traffic that changes, errors, gaps and silence.
 fn history() -> Vec<(u8, Vec<Sample>)> {
     let traffic = |percent: u64, index: u64| {
-        let canary = percent * 7 + index;
-        scrape((canary, index % 3), (750 - percent * 7, index % 5))
+        let (canary, baseline) = (percent * 7 + index, 750 - percent * 7);
+        let slow = [counts(canary, index % 4), counts(baseline, index % 7)];
+        scrape((canary, index % 3), (baseline, index % 5)).with_tail(bound("250ms"), slow[0], slow[1])
     };
     let gate = |percent: u8| {
         let mut samples: Vec<_> = (0..12).map(|index| traffic(u64::from(percent), index)).collect();
@@ -44,7 +46,9 @@ fn history() -> Vec<(u8, Vec<Sample>)> {
 /// Judges a history, with a broken instance at the given scrape of each gate.
 fn judge(history: &[(u8, Vec<Sample>)], phi: Dispersion, broken_at: Option<usize>) -> Verification {
     let rules = VerificationRules::default();
-    let mut rollout = Verification::new(&rules, gate(history[0].0), 2, phi).expect("default rules");
+    let tail = TailBound { over: bound("250ms"), dispersion: phi, usual: counts(45_000, 2250) };
+    let calibration = Calibration { dispersion: phi, tails: vec![tail] };
+    let mut rollout = Verification::new(&rules, gate(history[0].0), 2, calibration).expect("default rules");
     for (number, (percent, samples)) in history.iter().enumerate() {
         if number > 0 {
             rollout.next_gate(gate(*percent));
@@ -72,6 +76,29 @@ fn a_replay_of_the_journal_gives_the_same_state_bit_for_bit() {
     assert_eq!(bits(&replayed.evidence().statistics), bits(&live.evidence().statistics));
     assert_eq!(replayed.digest(), live.digest());
 }
+
+/// A run that another machine takes over goes on with the evidence of this one. The bits are those of any.
+#[test]
+fn the_evidence_is_the_same_on_every_machine() {
+    let phi = Dispersion::new(1.25).unwrap();
+    let seen = judge(&history(), phi, None).evidence().statistics;
+    assert_eq!(bits(&seen), GOLDEN, "{seen:?}");
+}
+
+const GOLDEN: [u64; 12] = [
+    0x3fe7_abe9_1798_fe7f,
+    0x3ff6_1e59_c057_907c,
+    0xbfe2_36ce_ff52_dd8d,
+    0x4000_03dc_7c6c_050d,
+    0xbff5_2055_9459_bf4f,
+    0xbffe_d722_7c49_2956,
+    0xbffe_d722_7c49_2956,
+    0x3fa9_9999_9999_999a,
+    0x4013_fa7f_78bd_efaf,
+    0xbffb_9470_0f3f_2570,
+    0x4013_fa7f_78bd_efaf,
+    0xc013_d9a2_8767_874e,
+];
 
 #[test]
 fn one_other_count_gives_another_digest() {

@@ -152,6 +152,24 @@ fn what_is_not_a_count_makes_the_scrape_missing_and_loses_nothing() {
 }
 
 #[test]
+fn what_labels_hold_goes_into_the_journal_short_and_plain() {
+    let name = format!("{{path=\"/\u{1b}[31m{}\"}}", "x".repeat(10_000));
+    let told = |requests, errors| scrape(vec![series("green", &name, 115, requests, errors)]);
+    let cut = format!("{{path=\"/ [31m{}", "x".repeat(187));
+    let why = Missing::NotACount { series: cut.clone(), value: "NaN".to_owned() };
+    assert_eq!(primed().take(at(115), &told(f64::NAN, None)), missed(115, why));
+    assert_eq!(
+        primed().take(at(115), &told(1.0, Some(2.0))),
+        missed(115, Missing::Inconsistent { series: cut })
+    );
+
+    let mut kind = series("green", "g1", 115, 4.0, None);
+    kind.kind = Some("é".repeat(10_000));
+    let sample = primed().take(at(115), &scrape(vec![kind]));
+    assert_eq!(sample.kinds.into_keys().collect::<Vec<_>>(), ["é".repeat(100)]);
+}
+
+#[test]
 fn more_errors_than_requests_make_the_scrape_missing() {
     let mut increments = primed();
     let why = Missing::Inconsistent { series: "b1".to_owned() };

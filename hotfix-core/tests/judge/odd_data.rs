@@ -2,6 +2,7 @@
 
 use hotfix_core::model::{
     Comparison, JudgeSettings, Missing, OnBlind, Pace, Proof, Reading, Reason, Ruling, Sample,
+    VerificationRules,
 };
 
 use super::{at, counts, gate, look, look_until_decided, rollout, rollout_at, rules, scrape};
@@ -218,6 +219,23 @@ fn an_instance_that_is_not_warm_is_not_slow() {
     look(&mut rollout, &scrape((75, 75), (675, 0)));
     let statistics = rollout.evidence().statistics;
     assert!(statistics.log_latency.abs() < 1e-12 && statistics.log_errors > 1.0);
+}
+
+#[test]
+fn the_first_request_of_a_canary_beside_a_large_baseline_decides_nothing() {
+    for healthy_before in [0, 3] {
+        let mut rollout = rollout_at(1, &VerificationRules::default());
+        for _ in 0..healthy_before {
+            look(&mut rollout, &scrape((1, 0), (68_000, 0)));
+        }
+        let (evidence, ruling) = rollout.observe(&scrape((1, 1), (68_000, 0)), &[]);
+        assert!(evidence.statistics.log_harm > 100.0_f64.ln(), "{evidence:?}");
+        assert!(matches!(ruling, Ruling::Hold { .. }), "{ruling}");
+        assert!(matches!(look(&mut rollout, &scrape((700, 0), (68_000, 0))), Ruling::Hold { .. }));
+        // Neither is it forgotten: one more scrape like it is enough.
+        let ruling = look(&mut rollout, &scrape((700, 7), (68_000, 0)));
+        assert!(matches!(ruling, Ruling::RollBack { .. }), "{ruling}");
+    }
 }
 
 #[test]

@@ -69,7 +69,8 @@ struct Live {
 
 impl Live {
     async fn run(mut self: Box<Self>) {
-        let mut looks = tokio::time::interval(self.watched.rules.every.to_duration());
+        let every = self.context.ports.between_looks(self.watched.rules.every);
+        let mut looks = tokio::time::interval(every.to_duration());
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.state().await;

@@ -5,15 +5,13 @@ use std::time::Duration;
 
 use hotfix_core::decide::Checks;
 use hotfix_core::plan::Gate;
-use hotfix_core::port::{Check, CheckReport, CheckScope, CheckSubject};
+use hotfix_core::port::{Check, CheckReport, CheckScope, CheckSubject, LONGEST_LOOK};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::Context;
 use crate::backends::Backends;
 
-/// How long one look may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a workload that cannot be read is left alone before its split is asked for again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -40,7 +38,7 @@ impl Outside {
             let pause = context.plan.execution().look.to_duration();
             tasks.spawn(async move {
                 loop {
-                    match tokio::time::timeout(PATIENCE, check.look(&subject)).await {
+                    match tokio::time::timeout(LONGEST_LOOK.to_duration(), check.look(&subject)).await {
                         Ok(Ok(report)) => {
                             // Nobody listens when the gate is closed, and this task ends with it.
                             let _ = seen.send((Arc::clone(&check), report));

@@ -155,7 +155,8 @@ struct Watch {
 impl Watch {
     async fn run(mut self: Box<Self>, resumed: bool) {
         Box::pin(self.prime(resumed)).await;
-        let mut looks = tokio::time::interval(self.context.plan.execution().look.to_duration());
+        let look = self.context.ports.between_looks(self.context.plan.execution().look);
+        let mut looks = tokio::time::interval(look.to_duration());
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         looks.reset();
         loop {
@@ -180,7 +181,8 @@ impl Watch {
         }
         let step = self.context.step;
         let faults = self.faults();
-        let condemned = (!faults.is_empty()).then(|| Ruling::condemned_by(&faults));
+        let condemned =
+            (!faults.is_empty()).then(|| Ruling::condemned_by(&faults).also(self.ruling.as_ref()));
         let event = match (condemned.as_ref().or(self.ruling.as_ref()), &self.pending) {
             (Some(ruling @ Ruling::RollBack { .. }), _) => {
                 Event::Decided { step, verdict: self.verification.verdict(ruling) }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use hotfix_core::model::{EnvironmentName, SlotName, Target};
-use hotfix_core::port::{Check, CheckReport, CheckScope, CheckSubject, Clock};
+use hotfix_core::model::{EnvironmentName, Period, SlotName, Target};
+use hotfix_core::port::{Check, CheckReport, CheckScope, CheckSubject, Clock, LONGEST_LOOK};
 use hotfix_core::{Error, ErrorKind, Result};
 use hotfix_http::ConfigError;
 use serde::Deserialize;
@@ -40,7 +40,8 @@ impl HealthCheck {
     /// Builds a check. Nothing is sent yet.
     ///
     /// # Errors
-    /// As [`Probe::new`]; [`ConfigError::Invalid`] also when only some of the endpoints name the slot.
+    /// As [`Probe::new`]; [`ConfigError::Invalid`] also when only some of the endpoints name the slot, and when it would
+    /// take longer than [`LONGEST_LOOK`] to know that an endpoint is not well.
     pub fn new(config: HealthCheckConfig, clock: Arc<dyn Clock>) -> std::result::Result<Self, ConfigError> {
         let of_slot = config.probe.endpoints.iter().filter(|endpoint| endpoint.at.contains(SLOT)).count();
         let scope = match of_slot {
@@ -52,6 +53,13 @@ impl HealthCheck {
             }
         };
         Probe::new(&filled(&config.probe, "environment", "service", "slot"), Arc::clone(&clock))?;
+        let probe = &config.probe;
+        let pause = probe.interval.max(probe.timeout).as_millis();
+        let longest = Period::from_millis(pause.saturating_mul(probe.failure_threshold.into()));
+        if longest > LONGEST_LOOK {
+            let allowed = format!("must be reached within {LONGEST_LOOK}; it takes {longest} here");
+            return Err(ConfigError::Invalid { field: "probe.failure_threshold", allowed });
+        }
         Ok(Self { config, clock, scope, probes: Mutex::default() })
     }
 

@@ -1,5 +1,6 @@
 //! A look by HTTP.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hotfix_http::{
@@ -96,11 +97,29 @@ pub(super) fn client(
     protocol: Protocol,
 ) -> Result<Http, ConfigError> {
     let name = url.host_str().unwrap_or_default().to_owned();
+    if let Some(instance) = endpoint.instance {
+        check_route(url, instance)?;
+    }
     let route = Route { address: endpoint.instance.map(|instance| (name, instance)), protocol };
     let deadline = config.timeout;
     let connect = hotfix_core::model::Period::from_millis(deadline.as_millis().saturating_sub(1));
     let http = HttpConfig { deadline, connect, proxy: None, tls: config.tls.clone() };
     Http::by(&http, USER_AGENT, &route)
+}
+
+/// Refuses an instance that would not be asked: an address in the URL is connected to itself, and so is its port.
+fn check_route(url: &Url, instance: SocketAddr) -> Result<(), ConfigError> {
+    let invalid = |allowed: String| ConfigError::Invalid { field: "probe.endpoints", allowed };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    if host.parse::<IpAddr>().is_ok_and(|address| address != instance.ip()) {
+        return Err(invalid(format!("must name the service, or nobody asks the instance {instance}")));
+    }
+    match url.port() {
+        Some(port) if port != instance.port() => {
+            Err(invalid(format!("must have the port of the instance {instance}, or none")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn next(from: &Url, answer: &Answer) -> Result<Url, Seen> {

@@ -64,9 +64,7 @@ impl Look {
     pub(super) fn new(config: &ProbeConfig, endpoint: &Endpoint) -> Result<Self, ConfigError> {
         let way = match &config.ask {
             Ask::Http(ask) => Way::Http(HttpLook::new(config, ask, endpoint)?),
-            Ask::Tcp => Way::Tcp(
-                endpoint.instance.map_or_else(|| endpoint.at.clone(), |instance| instance.to_string()),
-            ),
+            Ask::Tcp => Way::Tcp(tcp_address(endpoint)?),
             Ask::Grpc { service } => Way::Grpc(GrpcLook::new(config, service, endpoint)?),
         };
         Ok(Self { way, timeout: config.timeout.to_duration(), latency_limit: config.latency_limit })
@@ -104,6 +102,21 @@ impl Look {
                 Ok(_connection) => Ok(()),
                 Err(error) => Err(Seen::new(ProbeFailureKind::Connection, error.to_string())),
             },
+        }
+    }
+}
+
+/// Returns where to connect to. What is no address would fail at every look, as if the service were down.
+fn tcp_address(endpoint: &Endpoint) -> Result<String, ConfigError> {
+    if let Some(instance) = endpoint.instance {
+        return Ok(instance.to_string());
+    }
+    let parts = endpoint.at.rsplit_once(':').filter(|(host, _)| !host.is_empty() && !host.contains('/'));
+    match parts.map(|(_, port)| port.parse::<u16>()) {
+        Some(Ok(port)) if port > 0 => Ok(endpoint.at.clone()),
+        _ => {
+            let allowed = format!("{:?} is no host and port, such as shop.example:5432", endpoint.at);
+            Err(ConfigError::Invalid { field: "probe.endpoints", allowed })
         }
     }
 }

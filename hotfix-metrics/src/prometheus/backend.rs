@@ -1,15 +1,16 @@
 //! The backend: which questions to ask for a scrape and for a history.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use hotfix_core::Result;
-use hotfix_core::model::{Period, Timestamp};
+use hotfix_core::model::{Period, Target, Timestamp};
 use hotfix_core::port::{
     Clock, History, HistoryQuery, Latency, MetricsCapabilities, MetricsQuery, MetricsSource, Scrape,
 };
+use hotfix_core::{ErrorKind, Result};
 use hotfix_http::{ConfigError, Credentials, Http, private_endpoint, public_endpoint};
 
 use super::answer::Answer;
@@ -38,6 +39,8 @@ pub struct Prometheus {
     interval: Period,
     window: Period,
     settle: Period,
+    /// The shortest time between two samples that was seen last, in milliseconds.
+    gaps: Arc<Mutex<BTreeMap<Target, u64>>>,
 }
 
 impl Prometheus {
@@ -65,7 +68,8 @@ impl Prometheus {
         });
         let (interval, settle) = (*interval, *settle);
         let window = window.unwrap_or(by_default).max(interval);
-        Ok(Self { api, clock, reading: Arc::new(Reading::new(traffic)?), interval, window, settle })
+        let reading = Arc::new(Reading::new(traffic)?);
+        Ok(Self { api, clock, reading, interval, window, settle, gaps: Arc::default() })
     }
 
     /// Evaluates an expression of your own. Texts from outside belong in it only escaped.
@@ -84,6 +88,29 @@ impl Prometheus {
         let now = (self.clock.now() - self.settle.to_delta()).timestamp_millis();
         let aligned = now.div_euclid(grid).saturating_add(1).saturating_mul(grid);
         Timestamp::from_timestamp_millis(aligned).unwrap_or_else(|| self.clock.now())
+    }
+
+    /// Refuses samples that are further apart than `interval` says. Who looks several times between two scrapes finds one
+    /// slot scraped anew and the other not, as if that had stopped answering.
+    fn check_pace(
+        &self,
+        target: &Target,
+        answers: &[(&Meaning, Arc<Answer>)],
+    ) -> std::result::Result<(), Failure> {
+        let mut gaps = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = answers.iter().filter_map(|(_, answer)| answer.shortest_gap()).min();
+        // The window may be too short for two of them in every answer.
+        let Some(gap) = seen.or_else(|| gaps.get(target).copied()) else { return Ok(()) };
+        gaps.insert(target.clone(), gap);
+        // A scrape may have failed.
+        if gap.saturating_mul(2) < self.interval.as_millis().saturating_mul(5) {
+            return Ok(());
+        }
+        let (gap, interval) = (Period::from_millis(gap), self.interval);
+        let message = format!(
+            "the samples are {gap} apart and not {interval}; set `interval` to the scrape_interval of the job"
+        );
+        Err(Failure::new(ErrorKind::Invalid, message))
     }
 
     /// Asks all parts of the reading at once.
@@ -115,6 +142,7 @@ impl MetricsSource for Prometheus {
         let (time, window) = (self.now(), self.window);
         let asked = self.ask(|part| Question::At { promql: part.now.fill(&values, Some(window)), time });
         let answers = asked.await.map_err(|failure| failure.into_error("metrics.scrape"))?;
+        self.check_pace(target, &answers).map_err(|failure| failure.into_error("metrics.scrape"))?;
         let counters = Counters::new(&self.reading, target, slots, &answers);
         let warnings = answers.iter().flat_map(|(_, answer)| answer.warnings());
         Ok(Scrape { series: counters.newest(bounds), warnings: warnings.map(|text| line(text)).collect() })
@@ -122,7 +150,7 @@ impl MetricsSource for Prometheus {
 
     async fn history(&self, query: &HistoryQuery) -> Result<History> {
         let HistoryQuery { target, slot, interval, points } = query;
-        let step = interval.as_millis().max(1);
+        let step = interval.max(&self.interval).as_millis();
         let slots = std::slice::from_ref(slot);
         let values = self.reading.values(target, slots, &[]);
         let points = (*points).min(MOST_POINTS);

@@ -48,8 +48,8 @@ impl<'a> Counters<'a> {
         Self { reading, groups, kinds }
     }
 
-    /// Returns what each instance has counted by its newest scrape, and since when it was seen to run on. An instance that started anew in the meantime is told
-    /// with what it had counted just before too, so that nothing is lost in between.
+    /// Returns what each instance has counted by its newest scrape, and since when it was seen to run on. An instance that
+    /// started anew in the meantime is told with what it had counted just before too, so that nothing is lost in between.
     pub(crate) fn newest(&self, bounds: &[LatencyBound]) -> Vec<CounterSeries> {
         let mut found = Vec::with_capacity(self.groups.len());
         for (key @ (slot, series), group) in &self.groups {
@@ -79,7 +79,7 @@ impl<'a> Counters<'a> {
     }
 
     /// Returns what all instances together counted in each interval that is known, oldest first. The samples stand at
-    /// whole intervals behind each other.
+    /// whole intervals behind each other. One in which an instance tells no numbers is not known.
     pub(crate) fn history(&self, interval: u64) -> History {
         let unit = self.reading.unit;
         let bounds: BTreeSet<_> = self.groups.values().flat_map(|group| group.bounds(unit)).collect();
@@ -92,13 +92,15 @@ impl<'a> Counters<'a> {
                 let now = walk.totals(&bounds, unit);
                 let follows = |at: i64| u64::try_from(step.at - at) == Ok(interval);
                 if let Some((at, before)) = before.filter(|(at, _)| follows(*at)) {
-                    let since = if step.restarted { Totals::default() } else { before };
-                    points.entry(at).or_default().add(&now, &since);
+                    let since = if step.restarted { &Totals::default() } else { &before };
+                    let point = points.entry(at).or_default();
+                    point.is_spoilt |= !now.are_finite() || !before.are_finite();
+                    point.add(&now, since);
                 }
                 before = Some((step.at, now));
             }
         }
-        let points: Vec<Point> = points.into_values().collect();
+        let points: Vec<Point> = points.into_values().filter(|point| !point.is_spoilt).collect();
         let latency = bounds.into_iter().map(|bound| bucket(bound, &points)).collect();
         History { errors: points.iter().map(|point| point.errors as u64).collect(), latency }
     }
@@ -108,6 +110,8 @@ impl<'a> Counters<'a> {
 #[derive(Debug, Default)]
 struct Point {
     errors: f64,
+    /// Whether an instance told something else than numbers.
+    is_spoilt: bool,
     /// The slower requests and all requests of the instances that know the bound.
     slow: BTreeMap<LatencyBound, (f64, f64)>,
 }

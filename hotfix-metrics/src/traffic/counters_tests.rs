@@ -145,6 +145,17 @@ fn slower_requests_are_counted_where_there_is_a_bucket() {
 }
 
 #[test]
+fn a_bucket_that_holds_no_number_tells_nothing() {
+    let bucket = |le: &str| format!("__name__=http_request_duration_seconds_bucket,le={le},pod=a,slot=blue");
+    let (quarter, all) = (bucket("0.25"), bucket("+Inf"));
+    for lie in [f64::NAN, f64::INFINITY] {
+        let series = [(OK, &[(30, 10.0)][..]), (&quarter, &[(30, lie)]), (&all, &[(30, 10.0)])];
+        let found = newest(answer(&series), &[bound(250)]);
+        assert_eq!(found, [(name("blue"), 30, 10.0, None, vec![])], "{lie}");
+    }
+}
+
+#[test]
 fn a_histogram_that_misses_the_bound_for_one_status_tells_nothing() {
     let bucket = |le: &str, code: &str| {
         format!("__name__=http_request_duration_seconds_bucket,code={code},le={le},pod=a,slot=blue")
@@ -215,6 +226,18 @@ fn kinds_of_requests_are_told_where_they_are_asked_for() {
     assert_eq!(told(Some("route")), [(kind("cart"), 4.0), (kind("pay"), 6.0)]);
     assert_eq!(told(Some("nowhere")), [(kind(""), 4.0), (kind(""), 6.0)]);
     assert_eq!(told(None), [(None, 4.0), (None, 6.0)]);
+}
+
+#[test]
+fn an_interval_in_which_an_instance_tells_no_number_is_no_history() {
+    let other = BAD.replace("pod=a", "pod=b");
+    for lie in [f64::NAN, f64::INFINITY] {
+        let bad = [(0, 0.0), (15, 1.0), (30, lie), (45, 3.0), (60, 7.0)];
+        let quiet = [0, 15, 30, 45, 60].map(|at| (at, 5.0));
+        let series = [(OK, &quiet[..]), (BAD, &bad), (&other, &quiet)];
+        let history = with(&TrafficConfig::default(), answer(&series), |counters| counters.history(15_000));
+        assert_eq!(history.errors, [1, 4], "{lie}: the intervals before and after it are not known");
+    }
 }
 
 #[test]

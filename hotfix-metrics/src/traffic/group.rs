@@ -51,6 +51,13 @@ pub(super) struct Totals {
     pub(super) slow: BTreeMap<LatencyBound, f64>,
 }
 
+impl Totals {
+    /// Returns whether every number is one: whoever tells anything else says nothing of the time around it.
+    pub(super) fn are_finite(&self) -> bool {
+        self.requests.is_finite() && self.errors.is_none_or(f64::is_finite)
+    }
+}
+
 impl<'a> Group<'a> {
     pub(super) fn add(&mut self, counts: Counts, series: Series<'a>) {
         let points = if series.histograms().is_empty() {
@@ -206,7 +213,8 @@ impl Walk<'_, '_> {
         }
         if all.0 > 0 {
             // Each status has a histogram of its own; one without the bound would count as slow as a whole.
-            return (all.0 == below.0).then(|| (all.1 - below.1).max(0.0));
+            let slower = all.1 - below.1;
+            return (all.0 == below.0 && slower.is_finite()).then(|| slower.max(0.0));
         }
         let mut slower = None;
         for (member, point) in self.current() {

@@ -120,7 +120,8 @@ impl Samples {
             }
             let (in_x, in_y) = ((i - from_x) as f64, (j - from_y) as f64);
             ranks.excess += in_x * (from_y as f64 + in_y / 2.0);
-            ranks.ties += (in_x + in_y).powi(3) - (in_x + in_y);
+            let tied = in_x + in_y;
+            ranks.ties += tied * tied * tied - tied;
         }
         ranks
     }

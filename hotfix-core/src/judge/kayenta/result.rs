@@ -86,7 +86,7 @@ impl Statistics {
     pub(super) fn of(values: &[f64]) -> Self {
         let Some(&first) = values.first() else { return Self::default() };
         let mean = mean(values);
-        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
         let count = values.len();
         Self {
             min: values.iter().copied().fold(first, f64::min),

@@ -77,6 +77,19 @@ impl Answer {
         &self.infos
     }
 
+    /// Returns the shortest time between two samples of a series, in milliseconds; `None` when no series has two.
+    pub(crate) fn shortest_gap(&self) -> Option<u64> {
+        let times = |series: Series<'_>| -> Vec<i64> {
+            let floats = series.samples().iter().map(|sample| sample.at);
+            floats.chain(series.histograms().iter().map(|histogram| histogram.at)).collect()
+        };
+        let gaps = self.series().flat_map(|series| {
+            let times = times(series);
+            times.windows(2).map(|pair| pair[0].abs_diff(pair[1])).min()
+        });
+        gaps.min()
+    }
+
     /// Returns the one value of an answer that is a single number; `None` when there is no series, more than one, or
     /// its value is no finite number.
     #[must_use]

@@ -66,14 +66,15 @@ fn slow_rule() -> Result<Method, InvalidValue> {
 
 /// How often a canary that is as good as its baseline is condemned within 25 minutes at 10 %.
 fn false_alarms(print: &impl Fn(&dyn fmt::Display)) -> Result<(), Failure> {
-    for rate in [0.001, 0.01, 0.05] {
-        let truth = Truth::errors(rate, rate);
+    for (rate, burst) in [(0.001, 1.0), (0.01, 1.0), (0.05, 1.0), (0.01, 3.0), (0.01, 5.0)] {
+        let truth = Truth::errors(rate, rate).in_bursts_of(burst);
+        let bursts = if burst > 1.0 { format!(" in bursts of {burst}") } else { String::new() };
         let ours = alarms(&judge(), truth)?.share();
         let (low, _) = ours.limits();
         for peer in peers()? {
             let peer_share = alarms(&peer, truth)?.share();
             print(&Row {
-                name: format!("false alarms at {} errors, {}", percent(rate), peer.name()),
+                name: format!("false alarms at {} errors{bursts}, {}", percent(rate), peer.name()),
                 ours: Box::new(ours),
                 peer: Some(Box::new(peer_share)),
                 ratio: None,
