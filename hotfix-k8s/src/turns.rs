@@ -83,7 +83,7 @@ mod tests {
         let pods: Api<Pod> =
             Api::default_namespaced(in_turn(Client::new(silent, "prod"), lanes, Lane::Observe));
         let start = Instant::now();
-        let watch = pods.watch(&WatchParams::default(), "7").await.map(drop);
+        let watch = timeout(OPENING * 2, pods.watch(&WatchParams::default(), "7")).await.unwrap().map(drop);
         assert!(
             matches!(&watch, Err(kube::Error::Service(late)) if late.is::<tokio::time::error::Elapsed>()),
             "{watch:?}"

@@ -90,15 +90,17 @@ impl Census {
     }
 
     /// Returns what there was that a watch has not told yet, if there is any. What it told of later is no difference.
+    /// `newest` is the version of what it had told before the census was taken.
     ///
     /// It may be on its way, so a difference is no proof that something was lost. That there is none proves that nothing was.
-    pub(super) fn missing_in(&self, known: &HashMap<String, u64>) -> Option<Missing> {
-        if self.version == 0 {
-            return Some(Missing::Order);
+    pub(super) fn missing_in(&self, known: &HashMap<String, u64>, newest: u64) -> Option<Missing> {
+        if self.version == 0 || self.version < newest {
+            return Some(Missing::Order { newest, version: self.version });
         }
-        let newer = self.objects.iter().find(|(name, version)| {
+        let other = self.objects.iter().find(|(name, version)| {
             // A version that is no number cannot be compared.
-            **version == 0 || known.get(*name).is_none_or(|known| known < *version)
+            let is_known = |known: u64| known == **version && known > 0 || known > self.version;
+            !known.get(*name).is_some_and(|known| is_known(*known))
         });
         let gone = || {
             let is_gone = |(name, version): &(&String, &u64)| {
@@ -107,7 +109,7 @@ impl Census {
             known.iter().find(is_gone)
         };
         let missing = |(name, _): (&String, &u64)| name.clone();
-        newer.map(missing).map(Missing::Change).or_else(|| gone().map(missing).map(Missing::End))
+        other.map(missing).map(Missing::Change).or_else(|| gone().map(missing).map(Missing::End))
     }
 }
 
@@ -118,8 +120,9 @@ pub(super) enum Missing {
     Change(String),
     #[error("{0} was deleted")]
     End(String),
-    #[error("what is older than what, because versions are no numbers")]
-    Order,
+    /// Versions are no numbers, or the store was put back to what it held before.
+    #[error("what is there is of version {version}, and what was told before of version {newest}")]
+    Order { newest: u64, version: u64 },
 }
 
 fn number(version: &str) -> u64 {
@@ -151,12 +154,14 @@ mod tests {
             // Changed and made since, and told.
             (census(9, &[("a", 3)]), versions(&[("a", 11)]), None),
             (census(9, &[("a", 3)]), versions(&[("a", 3), ("b", 10)]), None),
-            // Nothing that could be compared.
-            (census(0, &[("a", 3)]), versions(&[("a", 3)]), Some(Missing::Order)),
+            // Nothing that could be compared, and what was told that is not there.
+            (census(0, &[("a", 3)]), versions(&[("a", 3)]), Some(Missing::Order { newest: 3, version: 0 })),
+            (census(2, &[("a", 2)]), versions(&[("a", 3)]), Some(Missing::Order { newest: 3, version: 2 })),
             (census(9, &[("a", 0)]), versions(&[("a", 0)]), change("a")),
+            (census(9, &[("a", 3)]), versions(&[("a", 4)]), change("a")),
         ];
         for (census, known, expected) in cases {
-            assert_eq!(census.missing_in(&known), expected, "{census:?} of {known:?}");
+            assert_eq!(census.missing_in(&known, 3), expected, "{census:?} of {known:?}");
         }
     }
 

@@ -31,13 +31,21 @@ const COMPARISON: Duration = Duration::from_secs(10);
 /// was.
 const OPEN: u32 = 25;
 
-/// A comparison on its way; `None` when it took too long.
-type Comparing = Pin<Box<dyn Future<Output = Option<Result<Census, Untaken>>> + Send>>;
+/// A comparison on its way.
+type Comparing = Pin<Box<dyn Future<Output = Compared> + Send>>;
+
+/// What to compare with.
+struct Compared {
+    /// The version of what had been told before it was asked for.
+    newest: u64,
+    /// `None` when it took too long.
+    census: Option<Result<Census, Untaken>>,
+}
 
 /// What is next.
 enum Next {
     Told(Option<Result<Event<Whole>, watcher::Error>>),
-    Compared(Option<Result<Census, Untaken>>),
+    Compared(Compared),
     Due,
 }
 
@@ -56,7 +64,7 @@ pub(super) async fn keep<K: Kept>(api: Api<Whole>, feed: Weak<Feed>, rests: Opti
             // What was told before the answer to a comparison is taken in before it.
             biased;
             event = events.next() => Next::Told(event),
-            census = compared(&mut comparing) => Next::Compared(census),
+            with = compared(&mut comparing) => Next::Compared(with),
             () = sleep_until(due) => Next::Due,
         };
         let Some(feed) = feed.upgrade() else { return };
@@ -70,13 +78,13 @@ pub(super) async fn keep<K: Kept>(api: Api<Whole>, feed: Weak<Feed>, rests: Opti
                 true
             }
             Next::Told(None) => false,
-            Next::Compared(census) => {
+            Next::Compared(with) => {
                 comparing = None;
-                told.compare(census)
+                told.compare(with)
             }
             Next::Due if told.is_whole() => {
-                let census = timeout(COMPARISON, Census::take(api.clone()));
-                comparing = Some(Box::pin(async { census.await.ok() }));
+                let (newest, census) = (told.newest, timeout(COMPARISON, Census::take(api.clone())));
+                comparing = Some(Box::pin(async move { Compared { newest, census: census.await.ok() } }));
                 true
             }
             Next::Due => false,
@@ -94,7 +102,7 @@ pub(super) async fn keep<K: Kept>(api: Api<Whole>, feed: Weak<Feed>, rests: Opti
 }
 
 /// Waits for a comparison that is on its way.
-async fn compared(comparing: &mut Option<Comparing>) -> Option<Result<Census, Untaken>> {
+async fn compared(comparing: &mut Option<Comparing>) -> Compared {
     match comparing {
         Some(comparing) => comparing.await,
         None => std::future::pending().await,
@@ -190,13 +198,13 @@ impl<K> Told<K> {
 
 impl<K: Kept> Told<K> {
     /// Takes in what there is, and returns whether all of it was told.
-    fn compare(&mut self, census: Option<Result<Census, Untaken>>) -> bool {
+    fn compare(&mut self, Compared { newest, census }: Compared) -> bool {
         if self.is_listing {
             // The list says it all.
             return true;
         }
         match census {
-            Some(Ok(census)) => match census.missing_in(&self.known) {
+            Some(Ok(census)) => match census.missing_in(&self.known, newest) {
                 None => {
                     self.heard();
                     self.listed = self.heard;
