@@ -43,6 +43,7 @@ struct Compared {
 }
 
 /// What is next.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 enum Next {
     Told(Option<Result<Event<Whole>, watcher::Error>>),
     Compared(Compared),
