@@ -9,6 +9,7 @@ use hotfix_core::port::{
 };
 
 use crate::courier::Courier;
+use crate::lease::Beat;
 
 /// The ports of one engine.
 #[derive(Debug, Clone)]
@@ -22,6 +23,7 @@ pub(crate) struct Backends {
     pub(crate) store: Arc<dyn IncidentStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) beat: Beat,
 }
 
 impl Backends {

@@ -9,6 +9,7 @@ use hotfix_core::port::{
 };
 
 use crate::backends::Backends;
+use crate::lease::Beat;
 use crate::{Engine, EngineError, SystemClock, SystemIds};
 
 /// Collects what an engine works with. See [`Engine::builder`].
@@ -139,6 +140,7 @@ impl EngineBuilder {
             store: self.store.ok_or(EngineError::Incomplete("incident store"))?,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             ids,
+            beat: Beat::start(),
         };
         Ok(Engine::new(backends, self.policy, worker, self.follow_ups))
     }

@@ -47,7 +47,8 @@ impl Driver {
         let (told, events) = mpsc::channel(16);
         let steady = Steady::start(&ports.clock);
         let ttl = run.plan().execution().lease;
-        let lease = LeaseKeeper::start(Arc::clone(&ports.store), run.run().clone(), epoch, ttl);
+        let store = Arc::clone(&ports.store);
+        let lease = LeaseKeeper::start(store, run.run().clone(), epoch, ttl, ports.beat);
         let news = Arc::clone(&parts.writer.news);
         let gates = GateWatch::new(Arc::clone(&ports), told, steady, news, parts.samples);
         let (writer, machine) = (parts.writer, Machine::new(run));

@@ -95,6 +95,13 @@ impl Api {
         Ok(Self { client: connection::connect(config)?, lanes, lane: Lane::Observe })
     }
 
+    /// The same by a connection that is there.
+    #[cfg(test)]
+    pub(crate) fn by(client: Client) -> Self {
+        let lanes = Arc::new(Lanes::new(RequestLimits::default()));
+        Self { client, lanes, lane: Lane::Observe }
+    }
+
     /// Returns the same connection for requests that are for something else.
     pub(crate) fn in_lane(&self, lane: Lane) -> Self {
         Self { lane, ..self.clone() }

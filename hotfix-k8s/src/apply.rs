@@ -1,11 +1,14 @@
 //! Brings a verb about: read everything, decide, write step by step, and tell apart what a refusal means.
 
+use std::future;
+
 use hotfix_core::model::{Precondition, Target, Verb, VerbName};
 use hotfix_core::port::{Ambiguity, Call, Conflict, Receipt, Reply};
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep};
 
-use crate::contents::{Changed, Claim, Contents};
+use crate::contents::{Changed, Claim, Contents, HASTE};
 use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
 use crate::fence::{self, Note};
@@ -105,10 +108,8 @@ impl<'a> Attempt<'a> {
     async fn try_run(&mut self) -> Result<Receipt, Reply> {
         let (mut last, mut plans) = (None, 0);
         while plans < PLANS {
-            // In the same round, and the target first.
-            let (looked, contents) = tokio::join!(self.look(), self.contents());
-            let looked = looked.map_err(|unusable| Reply::Rejected(unusable.rejection()));
-            let sight = Sight { patience: self.patience(), ..looked? };
+            let (looked, contents) = self.looks().await;
+            let sight = looked.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
             let changed = self.changed(contents);
             let plan = self.plan(&sight, changed)?;
             self.in_force_before(&sight).await?;
@@ -140,6 +141,34 @@ impl<'a> Attempt<'a> {
     fn patience(&self) -> Patience {
         let waited = self.begun.elapsed() * 4 > self.deadline.saturating_duration_since(self.begun) * 3;
         if waited { Patience::Over } else { Patience::Left }
+    }
+
+    /// Reads in one round what the verb needs and, beside it, what its pods have read. Traffic that can move as things are
+    /// does not wait for that: a read that hangs is left for when it has moved.
+    async fn looks(&self) -> (Result<Sight, Unusable>, Option<Contents>) {
+        let (tell, told) = oneshot::channel();
+        let look = async move {
+            let begun = Instant::now();
+            let sight = self.look().await.map(|sight| Sight { patience: self.patience(), ..sight });
+            if sight.as_ref().map_or(true, |sight| self.moves_first(sight)) {
+                // Nobody hears it where the contents are known by now.
+                let _ = tell.send(begun.elapsed());
+            }
+            sight
+        };
+        let late = async move {
+            match told.await {
+                Ok(took) => sleep(took.max(HASTE)).await,
+                Err(_) => future::pending().await,
+            }
+        };
+        // The target is asked for first.
+        tokio::join!(look, self.contents(late))
+    }
+
+    fn moves_first(&self, sight: &Sight) -> bool {
+        let config = self.deployer.target(self.target);
+        config.is_ok_and(|config| steps::moves_first(sight, self.call, self.verb, &config.overrides))
     }
 
     /// Reads what the verb needs. To a restore one pod that is ready tells as much as all of them.
@@ -219,10 +248,10 @@ impl<'a> Attempt<'a> {
     }
 
     /// Finds out what does not hold what it held when the snapshot of a restore was taken, once.
-    async fn contents(&self) -> Option<Contents> {
+    async fn contents(&self, late: impl Future<Output = ()> + Send) -> Option<Contents> {
         let Verb::Restore { snapshot } = self.verb else { return None };
         let kept = Kept::read(snapshot).ok().flatten().filter(|_| self.contents.is_none())?;
-        Some(self.deployer.contents(self.target, &kept.hashes, self.deadline).await)
+        Some(self.deployer.contents(self.target, &kept.hashes, self.deadline, late).await)
     }
 
     /// What is left of it to be put back. What is only to be said goes with the receipt.
@@ -358,3 +387,7 @@ impl<'a> Attempt<'a> {
 fn refuse(refused: &Refused) -> Reply {
     permanent(refused.to_string())
 }
+
+#[cfg(test)]
+#[path = "apply_tests.rs"]
+mod tests;

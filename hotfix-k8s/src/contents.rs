@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use hotfix_core::model::{Stamp, Target};
 use json_patch::PatchOperation;
@@ -21,6 +22,9 @@ use crate::snapshot::hash;
 /// The longest that finding out what has changed may keep a restore from its first patch. What is not known by then is
 /// looked at again when the traffic has moved.
 const LOOK: Duration = Duration::from_secs(1);
+/// The least that it may take after it is known that the traffic can move without it. Whoever answers at all does so by
+/// then, and what is seen beforehand says which pods are to be started anew.
+pub(crate) const HASTE: Duration = Duration::from_millis(100);
 /// The longest that putting contents back may keep a restore from its end.
 const LIMIT: Duration = Duration::from_secs(5);
 /// How often one is written again because somebody wrote it at the same moment.
@@ -78,7 +82,8 @@ pub(crate) struct Claim<'a> {
 }
 
 impl KubernetesDeployer {
-    /// Finds out what of a snapshot's hashes is not so any more, at most for [`LOOK`].
+    /// Finds out what of a snapshot's hashes is not so any more, at most for [`LOOK`], and no longer than until it is
+    /// `late` for that.
     ///
     /// It asks in another lane than an undo: a server that has no room for this must not have the undo rest.
     pub(crate) async fn contents(
@@ -86,16 +91,25 @@ impl KubernetesDeployer {
         target: &Target,
         hashes: &BTreeMap<String, Option<String>>,
         deadline: Instant,
+        late: impl Future<Output = ()> + Send,
     ) -> Contents {
         let Ok(config) = self.target(target) else { return Contents::default() };
         let (beside, until) = (self.in_lane(Lane::Forward), deadline.min(Instant::now() + LOOK));
+        let late = late.shared();
         let looks = hashes.iter().filter_map(|(name, kept)| {
             let (kind, name) = name.split_once('/')?;
             let kind = ["ConfigMap", "Secret"].into_iter().find(|known| *known == kind)?;
             let (namespace, name) = (config.namespace.clone(), name.to_owned());
             let object = ObjectRef { api_version: "v1", kind, namespace, name };
-            let beside = &beside;
-            Some(async move { (beside.content(&object, until).await, object, kept.clone()) })
+            let (beside, late) = (&beside, late.clone());
+            Some(async move {
+                let found = tokio::select! {
+                    biased;
+                    found = beside.content(&object, until) => found,
+                    () = late => Err(request(object.to_string(), Failure::Timeout)),
+                };
+                (found, object, kept.clone())
+            })
         });
         let mut contents = Contents::default();
         for (found, object, kept) in join_all(looks).await {

@@ -77,7 +77,12 @@ impl KubernetesDeployer {
         config.check()?;
         let api = Api::connect(cluster, config.requests)
             .map_err(|error| KubernetesError::Client(Box::new(error)))?;
-        Ok(Self {
+        Ok(Self::by(api, config, clock))
+    }
+
+    /// The same by a connection that is there, to targets that were checked.
+    pub(crate) fn by(api: Api, config: KubernetesConfig, clock: Arc<dyn Clock>) -> Self {
+        Self {
             hub: Hub::new(api.client()),
             api,
             config: Arc::new(config),
@@ -85,7 +90,7 @@ impl KubernetesDeployer {
             slots: Slots::new(),
             repositories: BTreeMap::new(),
             memory: Arc::default(),
-        })
+        }
     }
 
     /// Returns the same deployer with requests that are for something else.

@@ -22,6 +22,7 @@ use crate::pod::Pod;
 use crate::shape::Names;
 use crate::slot::Side;
 
+mod census;
 mod deployment;
 mod health;
 mod keep;

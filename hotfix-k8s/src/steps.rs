@@ -368,7 +368,7 @@ mod scaling;
 mod step;
 mod testers;
 
-pub(crate) use beside::Beside;
+pub(crate) use beside::{Beside, moves_first};
 pub(crate) use edited::{Edited, is_changed};
 use fenced::Unfenced;
 pub(crate) use refused::Refused;

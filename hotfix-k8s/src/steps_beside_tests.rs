@@ -130,6 +130,22 @@ fn what_could_not_be_read_starts_nothing_anew_and_waits_until_the_traffic_has_mo
     assert_eq!(with_flags(dead, Seen::Nothing), expected.concat());
 }
 
+#[test]
+fn the_traffic_moves_first_where_pods_of_the_old_template_serve_and_do_not_have_it() {
+    let cases = [
+        (Scene::shifted(), restore(1), true),
+        // Nothing to move, no pod that serves, pods of another template, another verb.
+        (Scene::before(), restore(1), false),
+        (Scene { ready: &["shop-hotfix"], ..Scene::shifted() }, restore(1), false),
+        (Scene::shifted(), restore(3), false),
+        (Scene::shifted(), Verb::Shift { weights: Weights::all(slot("main")) }, false),
+    ];
+    for (scene, verb, expected) in cases {
+        let (sight, case) = (scene.sight(), verb.to_string());
+        assert_eq!(moves_first(&sight, &call(), &verb, &Overrides::default()), expected, "{case}");
+    }
+}
+
 /// Of a Deployment that ends all its pods at once, none would be left to serve.
 #[test]
 fn pods_that_serve_are_started_anew_only_where_others_serve_meanwhile() {

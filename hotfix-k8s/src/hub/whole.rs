@@ -1,5 +1,5 @@
 //! An object as a watch brings it. kube's own dynamic object is read twice over, because it does not know the fields of any
-//! kind; where everything is listed now and then, that is most of what a watch costs.
+//! kind.
 
 use std::borrow::Cow;
 

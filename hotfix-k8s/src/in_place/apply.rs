@@ -1,5 +1,7 @@
 //! Brings a verb about in place: read, decide what is next, do it, and look again until nothing is left to do.
 
+use std::future;
+
 use hotfix_core::model::{Precondition, Target, Verb, VerbName};
 use hotfix_core::port::{Call, Conflict, Receipt, Reply};
 use tokio::time::{Duration, Instant, sleep};
@@ -175,7 +177,10 @@ impl Attempt<'_> {
     async fn differences(&self) -> Vec<String> {
         let Verb::Restore { snapshot } = self.verb else { return Vec::new() };
         match Kept::read(snapshot) {
-            Ok(Some(kept)) => self.deployer.contents(self.target, &kept.hashes, self.deadline).await.said,
+            Ok(Some(kept)) => {
+                let (target, hashes) = (self.target, &kept.hashes);
+                self.deployer.contents(target, hashes, self.deadline, future::pending()).await.said
+            }
             _ => Vec::new(),
         }
     }

@@ -1,17 +1,20 @@
 //! What goes with a verb beside the target's own objects: what its pods have read, and who would take it back.
 
+use hotfix_core::model::{Verb, Weights};
+use hotfix_core::port::Call;
 use json_patch::PatchOperation;
 use serde_json::Value;
 
-use super::{Draft, Edit, Step};
+use super::{Draft, Edit, Step, Unfenced};
 use crate::change::{set, set_at};
-use crate::config::Allowance;
+use crate::config::{Allowance, Overrides};
 use crate::contents::{Changed, Seen};
 use crate::names::{self, annotation};
-use crate::sight::{self, Place};
+use crate::sight::{self, Place, Sight};
 use crate::slot::Side;
 use crate::sync::When;
 use crate::template;
+use crate::traffic::course::Back;
 use crate::traffic::ratio::Fences;
 
 /// What goes with a verb beside the target's own objects.
@@ -21,6 +24,23 @@ pub(crate) struct Beside {
     pub(crate) sync: Option<When>,
     /// What does not hold what the snapshot of a restore has hashes of, or may not.
     pub(crate) changed: Vec<Changed>,
+}
+
+/// Whether a verb begins with moving the traffic whatever the pods have read, so that this need not be known before.
+pub(crate) fn moves_first(sight: &Sight, call: &Call, verb: &Verb, overrides: &Overrides) -> bool {
+    let Verb::Restore { snapshot } = verb else { return false };
+    let (edits, changed, unfenced) = (Vec::new(), Vec::new(), Unfenced::by(verb));
+    let draft = Draft { sight, overrides, key: call.key.as_str(), edits, changed, unfenced };
+    // Where numbers of pods are the dial, pods of the copy that are started anew come before the traffic.
+    let is_first = |side: &Side| match &sight.dial {
+        None => {
+            let shift = sight.traffic.write(&sight.route.value, &Weights::all(snapshot.slot.clone()));
+            draft.serves(*side) && shift.is_ok_and(|shift| !shift.is_empty())
+        }
+        Some(dial) => *side == Side::Main && draft.way_back(dial, *side, snapshot).1 == Back::Now,
+    };
+    let side = draft.side(&snapshot.slot).ok().filter(is_first);
+    side.is_some_and(|side| draft.retemplated(side, snapshot).is_ok_and(|template| template.is_empty()))
 }
 
 impl Draft<'_> {

@@ -88,11 +88,8 @@ impl Draft<'_> {
         snapshot: &WorkloadSnapshot,
     ) -> Result<(), Refused> {
         let slot = &self.object(Place::Slot(side))?.value;
-        // What its owner made the main Deployment meanwhile is not taken away.
-        let wanted = u16::try_from(dial.size(side).wanted()).unwrap_or(u16::MAX);
-        let whole = u32::from(size::kept(side, snapshot.replicas.get(), wanted));
+        let (whole, way) = self.way_back(dial, side, snapshot);
         let mut template = self.retemplated(side, snapshot)?;
-        let way = dial.back_to(side, whole, self.sight.patience);
         let is_last = template.is_empty()
             && !matches!(way, Back::Later(_))
             && (side == Side::Main || !self.is_reread(slot));
@@ -155,6 +152,14 @@ impl Draft<'_> {
         self.change(Place::Slot(side), anew);
         self.change(Place::Slot(Side::Main), ended);
         Ok(())
+    }
+
+    /// How large a restore makes a slot, and what it takes until that has the traffic.
+    pub(super) fn way_back(&self, dial: &Dial, side: Side, snapshot: &WorkloadSnapshot) -> (u32, Back) {
+        // What its owner made the main Deployment meanwhile is not taken away.
+        let wanted = u16::try_from(dial.size(side).wanted()).unwrap_or(u16::MAX);
+        let whole = u32::from(size::kept(side, snapshot.replicas.get(), wanted));
+        (whole, dial.back_to(side, whole, self.sight.patience))
     }
 
     /// Writes what a restore makes of a slot, once: pods that were just asked for are not started anew.

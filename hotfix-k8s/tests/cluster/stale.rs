@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use super::faults::{Behind, instances, is_watch};
 use super::site::{call, slot, until};
 
-/// How long what a watch lost may stay unnoticed, and that it went silent: everything is listed anew after half a minute.
+/// How long what a watch lost may stay unnoticed, and that it went silent: it is compared with what there is after half a
+/// minute.
 const UNNOTICED: Duration = Duration::from_secs(50);
 
 fn watches_pods(request: &Recorded) -> bool {
@@ -56,6 +57,22 @@ impl Behind {
     fn lists(&self) -> usize {
         let lists = |request: &Recorded| request.path.ends_with("/pods") && !is_watch(request);
         self.proxy.happened().iter().filter(|happened| lists(&happened.request)).count()
+    }
+
+    /// How often all pods were listed by names and versions alone, and how often as they are.
+    fn all_listed(&self) -> (usize, usize) {
+        let happened = self.proxy.happened();
+        let of_all = happened.iter().map(|happened| &happened.request).filter(|request| {
+            request.path.ends_with("/pods") && !is_watch(request) && !request.query.contains("labelSelector")
+        });
+        let by_name = |request: &&Recorded| {
+            let accepts = |(name, value): &(String, String)| {
+                name == "accept" && value.contains("as=PartialObjectMetadataList")
+            };
+            request.headers.iter().any(accepts)
+        };
+        let (names, whole): (Vec<_>, Vec<_>) = of_all.partition(by_name);
+        (names.len(), whole.len())
     }
 
     /// Not through the proxy: a patch on a connection that is cut is ambiguous, and rightly so.
@@ -143,6 +160,22 @@ async fn a_watch_that_went_silent_is_noticed_and_taken_up_again() {
     .await;
     behind.retire().await;
     told(&mut watch, UNNOTICED).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_watch_told_is_compared_by_names_and_versions_alone() {
+    let (behind, mut watch) = Behind::watched().await;
+    let (names, whole) = behind.all_listed();
+    let compared = async {
+        while behind.all_listed().0 == names {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(UNNOTICED, compared).await.expect("it is compared");
+    // Had something been missing, or no answer understood, everything would have been listed by the time this is told.
+    behind.retire().await;
+    told(&mut watch, Duration::from_secs(20)).await;
+    assert_eq!(behind.all_listed().1, whole);
 }
 
 #[tokio::test(flavor = "multi_thread")]
