@@ -13,6 +13,7 @@ mod program;
 mod random;
 mod repository;
 mod service;
+mod spots;
 mod successor;
 mod traffic;
 mod trap;

@@ -5,6 +5,7 @@ mod claims;
 mod leased;
 mod objects;
 mod two;
+mod way;
 mod world;
 
 use std::path::Path;
@@ -14,13 +15,10 @@ use hotfix_testkit::cluster::TestCluster;
 
 use super::matrix::{Extent, Figures, Matrix, folder_of_worlds, run};
 use super::repository::Template;
-use super::say;
+use super::{say, warn};
 use claims::Claims;
 use two::{End, When};
-use world::{Ground, Images, Shop, Way};
-
-/// How many runs are killed at random times, each way.
-const RANDOM_RUNS: u64 = 12;
+use world::{Ground, Images, Shop};
 
 pub(super) fn main(extent: Extent) -> ExitCode {
     run(async |program| kill_matrix_on_kubernetes(&program, extent).await)
@@ -37,23 +35,25 @@ pub async fn kill_matrix_on_kubernetes(program: &Path, extent: Extent) -> Result
     let template = Template::make(folder.path(), program)?;
     let cluster = TestCluster::shared().await.map_err(|error| error.to_string())?;
     cluster.install_istio().await.map_err(|error| error.to_string())?;
+    cluster.install_gateway_api().await.map_err(|error| error.to_string())?;
     let mut ground = Ground {
         template,
         program: program.to_owned(),
         folder: folder.path().to_owned(),
         cluster,
         images: Images::push(cluster)?,
-        way: Way::Switch,
+        way: &way::VIRTUAL_SERVICE,
         claims: Claims::Store,
     };
     let mut figures = Figures::of("k8s");
-    for way in [Way::Switch, Way::Canary] {
+    for way in way::ALL {
         ground.way = way;
         let proven = prove(&ground, extent, &mut figures).await;
         if proven.is_err() {
-            return figures.conclude(proven, folder);
+            return figures.conclude(extent, proven, folder);
         }
     }
+    ground.way = &way::VIRTUAL_SERVICE;
     for verdict in two::with_one_store(&ground).await {
         figures.add(verdict);
     }
@@ -68,15 +68,18 @@ pub async fn kill_matrix_on_kubernetes(program: &Path, extent: Extent) -> Result
     for verdict in leased::with_a_store_each(&ground).await {
         figures.add(verdict);
     }
-    figures.conclude(Ok(()), folder)
+    figures.conclude(extent, Ok(()), folder)
 }
 
 async fn prove(ground: &Ground, extent: Extent, figures: &mut Figures) -> Result<(), String> {
     let matrix = Matrix::of::<Shop>(ground, figures).await?;
     let longest = matrix.longest;
+    if extent != Extent::Sample {
+        warn(&format!("{}: {} cells", ground.way.name, matrix.cells()));
+    }
     matrix.play::<Shop>(ground, extent, figures).await;
     if extent != Extent::Sample {
-        figures.kill_at_random::<Shop>(ground, RANDOM_RUNS, longest).await;
+        figures.kill_at_random::<Shop>(ground, ground.way.depth.random_runs(), longest).await;
     }
     Ok(())
 }
