@@ -33,7 +33,9 @@ fn check_tests(change: &Change, findings: &mut Findings) {
                 tested.insert(path);
             }
             Some("replace" | "remove") => {
-                findings.check(tested.contains(path), || {
+                // Whoever looked at a whole has looked at each part of it.
+                let is_seen = tested.iter().any(|seen| is_below(path, seen));
+                findings.check(is_seen, || {
                     format!("{} of {} overwrites {path} without having looked", change.verb, change.object)
                 });
             }

@@ -66,6 +66,9 @@ fn what_is_overwritten_unseen_is_found() {
         forge(3),
         format!("patch of {ROUTE} overwrites /spec/http/0/route/0/weight without having looked")
     );
+    let mut whole = shifted();
+    whole.last()["requestObject"][3]["path"] = json!("/spec/http/0/route");
+    assert_eq!(whole.audit(&journal()), [] as [String; 0], "what it is a part of was looked at");
     let mut stale = shifted();
     stale.last()["requestObject"][0]["value"] = json!("{\"stamp\":\"0.1\"}");
     assert!(stale.found().ends_with("its fence was {\"stamp\":\"1.2\"}"), "{}", stale.found());
