@@ -41,6 +41,9 @@ pub(super) struct Moment {
     pub(super) when: When,
 }
 
+/// How long a process may take until all of it has stopped.
+const TAKEN: Duration = Duration::from_secs(3);
+
 /// How a driver stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum How {
@@ -159,9 +162,10 @@ impl How {
     /// Does it to this process. Returns only after a freeze, when it was continued.
     pub(super) fn strike(self) {
         kill_process(getpid(), self.signal()).expect("a process may signal itself");
-        // The signal may be taken by another thread a moment later. This one must not go on before.
+        // The signal may be taken by another thread, on a busy machine a good while later. This one must not go on before.
+        // Whoever was frozen for longer goes on at once.
         #[expect(clippy::disallowed_methods, reason = "nothing else may happen in this thread")]
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::sleep(TAKEN);
     }
 }
 
