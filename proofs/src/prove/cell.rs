@@ -71,7 +71,8 @@ impl World for Cell {
         let journal = Journal::read(&self.home.journal())?;
         let effects = spots::effects(&journal, patch);
         let inside = effects.iter().flat_map(|(step, what)| spots::of_effect(step.0, what, Successors::All));
-        Ok(inside.chain(spots::of_verdicts(&journal, patch)).chain(spots::of_run(patch)).collect())
+        let beside = spots::of_run(patch).into_iter().chain(spots::of_verdicts(&journal, patch));
+        Ok(beside.chain(inside).collect())
     }
 
     fn network(&self) -> Option<&FaultProxy> {

@@ -121,7 +121,8 @@ impl World for Shop {
         let sent = self.with_evidence(&journal, audit::sent)?;
         let (depth, anchor) = (self.way.depth, self.way.anchor());
         let successors = depth.successors();
-        let mut spots = Vec::new();
+        let mut spots = if depth == Depth::Whole { spots::of_run(patch) } else { Vec::new() };
+        spots.extend(spots::of_verdicts(&journal, patch));
         for (step, what) in spots::effects(&journal, patch) {
             let Some(stamp) = journal.first_stamp_of(step.0) else { continue };
             let own: Vec<_> = sent.iter().filter(|sent| sent.stamp == stamp).collect();
@@ -137,10 +138,6 @@ impl World for Shop {
             let places = objects.into_iter().map(request);
             let places = places.flat_map(|request| [Place::Held(request.clone()), Place::Cut(request)]);
             spots.extend(places.map(|place| Spot { what: what.clone(), place, successors }));
-        }
-        spots.extend(spots::of_verdicts(&journal, patch));
-        if depth == Depth::Whole {
-            spots.extend(spots::of_run(patch));
         }
         Ok(spots)
     }
