@@ -2,7 +2,7 @@
 
 use std::future;
 
-use hotfix_core::model::{Precondition, Target, Verb, VerbName};
+use hotfix_core::model::{Layout, Precondition, Target, Verb, VerbName};
 use hotfix_core::port::{Ambiguity, Call, Conflict, Receipt, Reply};
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -199,7 +199,7 @@ impl<'a> Attempt<'a> {
         };
         let layout = layout.map_err(|error| refuse(&Refused::Unreadable(error)))?;
         if self.progress < Progress::Underway {
-            layout.holds(self.precondition).map_err(|drift| {
+            layout.holds(&self.expected(&layout)).map_err(|drift| {
                 Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
             })?;
             let after = layout.after(verb, &sight.ready_instances());
@@ -216,6 +216,18 @@ impl<'a> Attempt<'a> {
         let steps = steps::steps(sight, call, verb, &digest, &config.overrides, beside);
         let steps = steps.map_err(|refused| refuse(&refused))?;
         Ok(Plan { steps, receipt: Receipt(format!("{verb} at {}", call.stamp)) })
+    }
+
+    /// What the call expects. Of a slot that it empties and that is empty it expects nothing: an attempt that died came that
+    /// far, and its repetition does the rest.
+    fn expected(&self, layout: &Layout) -> Precondition {
+        let mut expected = self.precondition.clone();
+        if let Verb::Retire { slot } = self.verb
+            && layout.held(slot).is_none()
+        {
+            expected.holds = expected.holds.filter(|(of, _)| of != slot);
+        }
+        expected
     }
 
     /// Compares the call with the fence; a key that was applied before has a plan of its own.

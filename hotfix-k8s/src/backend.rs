@@ -17,11 +17,12 @@ use crate::apply::Attempt;
 use crate::budget;
 use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
-use crate::fence::{self, Note};
+use crate::fence;
 use crate::in_git;
 use crate::in_place::{self, SetKind};
 use crate::lanes::Lane;
 use crate::reply;
+use crate::sight::Object;
 
 #[async_trait]
 impl Deployer for KubernetesDeployer {
@@ -139,8 +140,7 @@ impl KubernetesDeployer {
 
     async fn find(&self, target: &Target, key: &IdempotencyKey) -> std::result::Result<Probe, Unusable> {
         let objects = self.objects(target, Instant::now() + READ_LIMIT).await?;
-        let notes: Vec<&Note> = objects.iter().filter_map(|object| Some(&object.fence.as_ref()?.1)).collect();
-        let applied = fence::find(&notes, key).map(|(_, applied)| applied);
+        let applied = fence::find(&Object::notes(&objects), key).map(|(_, applied)| applied);
         match (applied, self.repository(target)?) {
             (Some(applied), _) => Ok(Probe::Applied(Receipt(applied.receipt.clone()))),
             // A commit that was pushed is what the owner applies, whether it was recorded here or not.

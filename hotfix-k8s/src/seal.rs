@@ -50,7 +50,7 @@ impl KubernetesDeployer {
             }
         }
         let objects = self.objects(target, deadline).await?;
-        let notes: Vec<&Note> = objects.iter().filter_map(|object| Some(&object.fence.as_ref()?.1)).collect();
+        let notes = Object::notes(&objects);
         let current = fence::highest(&notes);
         if current > stamp {
             return Err(Unsealed::Overtaken(current));

@@ -31,6 +31,13 @@ pub(crate) struct Object {
     pub(crate) fence: Option<(String, Note)>,
 }
 
+impl Object {
+    /// Returns what the fences say that some objects have.
+    pub(crate) fn notes(objects: &[Self]) -> Vec<&Note> {
+        objects.iter().filter_map(|object| Some(&object.fence.as_ref()?.1)).collect()
+    }
+}
+
 /// Where a patch goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {

@@ -113,8 +113,11 @@ impl Attempt<'_> {
     /// Decides what is next. What the call expects is compared before anything is changed.
     async fn decide(&self, sight: &InGitSight, progress: Progress) -> Result<Next, Reply> {
         if progress == Progress::Nothing {
-            let naming = if self.is_restore() { Naming::Lenient } else { Naming::Strict };
-            let layout = sight.layout(naming).map_err(|unnamed| refuse(&unnamed.into()))?;
+            let layout = match self.verb {
+                Verb::Restore { snapshot } => sight.layout_before(snapshot),
+                _ => sight.layout(Naming::Strict),
+            };
+            let layout = layout.map_err(|unnamed| refuse(&unnamed.into()))?;
             layout.holds(self.precondition).map_err(|drift| {
                 Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
             })?;

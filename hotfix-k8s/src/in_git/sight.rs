@@ -3,11 +3,13 @@
 use std::num::NonZeroU16;
 
 use hotfix_core::model::{
-    Held, Layout, ReadyInstances, Rollout, SlotName, SlotState, Target, Weights, Workload,
+    Held, Layout, ReadyInstances, Release, Rollout, SlotName, SlotState, Target, Weights, Workload,
+    WorkloadSnapshot,
 };
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::kept::Kept;
 use super::marks::{Marks, Stand};
 use super::place::Container;
 use super::repository::Committed;
@@ -19,6 +21,7 @@ use crate::fence::Note;
 use crate::in_place::selector;
 use crate::object::ObjectRef;
 use crate::pod::Pod;
+use crate::presumed;
 use crate::release::{self, Mark, Unnamed};
 use crate::shape::Names;
 use crate::sight::{Naming, Object};
@@ -110,11 +113,7 @@ impl InGitSight {
             Some(staged) if staged.stand == Stand::Meant && side != self.named() => Ok(None),
             Some(staged) => Ok(held(staged.release.clone())),
             None if side != self.live() => Ok(None),
-            None => {
-                let (container, name) = (&self.view.marks.container, self.object.reference.to_string());
-                let pods = self.current(side);
-                release::identify(&self.object.value, &name, Mark::Absent, container, &pods).map(held)
-            }
+            None => self.identified().map(held),
         }
     }
 
@@ -125,6 +124,32 @@ impl InGitSight {
         let (live, named) = (self.slots.name(self.live()), self.slots.name(self.named()));
         let weights = total.map(|_| Weights::all(named.clone()));
         Ok(Layout { slots, live: total.map(|_| live.clone()), weights, rollout: Rollout::Active })
+    }
+
+    /// Returns the same as a restore of a snapshot has it.
+    pub(crate) fn layout_before(&self, snapshot: &WorkloadSnapshot) -> Result<Layout, Unnamed> {
+        let layout = self.layout(Naming::Lenient)?;
+        Ok(presumed::live(layout, self.slots.name(self.live()), || self.live_release(snapshot)))
+    }
+
+    /// Returns what was deployed to the live slot, whether pods of it are there or not.
+    fn live_release(&self, snapshot: &WorkloadSnapshot) -> Option<Release> {
+        if let Some(staged) = self.view.staged(self.live()) {
+            return Some(staged.release.clone());
+        }
+        // A tag of which no pod tells the digest is the tag that it was.
+        let kept = Kept::read(snapshot).ok().flatten();
+        if kept.is_some_and(|kept| kept.written.matches(&self.view.image)) {
+            return Some(snapshot.release.clone());
+        }
+        self.identified().ok()
+    }
+
+    /// Returns the release of the template by its image and its pods.
+    fn identified(&self) -> Result<Release, Unnamed> {
+        let (container, name) = (&self.view.marks.container, self.object.reference.to_string());
+        let pods = self.current(self.live());
+        release::identify(&self.object.value, &name, Mark::Absent, container, &pods)
     }
 
     /// Returns the workload as the port has it. It has no home: a pipeline that commits another image replaces what is

@@ -7,8 +7,9 @@ use super::give_back::Given;
 use crate::api::READ_LIMIT;
 use crate::deployer::KubernetesDeployer;
 use crate::error::{KubernetesError, Unusable};
-use crate::fence::{self, Note};
+use crate::fence;
 use crate::in_place::SetKind;
+use crate::sight::Object;
 use crate::slot::Side;
 
 impl KubernetesDeployer {
@@ -50,8 +51,7 @@ impl KubernetesDeployer {
     /// The highest stamp that was at the target.
     pub(super) async fn claimed(&self, target: &Target, deadline: Instant) -> Result<Stamp, Unusable> {
         let objects = self.objects(target, deadline).await?;
-        let notes: Vec<&Note> = objects.iter().filter_map(|object| Some(&object.fence.as_ref()?.1)).collect();
-        Ok(fence::highest(&notes))
+        Ok(fence::highest(&Object::notes(&objects)))
     }
 
     /// Whether the target holds one release, where its owners want it.

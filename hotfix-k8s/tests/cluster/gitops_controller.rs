@@ -3,7 +3,6 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use hotfix_k8s::{SyncOwner, WorkloadKind};
 use hotfix_testkit::cluster::TestNamespace;
@@ -12,8 +11,8 @@ use k8s_openapi::api::core::v1::Service;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
-use tokio::task::AbortHandle;
 
+use super::rounds::{AtWork, Rounds};
 use super::site::until;
 
 /// What the marks of each kind of owner look like.
@@ -119,7 +118,7 @@ pub(crate) struct Controller {
     pub(crate) owners: Api<DynamicObject>,
     git: Arc<Mutex<Git>>,
     reverts: Arc<AtomicUsize>,
-    work: AbortHandle,
+    _work: AtWork,
 }
 
 impl Controller {
@@ -154,8 +153,7 @@ impl Controller {
             git: Arc::clone(&git),
             reverts: Arc::clone(&reverts),
         };
-        let work = tokio::spawn(work.go_on()).abort_handle();
-        Self { tool, owners, git, reverts, work }
+        Self { tool, owners, git, reverts, _work: AtWork::begin(work) }
     }
 
     /// Commits an image to git.
@@ -192,12 +190,6 @@ impl Controller {
     }
 }
 
-impl Drop for Controller {
-    fn drop(&mut self) {
-        self.work.abort();
-    }
-}
-
 struct Work {
     tool: Tool,
     owners: Api<DynamicObject>,
@@ -208,17 +200,8 @@ struct Work {
     reverts: Arc<AtomicUsize>,
 }
 
-impl Work {
-    async fn go_on(self) {
-        let mut ticks = tokio::time::interval(Duration::from_millis(20));
-        loop {
-            ticks.tick().await;
-            // The namespace goes at the end of the test.
-            let Some(()) = self.once().await else { return };
-        }
-    }
-
-    async fn once(&self) -> Option<()> {
+impl Rounds for Work {
+    async fn round(&self) -> Option<()> {
         let owner = serde_json::to_value(self.owners.get("store").await.ok()?).ok()?;
         let live = Git::read(&self.workloads, &self.services).await?;
         let git = self.git.lock().expect("nobody panicked").clone();
@@ -235,7 +218,9 @@ impl Work {
         }
         Some(())
     }
+}
 
+impl Work {
     /// What Argo CD does when it is asked to compare.
     async fn compare(&self, is_same: bool) {
         let status = if is_same { "Synced" } else { "OutOfSync" };

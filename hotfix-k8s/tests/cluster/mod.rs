@@ -27,6 +27,7 @@ mod ratio;
 mod replicas;
 mod restore;
 mod rollout;
+mod rounds;
 mod served;
 mod set;
 mod site;

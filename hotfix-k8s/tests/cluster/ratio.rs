@@ -20,7 +20,9 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::site::{Kind, Shop, call, config, deployer_with, deployment, pushed, release, slot, until};
+use super::site::{
+    Kind, Shop, call, config, deployer_with, deployment, is_patch, pushed, release, slot, until,
+};
 use super::stage::{Stage, end, patient, quick, say};
 
 /// With room for two pods more, and none may be missing.
@@ -303,6 +305,33 @@ async fn what_was_left_half_done_is_finished_by_the_next_attempt() {
         assert_eq!(scene.sizes().await, (3, 0));
         scene.is_plain().await;
     }
+    scene.end(3, 5).await;
+}
+
+/// The same of a slot that is emptied. A run expects it to hold what it staged there, which it does not any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_was_left_half_retired_is_retired_by_the_next_attempt() {
+    let mut scene = Scene::open(strict()).await;
+    let proxy = FaultProxy::start(&scene.shop.user).await.expect("a proxy");
+    let mortal = deployer_with(
+        TargetConfig { traffic: strict(), ..config(&scene.shop.namespace) },
+        &scene.shop.target,
+        proxy.through(&scene.shop.user),
+    );
+    scene.stage(2, 3).await;
+    scene.shift(33).await;
+    scene.shift(0).await;
+    let staged = release(scene.shop.test_cluster, 2).artifact.id();
+    let expected = Precondition { live: Vec::new(), holds: Some((slot("hotfix"), staged)) };
+    let retire = Verb::Retire { slot: slot("hotfix") };
+    proxy.next(|request| is_patch(request, "/deployments/shop-hotfix"), Disturbance::LoseAnswer);
+    let died = mortal.apply(&call("run:7", 100), &scene.shop.target, &retire, &expected).await;
+    assert!(matches!(died, Reply::Ambiguous(_)), "{died:?}");
+    assert_eq!(scene.sizes().await.1, 0);
+    let again = scene.shop.deployer.apply(&call("run:7", 101), &scene.shop.target, &retire, &expected).await;
+    assert!(matches!(again, Reply::Applied(_)), "{again:?}");
+    assert_eq!(scene.sizes().await, (3, 0));
+    scene.is_plain().await;
     scene.end(3, 5).await;
 }
 

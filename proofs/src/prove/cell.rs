@@ -5,12 +5,10 @@ use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hotfix_core::execute::Record;
 use hotfix_core::model::{
     Artifact, IdempotencyKey, ObjectId, Precondition, Release, SlotName, Stamp, TagName, Target, Verb,
     Version, Weights,
 };
-use hotfix_core::plan::StepId;
 use hotfix_core::port::{Call, Clock, Deployer, Reply};
 use hotfix_engine::SystemClock;
 use hotfix_local::{GitTreeSource, LocalConfig, LocalDeployer, TargetOptions, launch_agent};
@@ -19,11 +17,11 @@ use hotfix_testkit::cluster::FaultProxy;
 use super::audit::{self, Ending, Findings, Journal, Site};
 use super::driver::Backend;
 use super::driver::local::STATE;
-use super::kill::Moment;
 use super::program;
 use super::repository::{self, ORIGIN, Patch, Template, WORK};
+use super::spots;
 use super::traffic::{self, Traffic};
-use super::world::{Home, LONG, Place, Spot, World, eventually};
+use super::world::{Home, LONG, Spot, Successors, World, eventually};
 
 /// What all cells share.
 #[derive(Debug)]
@@ -49,7 +47,9 @@ impl World for Cell {
 
     const AT_ONCE: usize = 3;
 
-    const SAMPLE: usize = 12;
+    fn sample(_ground: &Ground) -> usize {
+        12
+    }
 
     async fn open(ground: &Ground, name: &str) -> Result<Self, String> {
         let home = Home::make(ground.folder.join(name), &ground.program, Backend::Local)?;
@@ -68,15 +68,11 @@ impl World for Cell {
     }
 
     fn spots(&self, patch: Patch) -> Result<Vec<Spot>, String> {
-        let effects = effects(&Journal::read(&self.home.journal())?, patch);
-        let spot = |(step, what): (StepId, String), moment| Spot {
-            step: step.0,
-            what,
-            place: Place::Inside(moment),
-        };
-        let all =
-            effects.into_iter().flat_map(|effect| Moment::ALL.map(|moment| spot(effect.clone(), moment)));
-        Ok(all.collect())
+        let journal = Journal::read(&self.home.journal())?;
+        let effects = spots::effects(&journal, patch);
+        let inside = effects.iter().flat_map(|(step, what)| spots::of_effect(step.0, what, Successors::All));
+        let beside = spots::of_run(patch).into_iter().chain(spots::of_verdicts(&journal, patch));
+        Ok(beside.chain(inside).collect())
     }
 
     fn network(&self) -> Option<&FaultProxy> {
@@ -118,21 +114,6 @@ impl Cell {
             folder: self.home.folder.clone(),
         }
     }
-}
-
-/// Returns the effects that a run had: all of them for the good fix, those of the way back for the bad one.
-pub(super) fn effects(journal: &Journal, patch: Patch) -> Vec<(StepId, String)> {
-    let records: Vec<_> =
-        journal.entries.iter().filter_map(|entry| Record::decode(&entry.text).ok()).collect();
-    let Some(Record::Planned(planned)) = records.first() else { return Vec::new() };
-    let plan = &planned.plan;
-    let steps = records.iter().filter_map(|record| match record {
-        Record::Intent(intent) if intent.attempt == 1 => Some(intent.step),
-        _ => None,
-    });
-    let wanted = |step: &StepId| patch == Patch::Good || plan.undo(*step).is_some();
-    let named = |step: StepId| (step, plan.effect(step).map(ToString::to_string).unwrap_or_default());
-    steps.filter(wanted).map(named).collect()
 }
 
 fn targets() -> [Target; 2] {

@@ -8,7 +8,7 @@ use hotfix_testkit::explore;
 use super::cell::{Cell, Ground};
 use super::matrix::{Extent, Figures, Matrix, folder_of_worlds, run};
 use super::repository::Template;
-use super::say;
+use super::{say, warn};
 
 /// How many runs are killed at random times.
 const RANDOM_RUNS: u64 = 150;
@@ -39,12 +39,15 @@ pub async fn kill_matrix(program: &Path, extent: Extent) -> Result<Figures, Stri
     let ground = Ground { template, program: program.to_owned(), folder: folder.path().to_owned() };
     let mut figures = Figures::of("engine");
     let proven = prove(&ground, extent, &mut figures).await;
-    figures.conclude(proven, folder)
+    figures.conclude(extent, proven, folder)
 }
 
 async fn prove(ground: &Ground, extent: Extent, figures: &mut Figures) -> Result<(), String> {
     let matrix = Matrix::of::<Cell>(ground, figures).await?;
     let longest = matrix.longest;
+    if extent == Extent::Whole {
+        warn(&format!("{} cells", matrix.cells()));
+    }
     matrix.play::<Cell>(ground, extent, figures).await;
     if extent != Extent::Sample {
         figures.kill_at_random::<Cell>(ground, RANDOM_RUNS, longest).await;

@@ -13,6 +13,7 @@ mod program;
 mod random;
 mod repository;
 mod service;
+mod spots;
 mod successor;
 mod traffic;
 mod trap;
@@ -47,8 +48,9 @@ pub fn main(arguments: &[String]) -> ExitCode {
         ["engine", "random"] => return engine::main(Extent::Random),
         ["k8s"] => return cluster::main(Extent::Whole),
         ["k8s", "sample"] => return cluster::main(Extent::Sample),
+        ["k8s", way] => return cluster::main_of(way),
         ["judge"] => return judge::main(),
-        _ => Err("usage: prove engine [random] | k8s [sample] | judge".to_owned()),
+        _ => Err("usage: prove engine [random] | k8s [sample|WAY] | judge".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::audit::{Ending, Journal};
 use super::repository::Patch;
-use super::successor::{Successor, Verdict, ended, ending, free_at};
+use super::successor::{Successor, Verdict, ended, ended_as, free_at};
 use super::world::World;
 
 /// How often a run is killed at the most.
@@ -60,8 +60,7 @@ async fn play_in<W: World>(
     drop(driver);
     // The last one may have been killed while it waited: nobody is left to go on but us.
     ended(&mut home.drive("w4", &["resume"])?, "whoever comes last").await?;
-    let opened = !Journal::read(&home.journal())?.is_empty();
-    Ok(if opened { ending(patch) } else { Ending::Nothing })
+    ended_as(home, patch)
 }
 
 /// Numbers that look random and are the same for the same seed (SplitMix64).

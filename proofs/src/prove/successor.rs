@@ -5,11 +5,11 @@ use hotfix_engine::SystemClock;
 use hotfix_testkit::cluster::{Disturbance, FaultProxy};
 
 use super::audit::{Ending, Findings, Journal};
-use super::kill::{How, KillPoint};
+use super::kill::{How, KillPoint, Moment};
 use super::network;
 use super::program::Running;
 use super::repository::Patch;
-use super::world::{Home, Place, Spot, World, eventually};
+use super::world::{Home, Place, Spot, Successors, World, eventually};
 
 /// Who goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,14 +69,22 @@ pub(super) struct Verdict {
 }
 
 impl Case {
-    /// Returns every cell of a spot.
-    pub(super) fn all(patch: Patch, spot: &Spot) -> Vec<Self> {
-        let possible = |successor: &Successor| {
-            !(*successor == Successor::Zombie
-                && matches!(spot.place, Place::Inside(moment) if moment.is_within()))
+    /// Returns every cell of some spots.
+    pub(super) fn all(patch: Patch, spots: &[Spot]) -> Vec<Self> {
+        let cells = |(turn, spot): (usize, &Spot)| {
+            let zombie_too = spot.moment().is_none_or(Moment::can_be_taken_over);
+            let possible = Successor::ALL.iter().filter(|it| zombie_too || **it != Successor::Zombie);
+            let possible: Vec<Successor> = possible.copied().collect();
+            let played = match spot.successors {
+                Successors::All => possible,
+                Successors::InTurn => vec![possible[(turn + turn / 3) % possible.len()]],
+            };
+            played
+                .into_iter()
+                .map(|successor| Self { patch, spot: spot.clone(), successor })
+                .collect::<Vec<_>>()
         };
-        let case = |successor| Self { patch, spot: spot.clone(), successor };
-        Successor::ALL.into_iter().filter(possible).map(case).collect()
+        spots.iter().enumerate().flat_map(cells).collect()
     }
 
     /// The name of the folder, and of the cell.
@@ -99,7 +107,7 @@ impl Case {
 
     async fn play_in<W: World>(&self, world: &W, verdict: &mut Verdict) -> Result<Ending, String> {
         let (home, how) = (world.home(), self.successor.how());
-        let point = |moment| KillPoint { step: self.spot.step, moment, how };
+        let point = |moment| KillPoint { moment, how };
         if let Place::Cut(request) = &self.spot.place {
             network::disturb(need(world)?, request, Disturbance::LoseAnswer);
         }
@@ -141,7 +149,7 @@ impl Case {
             ended_somehow(&mut first, "the zombie").await?;
         }
         verdict.took_over(home, free)?;
-        Ok(ending(self.patch))
+        ended_as(home, self.patch)
     }
 }
 
@@ -181,7 +189,13 @@ pub(super) async fn sealed(home: &Home) -> Result<(), String> {
     eventually("the successor has sealed", sealed).await.map(drop)
 }
 
-/// How a run with the patch ends, however often it is interrupted.
+/// How a run with the patch ends, however often it is interrupted; if it was opened at all.
+pub(super) fn ended_as(home: &Home, patch: Patch) -> Result<Ending, String> {
+    let is_opened = !Journal::read(&home.journal())?.is_empty();
+    Ok(if is_opened { ending(patch) } else { Ending::Nothing })
+}
+
+/// How a run with the patch ends.
 pub(super) const fn ending(patch: Patch) -> Ending {
     match patch {
         Patch::Good => Ending::Live,

@@ -24,7 +24,7 @@ use hotfix_core::port::{
 
 use tokio::sync::RwLock;
 
-use super::kill::{How, KillPoint, Moment};
+use super::kill::{Doing, How, KillPoint, Moment, When};
 
 /// A commit takes some of these. Each step is killed in another part of its commits.
 const PART_OF_A_COMMIT: Duration = Duration::from_micros(60);
@@ -46,35 +46,54 @@ impl Trap {
         Arc::new(Self { point, ..Self::default() })
     }
 
-    async fn reached(&self, step: u16, moment: Moment) {
-        if let Some(how) = self.springs(step, moment) {
+    async fn reached(&self, doing: Doing, when: When) {
+        if let Some(how) = self.springs(Moment { doing, when }) {
             let _nobody_writes = self.writing.write().await;
             how.strike();
         }
     }
 
     /// Does something, and strikes while another thread is at it if the point is there.
-    async fn while_reaching<T>(&self, step: u16, moment: Moment, doing: impl Future<Output = T>) -> T {
-        let Some(how) = self.springs(step, moment) else { return doing.await };
-        let mut doing = pin!(doing);
+    async fn while_reaching<T>(&self, doing: Doing, begun: impl Future<Output = T>) -> T {
+        let Some(how) = self.springs(Moment { doing, when: When::Within }) else { return begun.await };
+        let part = doing.step().unwrap_or(PARTS / 2) % PARTS;
+        let mut begun = pin!(begun);
         poll_fn(|context| {
             // This hands it to the thread that writes.
-            let begun = doing.as_mut().poll(context);
-            how.strike_after(PART_OF_A_COMMIT * u32::from(step % PARTS));
-            begun
+            let answer = begun.as_mut().poll(context);
+            how.strike_after(PART_OF_A_COMMIT * u32::from(part));
+            answer
         })
         .await
     }
 
-    fn springs(&self, step: u16, moment: Moment) -> Option<How> {
-        let point = self.point.filter(|point| point.step == step && point.moment == moment)?;
+    /// Commits something, with the point before it, within it or after it.
+    async fn committing<T>(
+        &self,
+        doing: Option<Doing>,
+        commit: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let Some(doing) = doing else {
+            let _writing = self.writing.read().await;
+            return commit.await;
+        };
+        self.reached(doing, When::Before).await;
+        let writing = self.writing.read().await;
+        let committed = self.while_reaching(doing, commit).await?;
+        drop(writing);
+        self.reached(doing, When::After).await;
+        Ok(committed)
+    }
+
+    fn springs(&self, moment: Moment) -> Option<How> {
+        let point = self.point.filter(|point| point.moment == moment)?;
         (!self.sprung.swap(true, Ordering::SeqCst)).then_some(point.how)
     }
 
     async fn applied(&self, key: &IdempotencyKey) {
         let step = key.as_str().rsplit(':').next().and_then(|step| step.parse().ok());
         if let Some(step) = step {
-            self.reached(step, Moment::AfterApply).await;
+            self.reached(Doing::Answer(step), When::After).await;
         }
     }
 }
@@ -93,32 +112,22 @@ impl<P: IncidentStore> IncidentStore for Trapped<P> {
     }
 
     async fn open_run(&self, run: NewRun) -> Result<Opened> {
-        let _writing = self.trap.writing.read().await;
-        self.inner.open_run(run).await
+        self.trap.committing(Some(Doing::Opening), self.inner.open_run(run)).await
     }
 
     async fn append(&self, append: Append) -> Result<Appended> {
-        let (step, within, after) = match Record::decode(&append.body) {
-            Ok(Record::Intent(intent)) => {
-                self.trap.reached(intent.step.0, Moment::BeforeIntent).await;
-                (intent.step.0, Moment::WithinIntent, Moment::AfterIntent)
-            }
-            Ok(Record::Outcome { step, .. }) => (step.0, Moment::WithinOutcome, Moment::AfterOutcome),
-            _ => {
-                let _writing = self.trap.writing.read().await;
-                return self.inner.append(append).await;
-            }
+        let doing = match Record::decode(&append.body) {
+            Ok(Record::Intent(intent)) => Some(Doing::Intent(intent.step.0)),
+            Ok(Record::Outcome { step, .. }) => Some(Doing::Outcome(step.0)),
+            Ok(Record::Verdict { step, .. }) => Some(Doing::Verdict(step.0)),
+            Ok(Record::Terminal(_)) => Some(Doing::End),
+            _ => None,
         };
-        let writing = self.trap.writing.read().await;
-        let appended = self.trap.while_reaching(step, within, self.inner.append(append)).await?;
-        drop(writing);
-        self.trap.reached(step, after).await;
-        Ok(appended)
+        self.trap.committing(doing, self.inner.append(append)).await
     }
 
     async fn renew(&self, run: &RunId, epoch: u64, ttl: Period) -> Result<Renewed> {
-        let _writing = self.trap.writing.read().await;
-        self.inner.renew(run, epoch, ttl).await
+        self.trap.committing(Some(Doing::Renewal), self.inner.renew(run, epoch, ttl)).await
     }
 
     async fn take_over(

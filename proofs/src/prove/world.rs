@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::audit::{Ending, Findings};
 use super::driver::Backend;
-use super::kill::{KillPoint, Moment};
+use super::kill::{Doing, KillPoint, Moment, When};
 use super::program::{self, Running, processes_of};
 use super::repository::Patch;
 
@@ -31,7 +31,7 @@ pub(super) trait World: Sized {
     const AT_ONCE: usize;
 
     /// How many cells a sample has, and not many more.
-    const SAMPLE: usize;
+    fn sample(ground: &Self::Ground) -> usize;
 
     /// Builds a world with a name of its own.
     async fn open(ground: &Self::Ground, name: &str) -> Result<Self, String>;
@@ -58,29 +58,39 @@ pub(super) trait World: Sized {
     fn fingerprint(&self) -> Result<String, String>;
 }
 
-/// Where a driver is stopped in the life of an effect.
+/// Where a driver is stopped in the life of a run.
 #[derive(Debug, Clone)]
 pub(super) struct Spot {
-    pub(super) step: u16,
-    /// What the step does, for people.
+    /// What it is at, for people.
     pub(super) what: String,
     pub(super) place: Place,
+    pub(super) successors: Successors,
 }
 
-/// How far the effect is.
+/// How far it is.
 #[derive(Debug, Clone)]
 pub(super) enum Place {
     /// As far as the driver itself can tell.
     Inside(Moment),
-    /// One of its requests is on its way, and arrives only after the successor has sealed.
+    /// A request is on its way, and arrives only after the successor has sealed.
     Held(Request),
-    /// One of its requests was applied, and the answer is lost.
+    /// A request was applied, and the answer is lost.
     Cut(Request),
+}
+
+/// With whom a spot is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Successors {
+    /// With each that there can be.
+    All,
+    /// With one, another than at the spots before and after it.
+    InTurn,
 }
 
 /// One request of an effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Request {
+    pub(super) step: u16,
     /// The stamp that it brings.
     pub(super) stamp: String,
     /// The end of its path, such as `deployments/shop`.
@@ -90,20 +100,22 @@ pub(super) struct Request {
 impl Spot {
     /// Names the spot for a folder.
     pub(super) fn name(&self) -> String {
-        let place = match &self.place {
-            Place::Inside(moment) => moment.name().to_owned(),
-            Place::Held(request) => format!("held-{}", request.object.replace('/', "-")),
-            Place::Cut(request) => format!("cut-{}", request.object.replace('/', "-")),
+        let request = |how, Request { step, object, .. }: &Request| {
+            format!("{how}-{step}-{}", object.replace('/', "-"))
         };
-        format!("{}-{place}", self.step)
+        match &self.place {
+            Place::Inside(Moment { doing, when }) => format!("{doing}-{}", when.name()),
+            Place::Held(held) => request("held", held),
+            Place::Cut(cut) => request("cut", cut),
+        }
     }
 
     /// Where the driver stops by itself, if it does.
     pub(super) const fn moment(&self) -> Option<Moment> {
-        match self.place {
-            Place::Inside(moment) => Some(moment),
+        match &self.place {
+            Place::Inside(moment) => Some(*moment),
             Place::Held(_) => None,
-            Place::Cut(_) => Some(Moment::AfterApply),
+            Place::Cut(request) => Some(Moment { doing: Doing::Answer(request.step), when: When::After }),
         }
     }
 }

@@ -3,6 +3,8 @@
 mod applier;
 mod contract;
 mod fenced;
+mod form;
+mod forms;
 mod repository;
 mod runs;
 mod shop;

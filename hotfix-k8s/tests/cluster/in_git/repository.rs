@@ -44,16 +44,16 @@ impl Fleet {
         let git = Repository::open(self.path()).expect("a repository");
         let name = format!("refs/heads/{BRANCH}");
         let parent = git.refname_to_id(&name).ok().map(|id| git.find_commit(id).expect("a commit"));
-        let base = parent.as_ref().map(|parent| parent.tree().expect("a tree"));
-        let mut index = git2::Index::new().expect("an index");
-        if let Some(base) = &base {
-            index.read_tree(base).expect("read");
-        }
+        let base = match &parent {
+            Some(parent) => parent.tree_id(),
+            None => git.treebuilder(None).and_then(|empty| empty.write()).expect("written"),
+        };
+        let mut changes = git2::build::TreeUpdateBuilder::new();
         for (path, text) in files {
-            let blob = git.blob(text.as_bytes()).expect("written");
-            index.add(&entry(path, blob)).expect("added");
+            changes.upsert(*path, git.blob(text.as_bytes()).expect("written"), git2::FileMode::Blob);
         }
-        let tree = git.find_tree(index.write_tree_to(&git).expect("written")).expect("a tree");
+        let tree = changes.create_updated(&git, &git.find_tree(base).expect("a tree")).expect("written");
+        let tree = git.find_tree(tree).expect("a tree");
         let who = Signature::new("Ada", "ada@example.test", &Time::new(1_760_000_000, 0)).expect("a person");
         let parents: Vec<_> = parent.iter().collect();
         git.commit(Some(&name), &who, &who, message, &tree, &parents).expect("committed");
@@ -102,23 +102,5 @@ fn told(git: &Repository, id: git2::Oid) -> Told {
         subject: commit.summary().ok().flatten().unwrap_or_default().to_owned(),
         message: commit.message().unwrap_or_default().to_owned(),
         paths: diff.deltas().filter_map(path).collect(),
-    }
-}
-
-fn entry(path: &str, id: git2::Oid) -> git2::IndexEntry {
-    let zero = git2::IndexTime::new(0, 0);
-    git2::IndexEntry {
-        ctime: zero,
-        mtime: zero,
-        dev: 0,
-        ino: 0,
-        mode: 0o100_644,
-        uid: 0,
-        gid: 0,
-        file_size: 0,
-        id,
-        flags: 0,
-        flags_extended: 0,
-        path: path.as_bytes().to_vec(),
     }
 }

@@ -19,15 +19,15 @@ use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::super::gitops_controller::Tool;
 use super::super::site::{call, release, service, slot, until};
 use super::super::stage::{LOOK, repository, request};
 use super::applier::{Applier, From};
+use super::form::{Form, MANIFEST};
 use super::repository::{BRANCH, Fleet};
 
 /// How many pods the shop has.
 pub(crate) const PODS: u16 = 2;
-pub(crate) const FILE: &str = "apps/shop.yaml";
+pub(crate) const FILE: &str = MANIFEST.file;
 
 pub(crate) struct GitShop {
     pub(crate) cluster: &'static TestCluster,
@@ -39,6 +39,7 @@ pub(crate) struct GitShop {
     pub(crate) fleet: Fleet,
     pub(crate) applier: Applier,
     pub(crate) deployer: KubernetesDeployer,
+    form: &'static Form,
     config: TargetConfig,
     _place: TestNamespace,
     source: MemoryVersionControl,
@@ -48,25 +49,25 @@ pub(crate) struct GitShop {
 impl GitShop {
     /// Makes a shop whose first release is ready, and adopts it.
     pub(crate) async fn open() -> Self {
-        let shop = Self::unadopted(PODS).await;
-        shop.deployer.adopt(&shop.target).await.expect("adopted");
-        shop
+        Self::of(&MANIFEST).await
     }
 
-    pub(crate) async fn unadopted(pods: u16) -> Self {
+    /// The same with the image in that form.
+    pub(crate) async fn of(form: &'static Form) -> Self {
         let cluster = TestCluster::shared().await.expect("a cluster");
         cluster.install_gitops().await.expect("kinds of GitOps");
         let namespace = cluster.namespace("git").await.expect("a namespace");
         let place = cluster.namespace("gitops").await.expect("a namespace");
         let client = cluster.client().expect("a client");
         let target: Target = "production/shop".parse().expect("a target");
-        let config = config(&namespace, &place);
-        let fleet =
-            Fleet::with(&[(FILE, &manifest(image(&release(cluster, 1)), pods)), ("README.md", "fleet\n")]);
+        let config = config(&namespace, &place, form);
+        let files = (form.files)(image(&release(cluster, 1)), PODS);
+        let files = files.iter().map(|(path, text)| (*path, text.as_str())).chain([("README.md", "fleet\n")]);
+        let fleet = Fleet::with(&files.collect::<Vec<_>>());
         let from = From {
             repository: fleet.path(),
             branch: BRANCH,
-            file: FILE,
+            form,
             namespace: namespace.name().to_owned(),
             place: place.name().to_owned(),
         };
@@ -88,13 +89,15 @@ impl GitShop {
             fleet,
             applier,
             deployer,
+            form,
             config,
             _place: place,
             source: repository(),
             store,
         };
         shop.may_ask_owners().await;
-        shop.until_running(&release(cluster, 1), pods).await;
+        shop.until_running(&release(cluster, 1), PODS).await;
+        shop.deployer.adopt(&shop.target).await.expect("adopted");
         shop
     }
 
@@ -115,6 +118,12 @@ impl GitShop {
                 api.create(&PostParams::default(), &object).await.expect("created");
             }
         }
+    }
+
+    /// The file is as the team wrote it, with this release.
+    pub(crate) fn file_names(&self, release: &Release) {
+        let (file, text) = (self.form.files)(image(release), PODS).swap_remove(0);
+        assert_eq!(self.fleet.show(file), text);
     }
 
     pub(crate) const fn config(&self) -> &TargetConfig {
@@ -149,7 +158,11 @@ impl GitShop {
 
     /// Waits until all pods run a release and are ready, and none runs another.
     pub(crate) async fn until_running(&self, release: &Release, pods: u16) {
-        let image = image(release);
+        self.until_running_image(image(release), pods).await;
+    }
+
+    /// The same for an image.
+    pub(crate) async fn until_running_image(&self, image: &str, pods: u16) {
         until("all pods run it", || async {
             let all = self.pods().await;
             let runs = |pod: &&Pod| {
@@ -273,10 +286,10 @@ fn deployer(
     deployer.expect("a sound configuration").with_repository("fleet", repository)
 }
 
-fn config(namespace: &str, place: &str) -> TargetConfig {
+fn config(namespace: &str, place: &str, form: &Form) -> TargetConfig {
     let git = json!({
-        "owners": [Tool::ArgoCd.owner(place)], "repository": "fleet", "service": "production-shop",
-        "branch": BRANCH, "file": FILE, "image": "manifest",
+        "owners": [form.tool.owner(place)], "repository": "fleet", "service": "production-shop",
+        "branch": BRANCH, "file": form.file, "image": (form.image)(),
         "identity": {"name": "Hotfix", "email": "hotfix@example.test"},
     });
     let git: InGit = serde_json::from_value(git).expect("a place in git");

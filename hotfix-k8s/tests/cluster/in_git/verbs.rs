@@ -1,12 +1,12 @@
 //! Single verbs: what others commit in between stays, what they write instead is left alone, and what is refused.
 
 use hotfix_core::ErrorKind;
-use hotfix_core::model::{Verb, WorkloadSnapshot};
+use hotfix_core::model::{Precondition, Release, Verb, WorkloadSnapshot};
 use hotfix_core::port::{Conflict, Deployer, Rejection, Reply};
 use hotfix_k8s::{KubernetesConfig, KubernetesDeployer};
 use serde_json::json;
 
-use super::super::site::{pushed, release, slot, until};
+use super::super::site::{call, pushed, release, slot, until};
 use super::shop::{FILE, GitShop, PODS, image, manifest, shift, stage};
 
 async fn snapshot(shop: &GitShop) -> WorkloadSnapshot {
@@ -74,6 +74,56 @@ async fn the_owner_keeps_the_marks_and_nothing_else() {
     until("the owner took it back", || async { shop.read().await["spec"]["replicas"] == PODS }).await;
     let annotations = shop.read().await["metadata"]["annotations"].clone();
     assert!(annotations["hotfix.dev/in-git"].is_string() && annotations["hotfix.dev/fence"].is_string());
+}
+
+/// Goes back as a run does: whatever somebody else has deployed meanwhile is left alone.
+async fn restore(shop: &GitShop, seq: u32, before: WorkloadSnapshot, known: &[&Release]) -> Reply {
+    let live = known.iter().map(|release| release.artifact.id()).collect();
+    let call = call(&format!("k{seq}"), seq);
+    let precondition = Precondition { live, holds: None };
+    shop.deployer.apply(&call, &shop.target, &Verb::Restore { snapshot: before }, &precondition).await
+}
+
+/// Whoever scales a shop to nothing in the middle of a release has not deployed to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_without_pods_is_taken_back() {
+    let shop = GitShop::open().await;
+    let (old, fix, before) = (release(shop.cluster, 1), release(shop.cluster, 2), snapshot(&shop).await);
+    shop.applied(1, &stage(&fix)).await;
+    shop.until_running(&fix, PODS).await;
+    shop.fleet.commit("Close the shop", &[(FILE, &manifest(image(&fix), 0))]);
+    shop.until_running(&fix, 0).await;
+    let reply = restore(&shop, 2, before, &[&old, &fix]).await;
+    assert!(matches!(reply, Reply::Applied(_)), "{reply:?}");
+    assert_eq!(shop.fleet.show(FILE), manifest(image(&old), 0));
+    let live = shop.read().await;
+    assert_eq!(live.pointer("/spec/template/spec/containers/0/image"), Some(&json!(image(&old))));
+}
+
+/// The digest of a tag is known by pods alone, and there may be none, or none that ever ran.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_that_no_pod_runs_is_the_tag_that_it_was() {
+    let shop = GitShop::open().await;
+    let old = release(shop.cluster, 1);
+    let (tag, _) = image(&old).split_once('@').expect("a digest");
+    shop.fleet.commit("Deploy by tag", &[(FILE, &manifest(tag, PODS))]);
+    shop.until_running_image(tag, PODS).await;
+    let before = snapshot(&shop).await;
+    shop.fleet.commit("Close the shop", &[(FILE, &manifest(tag, 0))]);
+    shop.until_running_image(tag, 0).await;
+    let reply = restore(&shop, 1, before.clone(), &[&before.release]).await;
+    assert!(matches!(reply, Reply::Applied(_)), "{reply:?}");
+
+    let other = release(shop.cluster, 3);
+    let (theirs, _) = image(&other).split_once('@').expect("a digest");
+    shop.fleet.commit("Ship ours", &[(FILE, &manifest(&theirs, 0))]);
+    until("it was applied", || async {
+        shop.read().await.pointer("/spec/template/spec/containers/0/image") == Some(&json!(theirs))
+    })
+    .await;
+    let reply = restore(&shop, 2, before.clone(), &[&before.release]).await;
+    assert!(matches!(reply, Reply::Conflict(Conflict::Drifted { .. })), "{reply:?}");
+    assert_eq!(shop.fleet.show(FILE), manifest(&theirs, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

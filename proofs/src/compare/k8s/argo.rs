@@ -10,6 +10,7 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
+use super::ended::end_one;
 use super::seen::Seen;
 use super::site::{Kind, image, release, second_weight, service, split, template};
 use crate::compare::clock::Stopwatch;
@@ -130,20 +131,9 @@ impl Argo {
     /// Ends the process of one pod of the canary, and returns how long it took from the status that says so until the
     /// canary had no traffic; `None` as for [`abort`](Self::abort).
     pub(super) async fn crash(&mut self) -> Result<Option<Duration>, Failure> {
-        let hash = self.canary().await?;
-        let pod = self.pods(&hash).await?.into_iter().next();
-        let pod = pod.ok_or_else(|| Failure::new("the canary has no pod"))?;
-        let name = pod.metadata.name.clone().unwrap_or_default();
-        let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
-        let restarts =
-            statuses.and_then(|all| all.first()).map_or(0, |status| i64::from(status.restart_count));
-        let mut seen = Seen::follow(Kind::Pod.api(&self.client, &self.namespace), &name);
-        if let Some(demo) = DemoPod::of(&pod) {
-            demo.crash().await;
-        }
-        let ended = |pod: &Value| has_ended(pod, restarts);
-        seen.until("the pod says that its container ended", ended).await?;
-        self.left(Stopwatch::start(), PATIENCE).await
+        let pods = self.pods(&self.canary().await?).await?;
+        let watch = end_one(&pods, Kind::Pod.api(&self.client, &self.namespace)).await?;
+        self.left(watch, PATIENCE).await
     }
 
     /// Makes one stable pod unready, or all ready again, and waits until the rollout knows.
@@ -227,11 +217,4 @@ fn is_in(rollout: &Value, phase: &str) -> bool {
     let (generation, observed) =
         (&rollout["metadata"]["generation"], &rollout["status"]["observedGeneration"]);
     rollout["status"]["phase"] == phase && observed.as_str() == Some(generation.to_string().as_str())
-}
-
-/// Whether the container has ended since it had been restarted so often.
-fn has_ended(pod: &Value, restarts: i64) -> bool {
-    let status = &pod["status"]["containerStatuses"][0];
-    status["state"]["terminated"].is_object()
-        || status["restartCount"].as_i64().is_some_and(|count| count > restarts)
 }

@@ -1,6 +1,7 @@
 //! A fix that crashes some time after it was ready: from the first status of a pod that shows it to the first write of
-//! the undo, both by the server's own log.
+//! the undo, both by the server's own log; and a canary of which one pod crashes, beside Argo Rollouts.
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -14,7 +15,9 @@ use serde_json::Value;
 
 use super::argo::{Argo, PATIENCE};
 use super::deploy::deploy;
-use super::site::{Site, release};
+use super::ended::end_one;
+use super::site::{Kind, Site, release};
+use super::standing::Standing;
 use crate::compare::case::{Case, Figure};
 use crate::compare::clock::median_millis;
 use crate::say;
@@ -23,6 +26,9 @@ const TRIALS: usize = 100;
 
 /// How many trials there are at a time, each in a shop of its own.
 const AT_A_TIME: usize = 4;
+
+/// How often one pod of a canary is ended.
+const CANARY_TRIALS: usize = 5;
 
 /// How often the peer is tried.
 const PEER_TRIALS: usize = 5;
@@ -39,18 +45,41 @@ pub(super) async fn measure(cluster: &TestCluster) -> Result<Vec<Case>, Failure>
     let mut times = times?;
     times.sort();
     let millis = |time: &Duration| Figure { value: time.as_secs_f64() * 1e3, unit: "ms" };
-    // The peer is seen by a watch, which may tell of the pod and of the weight at once: that is no figure for a ratio.
-    for (canaries, trials) in [(1, PEER_TRIALS), (4, 1)] {
-        let Figure { value, unit } = peer(cluster, canaries, trials).await?;
+    // Both are seen by a watch, which may tell of the pod and of the weight at once: that is no figure for a ratio.
+    for (pods, peer_trials) in [(1, PEER_TRIALS), (4, 1)] {
+        let Figure { value, unit } = canary(cluster, pods).await?;
         say(&format!(
-            "crash-to-weight-0 of argo-rollouts, one pod of {canaries}: {value:.1} {unit} after the status was seen, \
-             given up after {PATIENCE:?}"
+            "crash-to-weight-0, one pod of {pods}: {value:.1} {unit} after the status was seen, {CANARY_TRIALS} trials"
+        ));
+        let Figure { value, unit } = peer(cluster, pods, peer_trials).await?;
+        say(&format!(
+            "crash-to-weight-0 of argo-rollouts, one pod of {pods}: {value:.1} {unit} after the status was seen, \
+             {peer_trials} trials, given up after {PATIENCE:?}"
         ));
     }
     Ok(vec![
         Case::alone("crash-to-undo-accepted/p50", median_millis(&times), 50.0),
         Case::alone("crash-to-undo-accepted/p99", millis(&times[TRIALS - 2]), 250.0),
     ])
+}
+
+/// From the status of one pod of a canary of so many that ended to weight 0.
+async fn canary(cluster: &TestCluster, pods: u16) -> Result<Figure, Failure> {
+    let replicas = NonZeroU16::new(pods).ok_or_else(|| Failure::new("a canary without pods"))?;
+    let mut times = Vec::with_capacity(CANARY_TRIALS);
+    for _ in 0..CANARY_TRIALS {
+        let site = Site::meshed_of(cluster, replicas, &Behaviour::default()).await?;
+        let mut canary = Standing::on(cluster, site).await?;
+        let all = canary.site.pods("app=shop-hotfix").await?;
+        if all.len() != usize::from(pods) {
+            return Err(Failure::new(format!("the canary has {} pods instead of {pods}", all.len())));
+        }
+        let watch = end_one(&all, canary.site.api(Kind::Pod)).await?;
+        canary.left().await?;
+        times.push(watch.passed());
+        canary.rolled_back().await?;
+    }
+    Ok(median_millis(&times))
 }
 
 /// From the status of the peer's pod that ended to weight 0; [`PATIENCE`] when nothing happens for so long.

@@ -5,12 +5,14 @@ mod abort;
 mod argo;
 mod crash;
 mod deploy;
+mod ended;
 mod errors;
 pub(super) mod fleet;
 mod kubectl;
 mod opened;
 mod seen;
 mod site;
+mod standing;
 mod undo;
 pub(super) mod watches;
 

@@ -1,6 +1,6 @@
 //! The journal, read from the SQLite file by plain SQL.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
@@ -178,6 +178,12 @@ impl Journal {
         stamped.collect()
     }
 
+    /// The seals that somebody noted, each with when, in microseconds since 1970.
+    pub(in crate::prove) fn seals(&self) -> Vec<(Stamp, i64)> {
+        let sealed = self.entries.iter().filter(|entry| entry.is("sealed"));
+        sealed.filter_map(|entry| Some((stamp(&entry.body["body"]["stamp"])?, entry.at))).collect()
+    }
+
     /// The stamp of the first attempt at a step.
     pub(in crate::prove) fn first_stamp_of(&self, step: u16) -> Option<Stamp> {
         self.intents().into_iter().find(|(_, intent)| intent.step == step).map(|(stamp, _)| stamp)
@@ -250,6 +256,14 @@ impl Journal {
         findings.check(outcome == ending.outcome(), || {
             format!("the outcome is {outcome}, not {}", ending.outcome())
         });
+        let gates: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.is("verdict"))
+            .map(|entry| (&entry.run, entry.body["body"]["step"].as_u64()))
+            .collect();
+        let judged: BTreeSet<_> = gates.iter().collect();
+        findings.check(judged.len() == gates.len(), || format!("a gate was judged twice: {gates:?}"));
         let verdicts: Vec<bool> =
             self.entries.iter().filter(|entry| entry.is("verdict")).map(Entry::passed).collect();
         let proven = !verdicts.is_empty() && verdicts.iter().all(|passed| *passed);

@@ -24,8 +24,8 @@ fn journal(records: &[Value]) -> Journal {
     Journal::of("ended", &[], records)
 }
 
-fn verdict(outcome: &str) -> Value {
-    json!({"kind": "verdict", "body": {"step": 1, "verdict": {"outcome": outcome}}})
+fn verdict(step: u16, outcome: &str) -> Value {
+    json!({"kind": "verdict", "body": {"step": step, "verdict": {"outcome": outcome}}})
 }
 
 fn whole() -> Vec<Value> {
@@ -35,7 +35,7 @@ fn whole() -> Vec<Value> {
         outcome(1),
         intent(2),
         outcome(2),
-        verdict("pass"),
+        verdict(1, "pass"),
         terminal(),
     ]
 }
@@ -67,6 +67,14 @@ fn a_second_end_and_anything_after_the_end_are_found() {
 }
 
 #[test]
+fn a_gate_that_was_judged_twice_is_found() {
+    let mut records = whole();
+    records.insert(6, verdict(1, "pass"));
+    let found = ended(&journal(&records));
+    assert!(found.starts_with("a gate was judged twice: ") && !found.contains('\n'), "{found}");
+}
+
+#[test]
 fn an_effect_without_outcome_and_a_wrong_end_are_found() {
     let mut open = whole();
     open.remove(4);
@@ -83,7 +91,8 @@ fn a_claim_that_stays_and_a_run_that_goes_on_are_found() {
 
 #[test]
 fn a_success_that_nobody_proved_is_found() {
-    for (verdicts, found) in [(vec![], "[]"), (vec![verdict("pass"), verdict("fail")], "[true, false]")] {
+    for (verdicts, found) in [(vec![], "[]"), (vec![verdict(1, "pass"), verdict(2, "fail")], "[true, false]")]
+    {
         let mut records = whole();
         records.splice(5..6, verdicts);
         assert_eq!(ended(&journal(&records)), format!("it succeeded with the verdicts {found}"));

@@ -56,7 +56,7 @@ async fn look(shop: &Shop, rival: &Home, findings: &mut Findings) -> Result<(), 
     let journals = [Journal::read(&shop.home().journal())?, Journal::read(&rival.journal())?];
     let sides = [0, 1].map(|index| Side { user: shop.user(index), journal: &journals[index] });
     let log = shop.log()?;
-    audit::check(&Evidence { log: &log, sides: &sides, route: shop.route() }, findings);
+    audit::check(&Evidence { log: &log, sides: &sides, way: shop.way() }, findings);
     shop.check_settled(Ending::Live, findings).await;
     Ok(())
 }
@@ -95,7 +95,7 @@ fn kept_out(winner: (&Home, &str), loser: (&Home, &str), findings: &mut Findings
 /// the run was resumed in its own store and taken back; then the other one goes on by itself.
 async fn one_dead(shop: &Shop, rival: &Home, findings: &mut Findings) -> Result<(), String> {
     let (home, network) = (shop.home(), need(shop)?);
-    let route = format!("/{}", shop.route());
+    let route = format!("/{}", shop.way().anchor());
     network
         .next(move |request| request.method == "PATCH" && request.path.ends_with(&route), Disturbance::Hold);
     let mut one = home.start(FIRST, Patch::Bad, None)?;

@@ -148,7 +148,7 @@ async fn rivals(
     let journals = [Journal::read(&homes[0].journal())?, Journal::read(&homes[1].journal())?];
     let sides = [0, 1].map(|index| Side { user: shop.user(index), journal: &journals[index] });
     let log = shop.log()?;
-    audit::check_apart(&Evidence { log: &log, sides: &sides, route: shop.route() }, findings);
+    audit::check_apart(&Evidence { log: &log, sides: &sides, way: shop.way() }, findings);
     let lives = journals.each_ref().map(|journal| journal.outcomes().concat());
     let succeeded = lives.iter().filter(|outcome| *outcome == "succeeded").count();
     findings.check(succeeded < 2 && lives.iter().all(|outcome| !outcome.is_empty()), || {

@@ -1,46 +1,34 @@
 //! A world in a namespace: repositories, v2.1.0 live in real pods, users, a journal, and a proxy in front of the server.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use hotfix_core::model::{ImageReference, Target, Workload};
 use hotfix_core::port::Deployer as _;
 use hotfix_engine::SystemClock;
-use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, TargetConfig, Traffic, VirtualServiceTraffic};
+use hotfix_k8s::KubernetesDeployer;
 use hotfix_testkit::cluster::{
     Behaviour, FaultProxy, Gateway, Load, LoadPlan, LoadReport, TestCluster, TestNamespace,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::audit::{self, Evidence};
 use super::claims::Claims;
 use super::objects::Objects;
+use super::way::{Depth, Way};
 use crate::prove::audit::{Ending, Findings, Journal, check_references, references};
-use crate::prove::cell::effects;
 use crate::prove::driver::Backend;
 use crate::prove::driver::cluster::{Destination, KUBECONFIG};
-use crate::prove::kill::Moment;
 use crate::prove::program::processes_of;
 use crate::prove::repository::{ORIGIN, Patch, Template, WORK};
+use crate::prove::spots;
 use crate::prove::world::{Home, Place, Request, Spot, World, eventually};
 use crate::shop;
 
 /// The service accounts of the drivers: that of a world, and that of others who know nothing of it.
 const USERS: [&str; 2] = ["hotfix", "rival"];
-/// Pods of a slot. What several of them do is not what kills are about.
-const REPLICAS: NonZeroU16 = NonZeroU16::MIN;
 /// Requests of all users in a second.
 const PER_SECOND: u32 = 40;
-
-/// How the traffic gets to the slots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    /// A Service selects one of them.
-    Switch,
-    /// A VirtualService splits it.
-    Canary,
-}
 
 /// What pods of the shop can run.
 #[derive(Debug)]
@@ -59,7 +47,7 @@ pub(super) struct Ground {
     pub(super) folder: PathBuf,
     pub(super) cluster: &'static TestCluster,
     pub(super) images: Images,
-    pub(super) way: Way,
+    pub(super) way: &'static Way,
     pub(super) claims: Claims,
 }
 
@@ -75,75 +63,12 @@ pub(super) struct Shop {
     /// The objects before anybody deployed.
     before: Value,
     images: BTreeMap<String, ImageReference>,
-    way: Way,
+    way: &'static Way,
     namespace: TestNamespace,
 }
 
 fn target() -> Result<Target, String> {
     "production/shop".parse().map_err(|error: hotfix_core::model::InvalidValue| error.to_string())
-}
-
-impl Way {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Switch => "switch",
-            Self::Canary => "canary",
-        }
-    }
-
-    fn config(self, namespace: &str) -> TargetConfig {
-        let (namespace, deployment) = (namespace.to_owned(), "shop".to_owned());
-        TargetConfig { namespace, deployment, traffic: self.traffic(), ..TargetConfig::default() }
-    }
-
-    fn targets(self, namespace: &str) -> Result<KubernetesConfig, String> {
-        Ok(KubernetesConfig {
-            targets: [(target()?, self.config(namespace))].into(),
-            ..KubernetesConfig::default()
-        })
-    }
-
-    fn traffic(self) -> Traffic {
-        match self {
-            Self::Switch => Traffic::Service,
-            Self::Canary => Traffic::VirtualService(VirtualServiceTraffic::default()),
-        }
-    }
-
-    /// The object that says which slot gets which traffic.
-    pub(super) const fn route(self) -> &'static str {
-        match self {
-            Self::Switch => "services/shop",
-            Self::Canary => "virtualservices/shop",
-        }
-    }
-
-    /// Group, version and kind of that object.
-    pub(super) const fn route_kind(self) -> (&'static str, &'static str, &'static str) {
-        match self {
-            Self::Switch => ("", "v1", "Service"),
-            Self::Canary => ("networking.istio.io", "v1", "VirtualService"),
-        }
-    }
-
-    /// What there is beside the Deployment and its Service.
-    fn objects(self) -> Vec<Value> {
-        match self {
-            Self::Switch => Vec::new(),
-            Self::Canary => vec![
-                shop::service("shop-hotfix"),
-                json!({
-                    "apiVersion": "networking.istio.io/v1",
-                    "kind": "VirtualService",
-                    "metadata": {"name": "shop"},
-                    "spec": {"hosts": ["shop"], "http": [{"route": [
-                        {"destination": {"host": "shop"}, "weight": 100},
-                        {"destination": {"host": "shop-hotfix"}, "weight": 0},
-                    ]}]},
-                }),
-            ],
-        }
-    }
 }
 
 impl Images {
@@ -166,10 +91,12 @@ impl World for Shop {
 
     const AT_ONCE: usize = 6;
 
-    const SAMPLE: usize = 6;
+    fn sample(ground: &Ground) -> usize {
+        ground.way.depth.sample()
+    }
 
     async fn open(ground: &Ground, name: &str) -> Result<Self, String> {
-        let folder = ground.folder.join(ground.way.name()).join(name);
+        let folder = ground.folder.join(ground.way.name).join(name);
         let home = Home::make(folder, &ground.program, Backend::Cluster)?;
         let furnished = Self::furnish(ground, home).await;
         furnished.map_err(|error| format!("the world of {name} cannot be built: {error}"))
@@ -188,30 +115,29 @@ impl World for Shop {
         self.home.keep()
     }
 
-    /// The effects on the workload; the others are those of every run, wherever it deploys to. What does not touch the
-    /// route is the same either way, and looked at where there are more of them.
+    /// The effects on the workload; the others are those of every run, wherever it deploys to.
     fn spots(&self, patch: Patch) -> Result<Vec<Spot>, String> {
         let journal = Journal::read(&self.home.journal())?;
         let sent = self.with_evidence(&journal, audit::sent)?;
-        let mut spots = Vec::new();
-        for (step, what) in effects(&journal, patch) {
+        let (depth, anchor) = (self.way.depth, self.way.anchor());
+        let successors = depth.successors();
+        let mut spots = if depth == Depth::Whole { spots::of_run(patch) } else { Vec::new() };
+        spots.extend(spots::of_verdicts(&journal, patch));
+        for (step, what) in spots::effects(&journal, patch) {
             let Some(stamp) = journal.first_stamp_of(step.0) else { continue };
             let own: Vec<_> = sent.iter().filter(|sent| sent.stamp == stamp).collect();
-            let is_of_route =
-                |sent: &&audit::Sent| sent.object == self.way.route() && !sent.changes_only_the_fence;
-            if own.is_empty() || (self.way == Way::Switch && !own.iter().any(is_of_route)) {
+            let is_of_route = |sent: &&audit::Sent| sent.object == anchor && !sent.changes_only_the_fence;
+            if own.is_empty() || (depth == Depth::Route && !own.iter().any(is_of_route)) {
                 continue;
             }
-            let spot = |place| Spot { step: step.0, what: what.clone(), place };
-            spots.extend(Moment::ALL.map(Place::Inside).map(spot));
+            spots.extend(spots::of_effect(step.0, &what, successors));
             // Of several to one object the first is the one that is met.
             let objects: BTreeSet<&str> = own.iter().map(|sent| sent.object.as_str()).collect();
-            let requests = objects
-                .into_iter()
-                .map(|object| Request { stamp: audit::show(stamp), object: object.to_owned() });
-            spots.extend(
-                requests.flat_map(|request| [Place::Held(request.clone()), Place::Cut(request)]).map(spot),
-            );
+            let request =
+                |object: &str| Request { step: step.0, stamp: audit::show(stamp), object: object.to_owned() };
+            let places = objects.into_iter().map(request);
+            let places = places.flat_map(|request| [Place::Held(request.clone()), Place::Cut(request)]);
+            spots.extend(places.map(|place| Spot { what: what.clone(), place, successors }));
         }
         Ok(spots)
     }
@@ -252,11 +178,17 @@ impl Shop {
     pub(super) async fn check_settled(&self, ending: Ending, findings: &mut Findings) {
         let good = self.images.get(Patch::Good.name()).map(ImageReference::as_str).unwrap_or_default();
         let wanted = match ending {
-            Ending::Live => audit::Wanted::Image(good),
-            Ending::Back | Ending::Nothing => audit::Wanted::AsBefore(&self.before),
+            Ending::Live => audit::Wanted { before: &self.before, image: Some(good) },
+            Ending::Back | Ending::Nothing => audit::Wanted { before: &self.before, image: None },
         };
         match self.settled(wanted).await {
-            Ok(objects) => audit::check_objects(&objects, wanted, findings),
+            Ok(objects) => {
+                audit::check_objects(&objects, wanted, findings);
+                match self.log() {
+                    Ok(log) => audit::check_left(&log, self.way, &objects, findings),
+                    Err(error) => findings.check(false, || error),
+                }
+            }
             Err(error) => findings.check(false, || error),
         }
         check_answers(&self.load.report(), findings);
@@ -269,11 +201,12 @@ impl Shop {
         let io = |error: std::io::Error| error.to_string();
         let (namespace, client) =
             (cluster.namespace("kill").await.map_err(io)?, cluster.client().map_err(io)?);
-        let (target, targets) = (target()?, way.targets(&namespace)?);
+        let target = target()?;
+        let targets = way.targets(&namespace, target.clone());
         let rules = ground.claims.rules(cluster, way.config(&namespace), &target)?;
         let user = cluster.user(&namespace, USERS[0], &rules).await.map_err(io)?;
-        let basics = [shop::deployment("shop", &images.baseline, REPLICAS), shop::service("shop")];
-        for object in basics.into_iter().chain(way.objects()) {
+        let basics = [(way.workload)(&images.baseline, way.pods), shop::service("shop")];
+        for object in basics.into_iter().chain((way.beside)()) {
             shop::create(&client, &namespace, object).await.map_err(text)?;
         }
         let deployer =
@@ -290,29 +223,18 @@ impl Shop {
         deployer.adopt(&target).await.map_err(|error| error.to_string())?;
         let proxy = FaultProxy::start(&user).await.map_err(io)?;
         cluster.write_kubeconfig(&proxy.through(&user), &home.below(KUBECONFIG)).map_err(io)?;
-        let destination = Destination { targets, images: images.patches.clone() };
+        let destination = Destination { targets, images: images.patches.clone(), strategy: way.strategy };
         destination.write(&home.folder)?;
         ground.claims.tell(&home)?;
-        let objects = Objects::of(&client, &namespace, *way);
+        let objects = Objects::of(&client, &namespace, way);
         let before = objects.read().await?;
         let gateway = Gateway::start(client, &namespace).await.map_err(io)?;
         // Until then nobody could be served.
-        gateway.has_endpoints("shop", usize::from(REPLICAS.get())).await;
+        gateway.has_endpoints("shop", usize::from(way.pods.get())).await;
         let plan =
             LoadPlan { per_second: PER_SECOND, connections: 2, ..LoadPlan::to(gateway.address(), "shop") };
         let (load, images) = (Load::start(plan), images.patches.clone());
-        Ok(Self {
-            home,
-            cluster,
-            proxy,
-            load,
-            _gateway: gateway,
-            objects,
-            before,
-            images,
-            way: *way,
-            namespace,
-        })
+        Ok(Self { home, cluster, proxy, load, _gateway: gateway, objects, before, images, way, namespace })
     }
 
     /// Makes a home for drivers that deploy to the same target with a journal and a repository of their own.
@@ -325,7 +247,8 @@ impl Shop {
         let rules = ground.claims.rules(self.cluster, config, &target()?)?;
         let user = self.cluster.user(&self.namespace, USERS[1], &rules).await.map_err(io)?;
         self.cluster.write_kubeconfig(&self.proxy.through(&user), &home.below(KUBECONFIG)).map_err(io)?;
-        Destination { targets: self.way.targets(&self.namespace)?, images: self.images.clone() }
+        let targets = self.way.targets(&self.namespace, target()?);
+        Destination { targets, images: self.images.clone(), strategy: self.way.strategy }
             .write(&home.folder)?;
         ground.claims.tell(&home)?;
         Ok(home)
@@ -336,8 +259,8 @@ impl Shop {
         format!("system:serviceaccount:{}:{}", self.namespace, USERS[index])
     }
 
-    pub(super) const fn route(&self) -> &'static str {
-        self.way.route()
+    pub(super) const fn way(&self) -> &'static Way {
+        self.way
     }
 
     pub(super) fn log(&self) -> Result<Vec<Value>, String> {
@@ -352,7 +275,7 @@ impl Shop {
     ) -> Result<T, String> {
         let log = self.log()?;
         let sides = [audit::Side { user: self.user(0), journal }];
-        Ok(look(&Evidence { log: &log, sides: &sides, route: self.way.route() }))
+        Ok(look(&Evidence { log: &log, sides: &sides, way: self.way }))
     }
 
     /// Waits until the controllers have done what the objects say, and returns the objects.

@@ -8,7 +8,7 @@ use hotfix_core::model::{ImageReference, Period, SlotName};
 use hotfix_core::policy::Settings;
 use hotfix_core::request::{Staging, Strategy};
 use hotfix_engine::{EngineBuilder, SystemClock};
-use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, LeaseConfig, Leases, Traffic};
+use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, LeaseConfig, Leases};
 use hotfix_testkit::cluster::PodMetrics;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -32,6 +32,7 @@ pub(in crate::prove) struct Destination {
     pub(in crate::prove) targets: KubernetesConfig,
     /// The image of each patch.
     pub(in crate::prove) images: BTreeMap<String, ImageReference>,
+    pub(in crate::prove) strategy: Strategy,
 }
 
 impl Destination {
@@ -79,7 +80,8 @@ pub(super) async fn attach(
 ) -> Result<EngineBuilder, String> {
     let destination = Destination::read(folder)?;
     let cluster = connection(folder).await?;
-    let slots = ["main", "hotfix"].into_iter().zip(["app=shop", "app=shop-hotfix"]);
+    let slots =
+        ["main", "hotfix"].into_iter().zip(["app=shop,hotfix.dev/slot!=hotfix", "hotfix.dev/slot=hotfix"]);
     let slots =
         slots.map(|(slot, labels)| Ok((SlotName::new(slot).map_err(super::text)?, labels.to_owned())));
     let slots: BTreeMap<SlotName, String> = slots.collect::<Result<_, String>>()?;
@@ -101,12 +103,10 @@ pub(super) fn settings(mut settings: Settings) -> Settings {
     settings
 }
 
-/// What a Service can only switch is switched; everything else is split.
+/// How a patch gets there.
 pub(super) fn route(folder: &Path, revision: &str) -> Result<Route, String> {
-    let mut destination = Destination::read(folder)?;
-    let image = destination.images.remove(revision);
+    let Destination { mut images, strategy, .. } = Destination::read(folder)?;
+    let image = images.remove(revision);
     let image = image.ok_or_else(|| format!("there is no image of {revision}"))?;
-    let switched = destination.targets.targets.values().any(|target| target.traffic == Traffic::Service);
-    let strategy = if switched { Strategy::BlueGreen } else { Strategy::Canary };
     Ok(Route { strategy, staging: Staging::Skip, image: Some(image) })
 }

@@ -5,18 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::log::{Change, Fence};
 use super::{Evidence, Side, Stamps, show};
-use crate::prove::audit::{Findings, Stamp};
+use crate::prove::audit::Findings;
 
-/// The stamp of objects that no run has written.
-const NEVER: Stamp = (0, 0);
 /// How many keys an object remembers.
 const REMEMBERED: usize = 16;
 
 /// Checks every change of every driver, in the order in which the server accepted them.
 pub(super) fn check(evidence: &Evidence<'_>, changes: &[Change], stamps: Stamps, findings: &mut Findings) {
-    let mut fences: BTreeMap<&str, Fence> = BTreeMap::new();
+    let mut fences: BTreeMap<&str, (Fence, &str)> = BTreeMap::new();
     let mut recorded = BTreeSet::new();
-    for change in changes {
+    for change in changes.iter().filter(|change| !change.is_of_pod()) {
         let Some(side) = evidence.side(change) else { continue };
         let here = || format!("{} of {} at {}", change.verb, change.object, change.begun);
         let fence = match change.fence() {
@@ -30,17 +28,19 @@ pub(super) fn check(evidence: &Evidence<'_>, changes: &[Change], stamps: Stamps,
                 continue;
             }
         };
-        let before = fences.insert(&change.object, fence.clone());
+        let left = fences.insert(&change.object, (fence.clone(), &change.user));
+        let before = left.as_ref().map(|(fence, _)| fence);
         match stamps {
-            Stamps::Rise => check_order(change, before.as_ref(), &fence, findings),
-            Stamps::MayMeet => check_floor(change, before.as_ref(), &fence, findings),
+            Stamps::Rise => check_order(change, left.as_ref(), &fence, findings),
+            Stamps::MayMeet => check_floor(change, before, &fence, findings),
         }
-        check_base(change, before.as_ref(), &fence, findings);
-        check_tests(change, before.as_ref(), findings);
-        let known = |key: &str| before.as_ref().is_some_and(|before| before.has(key));
-        let fresh: Vec<_> = fence.applied.iter().filter(|(key, _)| !known(key)).collect();
+        check_base(change, before, &fence, findings);
+        let known = |key: &str| before.and_then(|before| before.stamp_of(key));
+        let fresh: Vec<_> = fence.applied.iter().filter(|(key, _)| known(key).is_none()).collect();
         for (key, stamp) in &fresh {
-            findings.check(recorded.insert((change.user.clone(), key.clone())), || {
+            // Whoever shares no claim has runs of his own, and so names of his own for what they do.
+            let whose = (stamps == Stamps::MayMeet).then_some(&change.user);
+            findings.check(recorded.insert((whose, key.clone())), || {
                 format!("{}: {key} was applied twice", here())
             });
             findings.check(*stamp == fence.stamp, || {
@@ -52,40 +52,36 @@ pub(super) fn check(evidence: &Evidence<'_>, changes: &[Change], stamps: Stamps,
                 )
             });
         }
-        let is_seal = fence.sealed == Some(fence.stamp);
-        if fence.stamp != NEVER {
-            check_written_down(
-                side,
-                change,
-                &fence,
-                is_seal,
-                fresh.first().map(|(key, _)| key.as_str()),
-                findings,
-            );
+        let again = fence.applied.iter().find(|(key, stamp)| known(key).is_some_and(|known| known != *stamp));
+        findings.check(again.is_none() || change.changes_only_the_fence(), || {
+            format!("{}: {} was applied again", here(), again.map_or("", |(key, _)| key))
+        });
+        if !fence.is_first() {
+            check_written_down(side, change, &fence, fresh.first().map(|(key, _)| key.as_str()), findings);
         }
     }
 }
 
-/// Stamps of an object rise. The same one again is the next part of the same effect: not after a seal, and not after
-/// its key was recorded.
-fn check_order(change: &Change, before: Option<&Fence>, fence: &Fence, findings: &mut Findings) {
-    let Some(before) = before else {
+/// Stamps of an object rise. The same one again is the next part of the same effect, so it comes from the same user: not
+/// after a seal, and not after its key was recorded.
+fn check_order(change: &Change, left: Option<&(Fence, &str)>, fence: &Fence, findings: &mut Findings) {
+    let Some((before, user)) = left else {
         // The first fence of an object is put there when it is adopted, or by a seal where somebody took it away.
-        let is_first = fence.stamp == NEVER || fence.sealed == Some(fence.stamp);
+        let is_first = fence.is_first() || fence.is_seal();
         return findings.check(is_first, || format!("{} begins with {}", change.object, show(fence.stamp)));
     };
-    let is_over =
-        before.sealed == Some(before.stamp) || before.applied.iter().any(|(_, it)| *it == before.stamp);
-    let goes_on = fence.stamp == before.stamp && !is_over;
+    let is_over = before.is_seal() || before.applied.iter().any(|(_, it)| *it == before.stamp);
+    let goes_on = fence.stamp == before.stamp && !is_over && *user == change.user;
     findings.check(fence.stamp > before.stamp || goes_on, || {
-        let seal = if before.sealed == Some(before.stamp) { ", a seal" } else { "" };
-        format!("{} accepted {} after {}{seal}", change.object, show(fence.stamp), show(before.stamp))
+        let seal = if before.is_seal() { ", a seal" } else { "" };
+        let other = if *user == change.user { String::new() } else { format!(" of {user}") };
+        format!("{} accepted {} after {}{seal}{other}", change.object, show(fence.stamp), show(before.stamp))
     });
 }
 
 /// Drivers that share no claim may come to the same stamp. Below one that was accepted nobody gets.
 fn check_floor(change: &Change, before: Option<&Fence>, fence: &Fence, findings: &mut Findings) {
-    let floor = before.map_or(NEVER, |before| before.stamp);
+    let floor = before.map_or((0, 0), |before| before.stamp);
     findings.check(fence.stamp >= floor, || {
         format!("{} accepted {} after {}", change.object, show(fence.stamp), show(floor))
     });
@@ -94,35 +90,12 @@ fn check_floor(change: &Change, before: Option<&Fence>, fence: &Fence, findings:
 /// A change was compared with the fence that was there, and forgets nothing of it.
 fn check_base(change: &Change, before: Option<&Fence>, fence: &Fence, findings: &mut Findings) {
     let Some(before) = before else { return };
-    let lost = before.applied.iter().rev().take(REMEMBERED - 1).find(|(key, _)| !fence.has(key));
+    let lost =
+        before.applied.iter().rev().take(REMEMBERED - 1).find(|(key, _)| fence.stamp_of(key).is_none());
     findings.check(lost.is_none(), || format!("{} forgot {lost:?} at {}", change.object, show(fence.stamp)));
     findings.check(change.compares() == Some(&before.text), || {
         format!("{} was compared with {:?}, its fence was {}", change.object, change.compares(), before.text)
     });
-}
-
-/// Whatever a change replaces or takes away it has looked at, and it is for the very object that was read.
-fn check_tests(change: &Change, before: Option<&Fence>, findings: &mut Findings) {
-    let mut tested = BTreeSet::new();
-    for operation in change.operations() {
-        let path = operation["path"].as_str().unwrap_or_default();
-        match operation["op"].as_str() {
-            Some("test") => {
-                tested.insert(path);
-            }
-            Some("replace" | "remove") => {
-                findings.check(tested.contains(path), || {
-                    format!("{} of {} overwrites {path} without having looked", change.verb, change.object)
-                });
-            }
-            _ => {}
-        }
-    }
-    if before.is_some() {
-        findings.check(tested.contains("/metadata/uid"), || {
-            format!("{} of {} may be for another object of that name", change.verb, change.object)
-        });
-    }
 }
 
 /// A stamp is that of an intent that was committed before the request came, for the effect whose key is recorded; that
@@ -131,12 +104,11 @@ fn check_written_down(
     side: &Side<'_>,
     change: &Change,
     fence: &Fence,
-    is_seal: bool,
     key: Option<&str>,
     findings: &mut Findings,
 ) {
     let (object, stamp) = (&change.object, show(fence.stamp));
-    if is_seal {
+    if fence.is_seal() {
         let begun = side.journal.epoch_begins(fence.stamp.0);
         return findings.check(begun.is_some_and(|at| at <= change.begun), || {
             format!("{object} was sealed at {stamp}, but its epoch begins at {begun:?}")

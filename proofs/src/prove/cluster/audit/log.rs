@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::prove::audit::Stamp;
 
 /// The annotation that is the fence of an object.
-const FENCE: &str = "hotfix.dev/fence";
+pub(super) const FENCE: &str = "hotfix.dev/fence";
 /// Where a patch writes it.
 const FENCE_PATH: &str = "/metadata/annotations/hotfix.dev~1fence";
 
@@ -57,13 +57,14 @@ impl Answer {
 }
 
 /// Reads the accepted changes of a log, in the order in which they came about. One that nobody heard of was accepted if
-/// another found the fence that it leaves.
+/// another has read the fence that it leaves.
 pub(super) fn changes(log: &[Value]) -> Vec<Change> {
     let all: Vec<(Answer, Change)> = log.iter().filter_map(change).collect();
     let is_found = |unheard: &Change| {
         let Some(Ok(left)) = unheard.fence() else { return false };
         let finds = |other: &Change| other.object == unheard.object && other.compares() == Some(&*left.text);
-        all.iter().any(|(answer, other)| *answer == Answer::Accepted && finds(other))
+        // Also one that nobody heard of has read what it compares with.
+        all.iter().any(|(_, other)| finds(other))
     };
     let accepted = all.iter().filter(|(answer, change)| *answer == Answer::Accepted || is_found(change));
     let mut changes: Vec<Change> = accepted.map(|(_, change)| change.clone()).collect();
@@ -139,6 +140,11 @@ impl Change {
         Some(Fence::read(text))
     }
 
+    /// Whether it is of a pod, which has no history of its own.
+    pub(super) fn is_of_pod(&self) -> bool {
+        self.object.starts_with("pods/")
+    }
+
     /// Whether it leaves everything else as it was.
     pub(super) fn changes_only_the_fence(&self) -> bool {
         self.operations().iter().all(|operation| operation["op"] == "test" || operation["path"] == FENCE_PATH)
@@ -169,8 +175,19 @@ impl Fence {
         })
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.applied.iter().any(|(applied, _)| applied == key)
+    /// The newest stamp with which a key was applied.
+    pub(super) fn stamp_of(&self, key: &str) -> Option<Stamp> {
+        self.applied.iter().find(|(applied, _)| applied == key).map(|(_, stamp)| *stamp)
+    }
+
+    /// Whether no run has written the object yet.
+    pub(super) const fn is_first(&self) -> bool {
+        matches!(self.stamp, (0, 0))
+    }
+
+    /// Whether it was left by a seal.
+    pub(super) fn is_seal(&self) -> bool {
+        self.sealed == Some(self.stamp)
     }
 }
 

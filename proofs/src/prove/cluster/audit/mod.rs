@@ -1,8 +1,10 @@
 //! The independent auditor of a namespace: it reads the API server's own log and the objects as they are, and shares no
 //! code with the deployer. It knows the formats, not the types.
 
+mod effect;
 mod fence;
 mod log;
+mod ours;
 mod runs;
 mod state;
 #[cfg(test)]
@@ -11,6 +13,7 @@ mod traffic;
 
 use serde_json::Value;
 
+use super::way::Way;
 use crate::prove::audit::{Findings, Journal, Stamp};
 use log::Change;
 
@@ -23,8 +26,8 @@ pub(super) struct Evidence<'a> {
     pub(super) log: &'a [Value],
     /// Whose changes are looked at.
     pub(super) sides: &'a [Side<'a>],
-    /// The object that says where the traffic goes, such as `services/shop`.
-    pub(super) route: &'a str,
+    /// How the traffic gets to a release.
+    pub(super) way: &'a Way,
 }
 
 /// A user as which drivers work, and the journal that they share.
@@ -53,6 +56,8 @@ enum Stamps {
 pub(super) fn check(evidence: &Evidence<'_>, findings: &mut Findings) {
     let changes = log::changes(evidence.log);
     fence::check(evidence, &changes, Stamps::Rise, findings);
+    effect::check(evidence, &changes, findings);
+    ours::check(evidence, &changes, findings);
     runs::check(evidence, &changes, findings);
     traffic::check(evidence, &changes, findings);
 }
@@ -61,7 +66,26 @@ pub(super) fn check(evidence: &Evidence<'_>, findings: &mut Findings) {
 pub(super) fn check_apart(evidence: &Evidence<'_>, findings: &mut Findings) {
     let changes = log::changes(evidence.log);
     fence::check(evidence, &changes, Stamps::MayMeet, findings);
+    ours::check(evidence, &changes, findings);
     traffic::check(evidence, &changes, findings);
+}
+
+/// Checks that the objects have the fences that the log's last changes left: that nothing escaped it.
+pub(super) fn check_left(log: &[Value], way: &Way, objects: &Value, findings: &mut Findings) {
+    let changes = log::changes(log);
+    let named = [
+        ("main", format!("{}/shop", way.main().plural)),
+        ("copy", "deployments/shop-hotfix".to_owned()),
+        ("route", way.anchor()),
+    ];
+    for (name, object) in named {
+        let own = changes.iter().rev().filter(|change| change.object == object);
+        let left = own.filter_map(log::Change::fence).find_map(Result::ok).map(|fence| fence.text);
+        let found = objects[name]["metadata"]["annotations"][log::FENCE].as_str();
+        findings.check(found == left.as_deref(), || {
+            format!("{object} has the fence {found:?}, the last change of it that is known left {left:?}")
+        });
+    }
 }
 
 /// Returns how many changes of the drivers the server accepted.

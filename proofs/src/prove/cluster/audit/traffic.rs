@@ -14,16 +14,16 @@ type Times = Vec<(i64, Option<i64>)>;
 /// Checks that no share was ever raised of a side that had no ready pod.
 pub(super) fn check(evidence: &Evidence<'_>, changes: &[Change], findings: &mut Findings) {
     let ready = readiness(changes);
-    let mut route = Value::Null;
-    for change in changes.iter().filter(|change| change.object == evidence.route) {
-        let before = shares(&route);
+    let (way, anchor, mut route) = (evidence.way, evidence.way.anchor(), Value::Null);
+    for change in changes.iter().filter(|change| change.object == anchor) {
+        let before = (way.shares)(&route);
         match change.verb.as_str() {
             "create" => route = change.body.clone(),
             _ => change.operations().iter().for_each(|operation| apply(&mut route, operation)),
         }
-        let after = shares(&route);
+        let after = (way.shares)(&route);
         let whole = after.values().sum::<u64>() == 100;
-        findings.check(whole, || format!("the shares of {} are {after:?}", evidence.route));
+        findings.check(whole, || format!("the shares of {anchor} are {after:?}"));
         if change.verb == "create" {
             continue;
         }
@@ -31,7 +31,7 @@ pub(super) fn check(evidence: &Evidence<'_>, changes: &[Change], findings: &mut 
             after.into_iter().filter(|(side, share)| *share > before.get(side).copied().unwrap_or(0))
         {
             let can = |(pod, times): (&String, &Times)| {
-                deployment_of(pod) == Some(side.as_str())
+                (way.serves)(&side, pod)
                     && times
                         .iter()
                         .any(|(from, to)| *from <= change.done && to.is_none_or(|to| to >= change.begun))
@@ -41,20 +41,6 @@ pub(super) fn check(evidence: &Evidence<'_>, changes: &[Change], findings: &mut 
             });
         }
     }
-}
-
-/// Which part of the traffic a route sends to which Deployment, in percent. The value of the label by which a Service
-/// selects is the name of a Deployment here, and so is the host of a destination.
-pub(super) fn shares(route: &Value) -> BTreeMap<String, u64> {
-    if let Some(app) = route.pointer("/spec/selector/app").and_then(Value::as_str) {
-        return BTreeMap::from([(app.to_owned(), 100)]);
-    }
-    let routes = route.pointer("/spec/http/0/route").and_then(Value::as_array);
-    let share = |destination: &Value| {
-        let weight = destination["weight"].as_u64().unwrap_or(0);
-        Some((destination["destination"]["host"].as_str()?.to_owned(), weight))
-    };
-    routes.into_iter().flatten().filter_map(share).collect()
 }
 
 /// Does what one operation of a JSON Patch says, where the object is known that far.
@@ -103,10 +89,4 @@ fn said_ready(status: &Value) -> Option<bool> {
     let conditions = status.pointer("/status/conditions")?.as_array()?;
     let ready = conditions.iter().find(|condition| condition["type"] == "Ready")?;
     Some(ready["status"] == "True")
-}
-
-/// A pod is named after its Deployment, the hash of its template, and a word of its own.
-fn deployment_of(pod: &str) -> Option<&str> {
-    let (replica_set, _) = pod.rsplit_once('-')?;
-    Some(replica_set.rsplit_once('-')?.0)
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::super::way;
 use super::super::{Evidence, Side, check};
 use crate::prove::audit::{Findings, Journal};
 
@@ -51,8 +52,7 @@ impl Story {
     /// A patch of ours: the next fence, and whatever else it changes.
     pub(super) fn patch(&mut self, object: &str, fence: Value, changes: &[(&str, Value, Value)]) {
         let path = "/metadata/annotations/hotfix.dev~1fence";
-        let before =
-            self.fences.insert(object.to_owned(), fence.clone()).unwrap_or_else(|| json!({"stamp": "0.0"}));
+        let before = self.fences.insert(object.to_owned(), fence.clone()).expect("it was adopted");
         let mut operations = vec![
             json!({"op": "test", "path": path, "value": before.to_string()}),
             json!({"op": "replace", "path": path, "value": fence.to_string()}),
@@ -65,6 +65,24 @@ impl Story {
         self.event(US, "patch", object, Value::Array(operations));
     }
 
+    /// A patch of ours that raises the fence of an object and does nothing else.
+    pub(super) fn raise(&mut self, object: &str, stamp: &str) {
+        let mut fence = self.fences[object].clone();
+        fence["stamp"] = json!(stamp);
+        self.patch(object, fence, &[]);
+    }
+
+    /// Somebody seals these objects.
+    pub(super) fn seal(&mut self, objects: &[&str], stamp: &str) {
+        for object in objects {
+            let mut fence = sealed(stamp);
+            if let Some(applied) = self.fences[*object].get("applied") {
+                fence["applied"] = applied.clone();
+            }
+            self.patch(object, fence, &[]);
+        }
+    }
+
     /// The last event of the log, to be forged.
     pub(super) fn last(&mut self) -> &mut Value {
         self.log.last_mut().expect("an event")
@@ -73,7 +91,7 @@ impl Story {
     pub(super) fn audit(&self, journal: &Journal) -> Vec<String> {
         let mut findings = Findings::default();
         let sides = [Side { user: US.to_owned(), journal }];
-        check(&Evidence { log: &self.log, sides: &sides, route: ROUTE }, &mut findings);
+        check(&Evidence { log: &self.log, sides: &sides, way: &way::VIRTUAL_SERVICE }, &mut findings);
         assert!(findings.checks > 0, "nothing was looked at");
         findings.violations
     }
@@ -98,6 +116,9 @@ pub(super) fn sealed(stamp: &str) -> Value {
     json!({"stamp": stamp, "sealed": {"stamp": stamp, "previous": "1.0"}})
 }
 
+/// All objects, the anchor first.
+pub(super) const OBJECTS: [&str; 3] = [ROUTE, "deployments/shop", "deployments/shop-hotfix"];
+
 pub(super) fn intent(step: u16, seq: u32) -> Value {
     json!({"kind": "intent", "body": {"step": step, "stamp": {"epoch": 1, "seq": seq}, "key": format!("run-1:{step}")}})
 }
@@ -108,7 +129,7 @@ pub(super) fn planned() -> Value {
 
 pub(super) fn records() -> Vec<(&'static str, i64, Value)> {
     vec![
-        ("run-1", micros(0), planned()),
+        ("run-1", micros(55), planned()),
         ("run-1", micros(60), intent(1, 1)),
         ("run-1", micros(85), intent(2, 2)),
         ("run-1", micros(5000), json!({"kind": "terminal", "body": {"outcome": "succeeded"}})),
@@ -131,10 +152,14 @@ pub(super) fn staged() -> Story {
     story.event(US, "create", "deployments/shop-hotfix", json!({"metadata": {"annotations": fence}}));
     for object in ["deployments/shop", ROUTE] {
         let path = "/metadata/annotations/hotfix.dev~1fence";
-        let first = json!([{"op": "add", "path": path, "value": stamped("0.0").to_string()}]);
+        let first = json!([
+            {"op": "test", "path": "/metadata/resourceVersion", "value": "7"},
+            {"op": "add", "path": path, "value": stamped("0.0").to_string()},
+        ]);
         story.event(US, "patch", object, first);
     }
-    story.patch("deployments/shop", stamped("1.1"), &[]);
+    story.fences = OBJECTS.map(|object| (object.to_owned(), stamped("0.0"))).into();
+    story.patch(ROUTE, stamped("1.1"), &[]);
     story.patch("deployments/shop-hotfix", recorded("1.1", "run-1:1"), &[]);
     story.pod("shop-hotfix-5d4-bbbbb", true);
     story
@@ -143,8 +168,9 @@ pub(super) fn staged() -> Story {
 pub(super) const HALF: [(&str, i64, i64); 2] =
     [("/spec/http/0/route/0/weight", 100, 50), ("/spec/http/0/route/1/weight", 0, 50)];
 
-/// Half of the traffic goes to the new side.
+/// Half of the traffic goes to the new side, and the old one knows of it.
 pub(super) fn shift(story: &mut Story) {
+    story.patch(ROUTE, stamped("1.2"), &[]);
     story.patch("deployments/shop", stamped("1.2"), &[]);
     let half = HALF.map(|(path, old, new)| (path, json!(old), json!(new)));
     story.patch(ROUTE, recorded("1.2", "run-1:2"), &half);

@@ -1,0 +1,32 @@
+//! What a controller does over and over again, until the test is over.
+
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+
+/// A controller that goes by what it reads.
+pub(crate) trait Rounds: Send + Sync + 'static {
+    /// Looks, and does what is to be done; `None` when the namespace is gone, as it is at the end of a test.
+    fn round(&self) -> impl Future<Output = Option<()>> + Send;
+}
+
+/// A controller at work. It ends when this is dropped.
+pub(crate) struct AtWork(AbortHandle);
+
+impl AtWork {
+    pub(crate) fn begin(controller: impl Rounds) -> Self {
+        let work = async move {
+            let mut ticks = tokio::time::interval(Duration::from_millis(20));
+            while controller.round().await.is_some() {
+                ticks.tick().await;
+            }
+        };
+        Self(tokio::spawn(work).abort_handle())
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
