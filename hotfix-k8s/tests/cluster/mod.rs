@@ -18,6 +18,7 @@ mod gitops_set;
 mod half_way;
 mod in_git;
 mod in_place;
+mod late;
 mod leader;
 mod lease;
 mod leased_store;
