@@ -28,6 +28,7 @@ mod ratio;
 mod replicas;
 mod restore;
 mod rollout;
+mod rotated;
 mod served;
 mod set;
 mod site;
