@@ -41,7 +41,7 @@ impl Shops {
 impl DeployerFixture for Shops {
     async fn site(&self) -> DeployerSite {
         let shop = Shop::closed(self.cluster, self.traffic.clone(), &self.deployment, &self.routes).await;
-        shop.deployer.adopt(&shop.target).await.expect("adopted");
+        shop.adopt().await.expect("adopted");
         let gateway = Gateway::start(shop.client.clone(), &shop.namespace).await.expect("a gateway");
         let opened = Arc::new(Opened { shop, _gateway: gateway });
         self.opened.lock().await.push(Arc::clone(&opened));

@@ -3,6 +3,7 @@
 
 mod acceptance;
 mod adopt;
+mod adoption;
 mod answers;
 mod autoscaler;
 mod conformance;
