@@ -11,6 +11,7 @@ mod contents;
 mod drift;
 mod faults;
 mod fence;
+mod foreign;
 mod gitops;
 mod gitops_controller;
 mod gitops_crash;
