@@ -33,6 +33,7 @@ mod rollout;
 mod rotated;
 mod served;
 mod set;
+mod several;
 mod site;
 mod stage;
 mod stale;

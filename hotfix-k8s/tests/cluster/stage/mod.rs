@@ -139,7 +139,7 @@ impl Stage {
             from: None,
             image: Some(image.clone()),
             strategy: Some(strategy),
-            staging: Staging::Skip,
+            staging: Staging::First,
         };
         planned(engine, &request(goal)).await
     }
