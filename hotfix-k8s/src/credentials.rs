@@ -4,13 +4,12 @@
 //! token that was revoked before is used until then. But a 401 says that, and that nothing was done: so everything is read
 //! anew, and the request is sent once more.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use kube::client::{AuthError, Body};
 use kube::{Client, Error};
-use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 use tower::service_fn;
 
@@ -24,8 +23,8 @@ const REST: Duration = Duration::from_secs(1);
 pub(crate) fn connect(config: kube::Config) -> Result<Client, Error> {
     let namespace = config.default_namespace.clone();
     let client = connection::connect(config.clone())?;
-    let current = Mutex::new(Current { client, number: 0, rests: None });
-    let credentials = Arc::new(Credentials { config, current });
+    let current = Mutex::new(Current { client, number: 0 });
+    let credentials = Arc::new(Credentials { config, current, rests: tokio::sync::Mutex::default() });
     let service = service_fn(move |request: Request<Body>| {
         let credentials = Arc::clone(&credentials);
         async move { credentials.send(request).await }
@@ -37,23 +36,25 @@ struct Credentials {
     /// Where to read them.
     config: kube::Config,
     current: Mutex<Current>,
+    /// Until when they are not read again. Whoever reads them has this, and nobody else waits for it.
+    rests: tokio::sync::Mutex<Option<Instant>>,
 }
 
 /// A client with what was read last.
+#[derive(Clone)]
 struct Current {
     client: Client,
     /// How often it was read anew.
     number: u64,
-    /// Until when it is not read again.
-    rests: Option<Instant>,
 }
 
 impl Credentials {
+    fn current(&self) -> Current {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
-        let (client, number) = {
-            let current = self.current.lock().await;
-            (current.client.clone(), current.number)
-        };
+        let Current { client, number } = self.current();
         let again = copy(&request);
         let answer = client.send(request).await?;
         match again {
@@ -66,9 +67,10 @@ impl Credentials {
 
     /// Returns a client whose credentials were read after those of that number. Of several who ask, one reads.
     async fn renewed_since(&self, number: u64) -> Client {
-        let mut current = self.current.lock().await;
+        let mut rests = self.rests.lock().await;
+        let mut current = self.current();
         if current.number == number {
-            if let Some(rests) = current.rests {
+            if let Some(rests) = *rests {
                 sleep_until(rests).await;
             }
             // A plugin blocks until it has asked whomever it asks.
@@ -80,9 +82,10 @@ impl Credentials {
                 Err(gone) => tracing::warn!(%gone, "the credentials were not read anew"),
             }
             current.number += 1;
-            current.rests = Some(Instant::now() + REST);
+            *rests = Some(Instant::now() + REST);
+            self.current.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&current);
         }
-        current.client.clone()
+        current.client
     }
 }
 
