@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::RequestLimits;
-use crate::connection;
+use crate::credentials;
 use crate::lanes::{Lane, Lanes};
 use crate::names::MANAGER;
 use crate::object::ObjectRef;
@@ -88,11 +88,12 @@ impl std::fmt::Debug for Api {
 }
 
 impl Api {
-    /// Connects. The client's own retries are switched off: a mutation is repeated by who knows what it means.
+    /// Connects. The client's own retries are switched off: a mutation is repeated by who knows what it means. What a 401
+    /// refused was not begun, so that is tried once more, with credentials that were read anew.
     pub(crate) fn connect(mut config: kube::Config, limits: RequestLimits) -> Result<Self, kube::Error> {
         config.default_retry = false;
         let lanes = Arc::new(Lanes::new(limits));
-        Ok(Self { client: connection::connect(config)?, lanes, lane: Lane::Observe })
+        Ok(Self { client: credentials::connect(config)?, lanes, lane: Lane::Observe })
     }
 
     /// The same by a connection that is there.
@@ -179,7 +180,7 @@ impl Api {
     ) -> Result<Value, Failure> {
         let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
         let patch: Patch<()> = Patch::Json(json_patch::Patch(patch.to_vec()));
-        self.send(|| Request::new(object.collection()).patch(&object.name, &params, &patch), deadline).await
+        self.send(Request::new(object.collection()).patch(&object.name, &params, &patch), deadline).await
     }
 
     /// Creates an object.
@@ -191,7 +192,7 @@ impl Api {
     ) -> Result<Value, Failure> {
         let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
         let body = value.to_string().into_bytes();
-        self.send(|| Request::new(object.collection()).create(&params, body.clone()), deadline).await
+        self.send(Request::new(object.collection()).create(&params, body), deadline).await
     }
 
     /// Deletes an object, if it is the one with this uid.
@@ -225,7 +226,7 @@ impl Api {
         deadline: Instant,
     ) -> Result<(), Failure> {
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-        let request = || Request::new(object.collection()).delete(&object.name, &params);
+        let request = Request::new(object.collection()).delete(&object.name, &params);
         self.send(request, deadline).await.map(|_| ())
     }
 
@@ -236,32 +237,21 @@ impl Api {
         E: StdError,
     {
         for _ in 1..READS {
-            match self.send(&request, deadline).await {
+            match self.send(request(), deadline).await {
                 Err(Failure::Interrupted { cause }) => tracing::debug!(cause, "a read is tried again"),
                 answer => return answer,
             }
         }
-        self.send(&request, deadline).await
+        self.send(request(), deadline).await
     }
 
-    /// Sends a request. Only after a 401, which says that nothing was done, once more: the token may have been
-    /// renewed meanwhile.
-    async fn send<R, E>(&self, request: R, deadline: Instant) -> Result<Value, Failure>
-    where
-        R: Fn() -> Result<http::Request<Vec<u8>>, E>,
-        E: StdError,
-    {
-        let unbuilt = |error: E| Failure::NotSent { cause: with_causes(&error) };
-        let answer = self.send_once(request().map_err(unbuilt)?, deadline).await;
-        match answer {
-            Err(Failure::Status(refusal)) if refusal.code == 401 => {
-                self.send_once(request().map_err(unbuilt)?, deadline).await
-            }
-            answer => answer,
-        }
-    }
-
-    async fn send_once(&self, request: http::Request<Vec<u8>>, deadline: Instant) -> Result<Value, Failure> {
+    /// Sends a request that could be built.
+    async fn send<E: StdError>(
+        &self,
+        request: Result<http::Request<Vec<u8>>, E>,
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        let request = request.map_err(|error| Failure::NotSent { cause: with_causes(&error) })?;
         if Instant::now() >= deadline {
             return Err(Failure::NotSent { cause: "the deadline had passed before it was sent".to_owned() });
         }
@@ -322,7 +312,7 @@ fn answer(code: u16, wait: Option<Period>, body: &[u8]) -> Result<Value, Failure
 
 /// Tells whether the request left: a refused connection and missing credentials come before it.
 fn unsent(error: &kube::Error) -> Failure {
-    let cause = with_causes(error);
+    let cause = credentials::cause(error);
     match error {
         kube::Error::Auth(_) => Failure::NotSent { cause },
         _ if was_refused(error) => Failure::NotSent { cause },

@@ -11,6 +11,7 @@ mod config;
 mod connection;
 mod contents;
 mod copies;
+mod credentials;
 mod deployer;
 mod drift;
 mod error;

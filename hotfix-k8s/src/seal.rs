@@ -58,35 +58,48 @@ impl KubernetesDeployer {
         // A seal that is repeated answers as it did the first time.
         let again = notes.iter().filter_map(|note| note.sealed.as_ref()).find(|seal| seal.stamp == stamp);
         let previous = again.map_or(current, |seal| seal.previous);
+        let mut seal = SealNote { stamp, previous };
         for object in objects {
-            self.raise_one(object, &SealNote { stamp, previous }, deadline).await?;
+            seal = self.raise_one(object, seal, deadline).await?;
         }
         if let Some(kind) = SetKind::of(self.target(target)?.workload) {
             self.touch_ending(target, kind, stamp).await?;
         }
-        if let Some(current) = self.seal_owners(target, (stamp, previous), deadline).await? {
+        if let Some(current) = self.seal_owners(target, (stamp, seal.previous), deadline).await? {
             return Err(Unsealed::Overtaken(current));
         }
-        Ok(previous)
+        Ok(seal.previous)
     }
 
-    async fn raise_one(&self, object: Object, seal: &SealNote, deadline: Instant) -> Result<(), Unsealed> {
+    /// Raises the fence of one object, and returns the seal as it stands there: what was accepted since it was read is
+    /// before it too.
+    async fn raise_one(
+        &self,
+        object: Object,
+        mut seal: SealNote,
+        deadline: Instant,
+    ) -> Result<SealNote, Unsealed> {
         let reference = object.reference.clone();
         let mut found = Some(object);
         let mut last = Failure::Timeout;
         for _ in 0..TRIES {
-            let Some(object) = found.take() else { return Ok(()) };
+            let Some(object) = found.take() else { return Ok(seal) };
+            if let Some((_, note)) = &object.fence
+                && note.stamp < seal.stamp
+            {
+                seal.previous = seal.previous.max(note.stamp);
+            }
             let patch = match &object.fence {
                 // Somebody took the fence away; without it, older calls would be accepted again.
                 None => fence::first(&object.value, &Note::default().sealed(seal.clone())),
                 Some((_, note)) if note.stamp > seal.stamp => return Err(Unsealed::Overtaken(note.stamp)),
-                Some((_, note)) if note.stamp == seal.stamp && note.sealed.as_ref() == Some(seal) => {
-                    return Ok(());
+                Some((_, note)) if note.stamp == seal.stamp && note.sealed.as_ref() == Some(&seal) => {
+                    return Ok(seal);
                 }
                 Some((text, note)) => fence::guard(&object.value, text, &note.sealed(seal.clone())),
             };
             match self.api.patch(&reference, &patch, deadline).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(seal),
                 Err(Failure::Status(refusal)) if matches!(refusal.code, 409 | 422) => {
                     last = Failure::Status(refusal);
                 }

@@ -31,7 +31,7 @@ async fn adopting_makes_an_empty_copy_and_touches_nothing_else() {
     assert_eq!((before.slot(&slot("hotfix")), before.stamp), (None, Stamp::ZERO));
 
     for _ in 0..2 {
-        shop.deployer.adopt(&shop.target).await.expect("adopted");
+        shop.adopt().await.expect("adopted");
     }
     let adopted = shop.read(Kind::Deployment, "shop").await;
     assert_eq!(written(&adopted), written(&main));
@@ -80,7 +80,7 @@ async fn what_is_not_understood_or_not_ours_is_refused_before_anything_is_made()
     for (kind, edit, expected) in edits {
         let shop = Shop::unadopted(cluster, &deployment(cluster, 1)).await;
         shop.edit(kind, "shop", &edit).await;
-        let error = shop.deployer.adopt(&shop.target).await.expect_err(expected).to_string();
+        let error = shop.adopt().await.expect_err(expected).to_string();
         assert!(
             error.starts_with("production/shop cannot be adopted: ") && error.contains(expected),
             "{error}"
@@ -113,7 +113,7 @@ async fn a_deployment_of_the_name_that_is_no_copy_is_left_alone() {
     foreign["spec"]["template"]["metadata"]["labels"]["app"] = json!("shop-hotfix");
     shop.create(Kind::Deployment, &foreign).await;
     let before = shop.read(Kind::Deployment, "shop-hotfix").await;
-    let error = shop.deployer.adopt(&shop.target).await.expect_err("refused").to_string();
+    let error = shop.adopt().await.expect_err("refused").to_string();
     assert!(error.contains("/shop-hotfix exists and is no copy of Deployment"), "{error}");
     assert_eq!(written(&shop.read(Kind::Deployment, "shop-hotfix").await), written(&before));
 }

@@ -16,7 +16,7 @@ async fn open() -> Shop {
     let change = |config| TargetConfig { on_autoscaler, ..config };
     let shop = Shop::configured(cluster, change, &deployment(cluster, 2), &[]).await;
     shop.create(Kind::Autoscaler, &autoscaler("shop-scaler")).await;
-    shop.deployer.adopt(&shop.target).await.expect("adopted");
+    shop.adopt().await.expect("adopted");
     shop
 }
 

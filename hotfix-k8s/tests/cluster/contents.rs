@@ -36,7 +36,7 @@ async fn open_with(container: &Value, pod: &Value, copies: Copies) -> Shop {
     shop.create(Kind::ConfigMap, &json!({"metadata": {"name": "flags"}, "data": {"LEVEL": "calm"}})).await;
     let secret = json!({"metadata": {"name": "keys"}, "stringData": {"TOKEN": SECRETS[0]}});
     shop.create(Kind::Secret, &secret).await;
-    shop.deployer.adopt(&shop.target).await.expect("adopted");
+    shop.adopt().await.expect("adopted");
     shop
 }
 

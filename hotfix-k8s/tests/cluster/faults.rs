@@ -234,7 +234,7 @@ async fn a_deployment_that_was_made_anew_is_not_taken_for_the_adopted_one() {
     let reply = behind.stage(&call("stage", 1)).await;
     let Reply::Rejected(Rejection::Permanent { reason }) = reply else { panic!("{reply:?}") };
     assert!(reason.ends_with("was never adopted; adopt the target first"), "{reason}");
-    behind.shop.deployer.adopt(&behind.shop.target).await.expect("adopted");
+    behind.shop.adopt().await.expect("adopted");
     let after = behind.shop.read(Kind::Deployment, "shop-hotfix").await;
     assert_ne!(after["metadata"]["uid"], before["metadata"]["uid"]);
     assert!(matches!(behind.stage(&call("stage", 2)).await, Reply::Applied(_)));

@@ -43,7 +43,7 @@ impl Owned {
         }
         let kind = WorkloadKind::Deployment;
         let controller = Controller::start(tool, &shop.client, &shop.namespace, kind, &place).await;
-        shop.deployer.adopt(&shop.target).await.expect("adopted");
+        shop.adopt().await.expect("adopted");
         Self { shop, controller, config, place }
     }
 

@@ -168,14 +168,14 @@ async fn a_deployment_that_is_being_deleted_is_refused_with_the_mend() {
         shop.api(Kind::Deployment).get_opt("shop-hotfix").await.expect("read").is_none()
     })
     .await;
-    shop.deployer.adopt(&shop.target).await.expect("made again");
+    shop.adopt().await.expect("made again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_budget_that_protects_one_slot_only_is_told_of() {
     let cluster = TestCluster::shared().await.expect("a cluster");
     let shop = Shop::unadopted(cluster, &deployment(cluster, 1)).await;
-    shop.deployer.adopt(&shop.target).await.expect("adopted");
+    shop.adopt().await.expect("adopted");
     let budget = |name: &str, selector: Value| {
         json!({
             "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name},

@@ -64,7 +64,7 @@ impl Scene {
     async fn open(traffic: Traffic) -> Self {
         let cluster = TestCluster::shared().await.expect("a cluster");
         let shop = Shop::closed(cluster, traffic, &deployment(cluster, 3), &[]).await;
-        shop.deployer.adopt(&shop.target).await.expect("adopted");
+        shop.adopt().await.expect("adopted");
         let gateway = Gateway::start(shop.client.clone(), &shop.namespace).await.expect("a gateway");
         let load = Load::start(LoadPlan::to(gateway.address(), "shop"));
         let counted = count(&shop);

@@ -42,7 +42,7 @@ async fn a_snapshot_names_what_the_pods_refer_to_and_holds_no_secret() {
     shop.create(Kind::ConfigMap, &json!({"metadata": {"name": "flags"}, "data": {"LEVEL": "calm"}})).await;
     let secret = json!({"metadata": {"name": "keys"}, "stringData": {"TOKEN": "correct horse"}});
     shop.create(Kind::Secret, &secret).await;
-    shop.deployer.adopt(&shop.target).await.expect("adopted");
+    shop.adopt().await.expect("adopted");
 
     let first = shop.deployer.snapshot(&shop.target).await.expect("a snapshot");
     let hashes = &first.backend["hashes"];
@@ -95,7 +95,7 @@ async fn restore_gives_the_template_back_and_leaves_what_others_wrote() {
 async fn a_switch_and_a_rollback_fail_no_request() {
     let cluster = TestCluster::shared().await.expect("a cluster");
     let shop = Shop::unadopted(cluster, &deployment(cluster, 2)).await;
-    shop.deployer.adopt(&shop.target).await.expect("adopted");
+    shop.adopt().await.expect("adopted");
     let snapshot = shop.deployer.snapshot(&shop.target).await.expect("a snapshot");
     stage(&shop, 1, 2, 2).await;
     let traffic = Traffic::start(&shop);

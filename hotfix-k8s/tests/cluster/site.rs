@@ -8,7 +8,7 @@ use hotfix_core::model::{
     Artifact, IdempotencyKey, ImageReference, Release, SlotName, Stamp, TagName, Target, Timestamp, Version,
 };
 use hotfix_core::port::{Call, Clock, Deployer};
-use hotfix_k8s::rights::{self, Feature};
+use hotfix_k8s::rights;
 use hotfix_k8s::{Fingerprints, KubernetesConfig, KubernetesDeployer, TargetConfig, Traffic};
 use hotfix_testkit::cluster::{AuditEvent, Behaviour, DemoPod, Readiness, TestCluster, TestNamespace};
 use hotfix_testkit::http::Recorded;
@@ -54,7 +54,7 @@ impl Shop {
     /// The same with traffic that is split by one of the objects.
     pub(crate) async fn open_with(cluster: &'static TestCluster, traffic: Traffic, routes: &[Value]) -> Self {
         let shop = Self::closed(cluster, traffic, &deployment(cluster, 1), routes).await;
-        shop.deployer.adopt(&shop.target).await.expect("adopted");
+        shop.adopt().await.expect("adopted");
         shop
     }
 
@@ -264,11 +264,9 @@ pub(crate) fn config(namespace: &str) -> TargetConfig {
     }
 }
 
-/// The least rights for everything.
+/// The least rights for everything but adoption.
 fn rules(config: &TargetConfig) -> Vec<PolicyRule> {
-    let mut features = config.features();
-    features.insert(Feature::Adoption);
-    let rules = serde_json::to_value(rights::rules(&features)).expect("JSON");
+    let rules = serde_json::to_value(rights::rules(&config.features())).expect("JSON");
     serde_json::from_value(rules).expect("rules")
 }
 

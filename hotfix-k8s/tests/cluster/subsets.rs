@@ -62,12 +62,12 @@ async fn a_rule_whose_subsets_are_not_the_slots_is_refused() {
     label("fix").await;
     let place = format!("DestinationRule {}/shop at /spec/subsets/1/labels/track: ", &*shop.namespace);
     let said = format!("{place}the pods of its slot have track: main-hotfix; give the subset that label");
-    let refused = shop.deployer.adopt(&shop.target).await.expect_err("refused").to_string();
+    let refused = shop.adopt().await.expect_err("refused").to_string();
     assert_eq!(refused, format!("production/shop cannot be adopted: {said}"));
     assert!(shop.api(Kind::Deployment).get_opt("shop-hotfix").await.expect("read").is_none());
 
     label("main-hotfix").await;
-    shop.deployer.adopt(&shop.target).await.expect("adopted");
+    shop.adopt().await.expect("adopted");
     let copy = shop.read(Kind::Deployment, "shop-hotfix").await["spec"].clone();
     assert_eq!(copy["selector"]["matchLabels"], json!({"app": "shop", "track": "main-hotfix"}));
     shop.deployer.observe(&shop.target).await.expect("a workload");

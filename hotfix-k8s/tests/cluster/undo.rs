@@ -295,6 +295,6 @@ async fn a_copy_that_somebody_deletes_and_a_fence_that_is_gone_keep_no_undo_from
     // Both objects that are left are fenced again.
     assert_eq!(scene.restore(&late).await, fenced(4));
     assert_eq!(scene.seal(5).await, Seal::Sealed(Sealed { previous: Stamp::new(1, 4) }));
-    scene.shop.deployer.adopt(&scene.shop.target).await.expect("adopted");
+    scene.shop.adopt().await.expect("adopted");
     stage(&scene.shop, 6, 2, 1).await;
 }

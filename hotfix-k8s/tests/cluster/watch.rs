@@ -93,7 +93,7 @@ async fn pods_that_cannot_start_are_told_within_a_second_of_the_server_having_it
         Overrides { env_from: vec![EnvFrom::ConfigMap("nowhere".to_owned())], ..Overrides::default() };
     let configure = |config| TargetConfig { overrides, ..config };
     let shop = Shop::configured(cluster, configure, &deployment(cluster, 1), &[]).await;
-    shop.deployer.adopt(&shop.target).await.expect("adopted");
+    shop.adopt().await.expect("adopted");
     let mut watch = shop.deployer.watch(&shop.target).await.expect("a watch");
 
     stage(&shop, &Behaviour::default()).await;
@@ -135,7 +135,7 @@ async fn a_deadline_that_the_owner_set_is_told_when_it_has_passed() {
     let mut hasty = deployment(cluster, 1);
     hasty["spec"]["progressDeadlineSeconds"] = serde_json::json!(2);
     let shop = Shop::unadopted(cluster, &hasty).await;
-    shop.deployer.adopt(&shop.target).await.expect("adopted");
+    shop.adopt().await.expect("adopted");
     let mut watch = shop.deployer.watch(&shop.target).await.expect("a watch");
     stage(&shop, &Behaviour { readiness: Readiness::Never, ..Behaviour::default() }).await;
     let found = fault(&mut watch, |fault| matches!(fault, Fault::NeverReady { .. })).await.to_string();

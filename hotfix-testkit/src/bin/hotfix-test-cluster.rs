@@ -39,6 +39,10 @@ async fn run() -> std::io::Result<()> {
     for (image, behaviour) in images() {
         println!("image {} has tag {image}", cluster.image(image, &behaviour)?);
     }
+    let suite = cluster.kubeconfig().with_file_name("suite-images.json");
+    std::fs::write(&suite, serde_json::to_vec(&cluster.suite_images()?)?)?;
+    println!("export HOTFIX_TEST_IMAGES={}", suite.display());
+    println!("export HOTFIX_TEST_KUBECONFIG={}", cluster.kubeconfig().display());
     println!("export KUBECONFIG={}", cluster.kubeconfig().display());
     let ended = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
     ended.await.map_err(std::io::Error::other)?.map(|_| ())

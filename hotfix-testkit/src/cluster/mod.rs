@@ -22,7 +22,8 @@
 //!
 //! The programs come from the folder that `KUBEBUILDER_ASSETS` names, or from a cache that `hotfix-test-cluster build`
 //! fills once ([`build`]). With `HOTFIX_TEST_KUBECONFIG` set to a kubeconfig file, [`TestCluster::start`] starts nothing
-//! and uses that cluster, whose user must be an administrator.
+//! and uses that cluster, whose user must be an administrator. Its nodes run what `HOTFIX_TEST_IMAGES` names
+//! ([`TestCluster::suite_images`]).
 
 mod access;
 mod argo_rollouts;
@@ -43,8 +44,10 @@ mod network;
 mod node;
 mod pod;
 mod proxy;
+mod readiness_gate;
 #[cfg(feature = "monitoring")]
 mod scrape;
+mod suite_images;
 mod test_cluster;
 mod worker;
 
@@ -60,6 +63,8 @@ pub use namespace::TestNamespace;
 pub use network::reach;
 pub use node::NodeOptions;
 pub use pod::{DemoPod, Identity, PodMetrics, run as run_pod};
+pub use readiness_gate::ReadinessGate;
 #[cfg(feature = "monitoring")]
 pub use scrape::PodScrape;
+pub use suite_images::SuiteImages;
 pub use test_cluster::TestCluster;

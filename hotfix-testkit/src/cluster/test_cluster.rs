@@ -21,6 +21,7 @@ use super::namespace::TestNamespace;
 use super::node::{Agent, NodeOptions};
 #[cfg(feature = "monitoring")]
 use super::scrape::PodScrape;
+use super::suite_images::{self, SuiteImages};
 use super::worker::Worker;
 use crate::environment;
 #[cfg(feature = "monitoring")]
@@ -172,6 +173,26 @@ impl TestCluster {
             return Err(io::Error::new(io::ErrorKind::NotFound, MISSING_POD));
         }
         own.registry.push(tagged, behaviour)
+    }
+
+    /// Returns images for a suite that runs on this cluster or any other: those that the file names that the variable
+    /// `HOTFIX_TEST_IMAGES` names, and images of our own where it was started here.
+    ///
+    /// # Errors
+    /// `NotFound` when an existing cluster is used and nothing is named, `InvalidInput` when the file cannot be used;
+    /// otherwise as [`image`](Self::image).
+    pub fn suite_images(&self) -> io::Result<SuiteImages> {
+        if !self.is_own() {
+            return suite_images::named_by_the_environment();
+        }
+        let part = |name: &str| self.image(&format!("suite/{name}:1.0.0"), &Behaviour::default());
+        Ok(SuiteImages { live: part("live")?, next: part("next")?, never_ready: part("never-ready")? })
+    }
+
+    /// Returns whether it was started here, so that whatever is done to it concerns nobody else.
+    #[must_use]
+    pub const fn is_own(&self) -> bool {
+        self.own.is_some()
     }
 
     /// Starts a proxy in front of the API server that disturbs what a test wants to see disturbed. It lives in the

@@ -27,8 +27,12 @@ pub enum Disturbance {
     Reset,
     /// It arrives later.
     Delay(Period),
+    /// It arrives and is answered; its caller hears that later. An answer that goes on, as that of a watch, begins later.
+    DelayAnswer(Period),
     /// It waits, and its caller with it, until the test releases it. It arrives then even if its caller gave up.
     Hold,
+    /// It arrives and is answered; the answer waits, and the caller with it, until the test releases it.
+    HoldAnswer,
     /// It arrives and is answered; a copy waits until the test releases it.
     Duplicate,
     /// Its answer begins, and nothing follows: a watch that has become silent.

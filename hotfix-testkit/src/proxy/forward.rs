@@ -49,7 +49,13 @@ pub(super) async fn serve(
             sleep(time.to_duration()).await;
             send(&shared, request).await
         }
+        Some(Disturbance::DelayAnswer(time)) => {
+            let answered = send(&shared, request).await;
+            sleep(time.to_duration()).await;
+            answered
+        }
         Some(Disturbance::Hold) => hold(&shared, request).await.map_err(|_| Cut)?,
+        Some(Disturbance::HoldAnswer) => hold_answer(&shared, request).await.map_err(|_| Cut)?,
         Some(Disturbance::Duplicate) => {
             let _nobody_hears_the_copy = hold(&shared, request.clone());
             send(&shared, request).await
@@ -94,14 +100,34 @@ fn hold(shared: &Arc<Shared>, request: Request<Bytes>) -> oneshot::Receiver<Resu
     let (answer, answered) = oneshot::channel();
     tokio::spawn(async move {
         let Some(done) = waiting.released().await else { return };
-        let response = send(&shared, request).await;
-        let status = response.as_ref().map_or(0, |response| response.status().as_u16());
-        if let Err(unheard) = answer.send(response) {
-            finish(unheard).await;
-        }
-        let _nobody_waits = done.send(status);
+        give(send(&shared, request).await, answer, done).await;
     });
     answered
+}
+
+/// Sends a request apart from its caller, and holds the answer once it is there.
+fn hold_answer(shared: &Arc<Shared>, request: Request<Bytes>) -> oneshot::Receiver<Result<Answered, Cut>> {
+    let shared = Arc::clone(shared);
+    let (answer, answered) = oneshot::channel();
+    tokio::spawn(async move {
+        let response = send(&shared, request).await;
+        let Some(done) = shared.holds.hold().released().await else { return };
+        give(response, answer, done).await;
+    });
+    answered
+}
+
+/// Gives the caller the answer if that is still there, and says what it was.
+async fn give(
+    response: Result<Answered, Cut>,
+    answer: oneshot::Sender<Result<Answered, Cut>>,
+    done: oneshot::Sender<u16>,
+) {
+    let status = response.as_ref().map_or(0, |response| response.status().as_u16());
+    if let Err(unheard) = answer.send(response) {
+        finish(unheard).await;
+    }
+    let _nobody_waits = done.send(status);
 }
 
 async fn play(answer: Answer) -> Result<Answered, Cut> {

@@ -1,4 +1,4 @@
-//! Requests that wait to be released.
+//! Requests and answers that wait to be released.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -110,12 +110,12 @@ impl FaultProxy {
         self.shared.script().happened()
     }
 
-    /// Waits until that many requests or copies are held.
+    /// Waits until that many requests, copies or answers are held.
     pub async fn held(&self, count: usize) {
         self.shared.holds.reached(count).await;
     }
 
-    /// Lets the server have what is held, one after the other in the order in which it came, also if its caller has given
+    /// Lets everything go on that is held, one after the other in the order in which it came, also if its caller has given
     /// up. Returns the status of each answer, once the server has given it; 0 where there was none.
     pub async fn release(&self) -> Vec<u16> {
         self.shared.holds.release().await

@@ -3,6 +3,7 @@
 mod command;
 mod control_plane;
 mod definitions;
+mod gate;
 mod keeper;
 mod nodes;
 mod proxy;

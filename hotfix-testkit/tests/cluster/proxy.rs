@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
+use hotfix_core::model::Period;
 use hotfix_testkit::cluster::{Disturbance, FaultProxy, TestCluster, TestNamespace};
 use hotfix_testkit::http::{Answer, Recorded};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams, WatchParams};
 use kube::{Api, Client};
 use serde_json::json;
+use tokio::time::Instant;
 
 /// A map in the shared cluster, reached directly and through the proxy.
 struct Site {
@@ -105,6 +107,57 @@ async fn a_held_request_arrives_when_it_is_released_though_its_caller_is_gone() 
         site.proxy.release().await
     });
     assert_eq!((said, released), (Ok(()), vec![200]));
+}
+
+#[tokio::test]
+async fn a_held_answer_is_heard_when_it_is_released_and_what_was_asked_is_done_before() {
+    let site = Site::open().await;
+    site.proxy.next(is_patch, Disturbance::HoldAnswer);
+    let mut setting = Box::pin(site.set("done"));
+    tokio::select! {
+        said = &mut setting => panic!("it was heard: {said:?}"),
+        () = site.proxy.held(1) => {}
+    }
+    assert_eq!(site.value().await.as_deref(), Some("done"));
+    let (said, released) = tokio::join!(setting, site.proxy.release());
+    assert_eq!((said, released), (Ok(()), vec![200]));
+
+    site.proxy.next(is_patch, Disturbance::HoldAnswer);
+    tokio::select! {
+        said = site.set("unheard") => panic!("it was heard: {said:?}"),
+        () = site.proxy.held(1) => {}
+    }
+    site.set("later").await.unwrap();
+    assert_eq!(site.proxy.release().await, [200]);
+    assert_eq!(site.value().await.as_deref(), Some("later"));
+}
+
+#[tokio::test]
+async fn a_request_can_come_late_and_so_can_its_answer() {
+    const LATE: Duration = Duration::from_secs(1);
+    let late = Period::from_secs(1);
+    let site = Site::open().await;
+    // When the value was there, if that was before it was heard, and when it was heard.
+    let later = async |disturbance: Disturbance, value: &str| {
+        site.proxy.next(is_patch, disturbance);
+        let (begun, mut arrived) = (Instant::now(), None);
+        let mut setting = Box::pin(site.set(value));
+        let said = loop {
+            tokio::select! {
+                said = &mut setting => break said,
+                found = site.value(), if arrived.is_none() => {
+                    arrived = (found.as_deref() == Some(value)).then(|| begun.elapsed());
+                }
+            }
+        };
+        said.unwrap();
+        (arrived, begun.elapsed())
+    };
+    let (arrived, heard) = later(Disturbance::DelayAnswer(late), "one").await;
+    assert!(arrived.is_some() && heard >= LATE, "{arrived:?} {heard:?}");
+    let (arrived, heard) = later(Disturbance::Delay(late), "two").await;
+    assert!(arrived.is_none_or(|arrived| arrived >= LATE) && heard >= LATE, "{arrived:?} {heard:?}");
+    assert_eq!(site.value().await.as_deref(), Some("two"));
 }
 
 #[tokio::test]

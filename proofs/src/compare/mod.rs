@@ -21,7 +21,7 @@ use case::Case;
 /// What `compare --help` says.
 pub const HELP: &str = "\
 compare [AREA]...    areas: engine, git, store, local, notify, judge, metrics, k8s; none named means all. Of k8s one
-                     part can be named: k8s/undo, k8s/abort, k8s/crash, k8s/errors, k8s/watches, k8s/fleet
+                     part can be named: k8s/start, k8s/undo, k8s/abort, k8s/crash, k8s/errors, k8s/watches, k8s/fleet
 
 Prints one line a case:
 

@@ -55,7 +55,7 @@ pub(crate) fn verdict(outcome: Outcome) -> String {
 }
 
 /// Returns what a run that succeeded left live.
-fn live(outcome: Outcome) -> Artifact {
+pub(crate) fn live(outcome: Outcome) -> Artifact {
     match outcome {
         Outcome::Succeeded { release: Some(release) } => release.artifact,
         other => panic!("nothing went live: {other}"),

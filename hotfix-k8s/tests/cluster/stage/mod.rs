@@ -68,7 +68,7 @@ impl Stage {
 
     /// The same with a shop of one's own.
     pub(crate) async fn around(shop: Shop, settings: Settings) -> Self {
-        shop.deployer.adopt(&shop.target).await.expect("adopted");
+        shop.adopt().await.expect("adopted");
         let gateway = Gateway::start(shop.client.clone(), &shop.namespace).await.expect("a gateway");
         let load = Load::start(LoadPlan::to(gateway.address(), "shop"));
         let source = repository();
@@ -139,7 +139,7 @@ impl Stage {
             from: None,
             image: Some(image.clone()),
             strategy: Some(strategy),
-            staging: Staging::Skip,
+            staging: Staging::First,
         };
         planned(engine, &request(goal)).await
     }

@@ -1,5 +1,5 @@
-//! A real API server with nodes: undo beside `kubectl`; abort, the way from a crash and that from a bad error rate to the
-//! undo beside Argo Rollouts; and what watching and waiting cost.
+//! A real API server with nodes: how soon it is there; undo beside `kubectl`; abort, the way from a crash and that from
+//! a bad error rate to the undo beside Argo Rollouts; and what watching and waiting cost.
 
 mod abort;
 mod argo;
@@ -13,6 +13,7 @@ mod opened;
 mod seen;
 mod site;
 mod standing;
+mod start;
 mod undo;
 pub(super) mod watches;
 
@@ -24,7 +25,7 @@ use crate::say;
 use kubectl::Kubectl;
 
 /// What can be measured by itself.
-const PARTS: [&str; 6] = ["undo", "abort", "crash", "errors", "watches", "fleet"];
+const PARTS: [&str; 7] = ["start", "undo", "abort", "crash", "errors", "watches", "fleet"];
 
 /// Measures one part, or all.
 pub(super) fn measure(part: Option<&str>, print: impl Fn(Case)) -> Result<(), Failure> {
@@ -33,6 +34,12 @@ pub(super) fn measure(part: Option<&str>, print: impl Fn(Case)) -> Result<(), Fa
     }
     let wants = |parts: &[&str]| part.is_none_or(|part| parts.contains(&part));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if wants(&["start"]) {
+        runtime.block_on(start::measure())?.into_iter().for_each(&print);
+    }
+    if part == Some("start") {
+        return Ok(());
+    }
     let cluster = runtime.block_on(TestCluster::start())?;
     if wants(&["undo"]) {
         let kubectl = Kubectl::find(&cluster)?;
