@@ -16,6 +16,7 @@ use crate::sight::{Naming, Patience, Place, Sight};
 use crate::snapshot::Kept;
 use crate::steps::{self, Beside, Edited, Refused, Rest, Step, Write, WriteEffect};
 use crate::sync::{self, When, Whereabouts};
+use crate::traffic::Objections;
 use crate::waiting;
 use crate::writing::{self, PLANS, Unwritten, permanent};
 
@@ -108,7 +109,7 @@ impl<'a> Attempt<'a> {
             // In the same round, and the target first.
             let (looked, contents) = tokio::join!(self.look(), self.contents());
             let looked = looked.map_err(|unusable| Reply::Rejected(unusable.rejection()));
-            let sight = Sight { patience: self.patience(), ..looked? };
+            let sight = Sight { patience: self.patience(), before: self.objections(), ..looked? };
             let changed = self.changed(contents);
             let plan = self.plan(&sight, changed)?;
             self.in_force_before(&sight).await?;
@@ -140,6 +141,12 @@ impl<'a> Attempt<'a> {
     fn patience(&self) -> Patience {
         let waited = self.begun.elapsed() * 4 > self.deadline.saturating_duration_since(self.begun) * 3;
         if waited { Patience::Over } else { Patience::Left }
+    }
+
+    /// What stood against the route when the snapshot of a restore was taken.
+    fn objections(&self) -> Objections {
+        let Verb::Restore { snapshot } = self.verb else { return Objections::default() };
+        Kept::read(snapshot).ok().flatten().map(|kept| kept.objections).unwrap_or_default()
     }
 
     /// Reads what the verb needs. To a restore one pod that is ready tells as much as all of them.
@@ -324,7 +331,11 @@ impl<'a> Attempt<'a> {
         let foreign = sight.dial.is_none().then(|| sight.traffic.read(route).err()).flatten();
         let foreign = foreign.map(|misfit| format!("left as it is: {misfit}"));
         let edited = Edited::find(sight, snapshot).map(|edited| edited.to_string());
-        foreign.into_iter().chain(edited).collect()
+        let stands = sight.traffic.objections(&sight.route.value).also_in(&sight.before);
+        let as_before = stands.iter().map(|objection| {
+            format!("{}: {objection}, as before the run, so nobody waited for it", sight.route.reference)
+        });
+        foreign.into_iter().chain(edited).chain(as_before).collect()
     }
 
     /// Waits until the route is in force, before a verb that takes its word for where the traffic is: a shift whose

@@ -12,6 +12,7 @@ use crate::shape::{Names, Shape};
 use crate::sight::{Naming, Object, Patience};
 use crate::slot::Slots;
 use crate::sync::When;
+use crate::traffic::Objections;
 use crate::traffic::choice::Means;
 
 fn release(patch: u8) -> Release {
@@ -100,6 +101,7 @@ impl Scene {
             traffic,
             dial: None,
             patience: Patience::Left,
+            before: Objections::default(),
             shape,
             selector: service["spec"]["selector"].clone(),
             main: object(names.main, self.main),

@@ -10,7 +10,7 @@ use super::http_route::{HttpRoute, Rules};
 use super::ingress::CanaryIngress;
 use super::patched::{hotfix, patched, slot, slots};
 use super::virtual_service::{Destinations, Routes, Service, VirtualService};
-use super::{Route, Uptake};
+use super::{Objections, Route, Uptake};
 use crate::config::Testers;
 
 /// A namespace with the kinds of Istio and of the Gateway API.
@@ -176,13 +176,15 @@ async fn an_http_route_is_in_force_when_its_gateway_says_so() {
     }]}});
     let created = server.create(&route, object).await;
     let walked = server.walk(&route, created).await;
-    assert_eq!(route.uptake(&walked), Uptake::Pending);
+    assert_eq!(route.uptake(&walked, &Objections::default()), Uptake::Pending);
 
     let client = server.cluster.client().unwrap();
     let _gateway = Gateway::start(client, &server.namespace).await.unwrap();
     let objects = server.objects(&route);
     let in_force = await_condition(objects, "shop", |found: Option<&DynamicObject>| {
-        found.is_some_and(|found| route.uptake(&serde_json::to_value(found).unwrap()) == Uptake::InForce)
+        found.is_some_and(|found| {
+            route.uptake(&serde_json::to_value(found).unwrap(), &Objections::default()) == Uptake::InForce
+        })
     });
     tokio::time::timeout(std::time::Duration::from_secs(20), in_force).await.unwrap().unwrap();
 }

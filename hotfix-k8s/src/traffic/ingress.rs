@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::cursor::{At, Misfit, add, replace, test};
 use super::shares::hotfix_percent;
-use super::{NotUnderstood, Route, Uptake};
+use super::{NotUnderstood, Route};
 use crate::object::ObjectRef;
 use crate::slot::Slots;
 
@@ -51,10 +51,6 @@ impl Route for CanaryIngress {
         let percent = hotfix_percent(&self.slots, weights);
         let changes = percent.and_then(|percent| Ok(self.canary(object)?.write(percent)));
         changes.map_err(|misfit| misfit.of(self.object()))
-    }
-
-    fn uptake(&self, _object: &Value) -> Uptake {
-        Uptake::InForce
     }
 }
 

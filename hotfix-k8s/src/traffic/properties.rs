@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::http_route::{HttpRoute, Rules};
 use super::ingress::CanaryIngress;
 use super::patched::{hosts, hotfix, patched, slots};
-use super::{NotUnderstood, Route};
+use super::{NotUnderstood, Objections, Route};
 
 fn http_route() -> HttpRoute {
     HttpRoute {
@@ -240,7 +240,7 @@ proptest! {
         let backends: [&dyn Route; 3] = [&hosts(), &http_route(), &canary_ingress()];
         for backend in backends {
             prop_assert!(backend.read(&object).is_err());
-            let _uptake = backend.uptake(&object);
+            let _uptake = backend.uptake(&object, &Objections::default());
         }
     }
 }

@@ -5,7 +5,7 @@ use hotfix_core::port::TrafficSplit;
 use json_patch::{PatchOperation, ReplaceOperation, TestOperation};
 use serde_json::Value;
 
-use super::{NotUnderstood, Route, Uptake};
+use super::{NotUnderstood, Route};
 use crate::names;
 use crate::object::ObjectRef;
 use crate::slot::{Side, Slots};
@@ -83,11 +83,6 @@ impl Route for ServiceSwitch {
             PatchOperation::Test(TestOperation { path: path.clone(), value: found.into() }),
             PatchOperation::Replace(ReplaceOperation { path, value: self.value(side).as_str().into() }),
         ])
-    }
-
-    /// A Service has no status that tells who has taken it up.
-    fn uptake(&self, _object: &Value) -> Uptake {
-        Uptake::InForce
     }
 }
 

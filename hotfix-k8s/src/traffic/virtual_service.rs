@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::cursor::{At, Misfit, of_the_generation_read};
 use super::shares::{self, Foreign, Found, Shares};
 use super::testers;
-use super::{NotUnderstood, Route, Uptake};
+use super::{Doubt, NotUnderstood, Route, Uptake};
 use crate::config::Testers;
 use crate::object::ObjectRef;
 use crate::slot::{Side, Slots};
@@ -106,19 +106,17 @@ impl Route for VirtualService {
 
     /// Istio writes a status only where its operator asked for it. Its analysis is advice and no verdict on the
     /// route, so it is not looked at.
-    fn uptake(&self, object: &Value) -> Uptake {
+    fn doubts(&self, object: &Value) -> Vec<Doubt> {
         let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
         let generation = object.pointer("/metadata/generation").and_then(number);
         let observed = object.pointer("/status/observedGeneration").and_then(number);
-        if observed < generation && observed.is_some() {
-            return Uptake::Pending;
-        }
         let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
-        let reconciled = conditions.into_iter().flatten().find(|condition| condition["type"] == "Reconciled");
-        match reconciled {
-            Some(condition) if condition["status"] != "True" => Uptake::Pending,
-            _ => Uptake::InForce,
-        }
+        let mut reconciled =
+            conditions.into_iter().flatten().filter(|condition| condition["type"] == "Reconciled");
+        let is_of_before = observed.is_some() && observed < generation;
+        let is_under_way = reconciled.next().is_some_and(|condition| condition["status"] != "True");
+        let pending = Doubt { uptake: Uptake::Pending, objection: None };
+        (is_of_before || is_under_way).then_some(pending).into_iter().collect()
     }
 }
 
