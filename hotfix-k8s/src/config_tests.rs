@@ -1,5 +1,7 @@
 //! Each mistake in a configuration, and how it is written.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 fn config() -> TargetConfig {

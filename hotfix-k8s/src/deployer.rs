@@ -22,7 +22,7 @@ use crate::replica_set::ReplicaSet;
 use crate::shape::{Names, Shape};
 use crate::sight::{Object, Patience, Sight, Unreadable};
 use crate::slot::{Side, Slots};
-use crate::traffic::choice::Means;
+use crate::traffic::backend::Means;
 use crate::traffic::dial::Dial;
 use crate::traffic::{Objections, Route};
 

@@ -13,7 +13,7 @@ use crate::sight::{Naming, Object, Patience};
 use crate::slot::Slots;
 use crate::sync::When;
 use crate::traffic::Objections;
-use crate::traffic::choice::Means;
+use crate::traffic::backend::Means;
 
 fn release(patch: u8) -> Release {
     let image = format!("shop/web:1.0.{patch}@sha256:{}", format!("{patch:02x}").repeat(32));

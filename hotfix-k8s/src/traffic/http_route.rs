@@ -10,15 +10,71 @@ use std::fmt;
 use hotfix_core::model::{SlotName, Weights};
 use hotfix_core::port::TrafficSplit;
 use json_patch::PatchOperation;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::backend::{Backend, Means, Reached, RouteName, Site};
 use super::cursor::{At, Misfit, of_the_generation_read};
 use super::shares::{self, Foreign, Found, Shares};
 use super::testers;
 use super::{Doubt, NotUnderstood, Route, Uptake};
-use crate::config::Testers;
-use crate::object::ObjectRef;
+use crate::config::{Named, Odd, TargetConfig, Testers};
+use crate::object::{Kind, ObjectRef};
 use crate::slot::{Side, Slots};
+
+const KIND: Kind =
+    Kind { api_version: "gateway.networking.k8s.io/v1", name: "HTTPRoute", plural: "httproutes" };
+
+/// The weights of a Gateway API HTTPRoute between the Service of the target and that of its copy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpRouteTraffic {
+    /// Its name; `None`: that of the Service.
+    pub name: Option<String>,
+    /// The Service of the copy; `None`: the name of the Service with `-hotfix`.
+    pub hotfix: Option<String>,
+    /// The rules that are written; none named: every rule with a backend for each slot.
+    pub rules: BTreeSet<String>,
+    /// Who reaches a staged release before customers do; `None`: nobody. Only where `rules` names the rules: where the
+    /// API server keeps those names, it keeps the ones by which the rules for testers are known again.
+    pub testers: Option<Testers>,
+}
+
+impl Backend for HttpRouteTraffic {
+    fn route(&self) -> Option<RouteName<'_>> {
+        let mend = "name an HTTPRoute of the namespace: lower-case letters, digits and inner dashes";
+        let name = Named::object("traffic.http_route.name", self.name.as_deref(), mend);
+        Some(RouteName { kind: KIND, name, suffix: "" })
+    }
+
+    fn reached(&self) -> Reached<'_> {
+        Reached::Two(Named::service("traffic.http_route.hotfix", self.hotfix.as_deref()))
+    }
+
+    fn check(&self, _config: &TargetConfig) -> Result<(), Odd> {
+        match &self.testers {
+            Some(testers) if self.rules.is_empty() => {
+                let mend = "name the rules that are written in traffic.http_route.rules";
+                Err(("traffic.http_route.testers", testers.header().to_owned(), mend))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn means(&self, site: &Site<'_>) -> Means {
+        let (route, reached) = (&site.names.route, self.reached());
+        Means::Route(Box::new(HttpRoute {
+            namespace: route.namespace.clone(),
+            name: route.name.clone(),
+            slots: site.slots.clone(),
+            services: route.namespace.clone(),
+            main: site.service_of(Side::Main, &reached),
+            hotfix: site.service_of(Side::Hotfix, &reached),
+            rules: if self.rules.is_empty() { Rules::Every } else { Rules::Named(self.rules.clone()) },
+            testers: self.testers.clone(),
+        }))
+    }
+}
 
 /// An HTTPRoute that splits the traffic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,12 +112,7 @@ pub(crate) enum Rules {
 
 impl Route for HttpRoute {
     fn object(&self) -> ObjectRef {
-        ObjectRef {
-            api_version: "gateway.networking.k8s.io/v1",
-            kind: "HTTPRoute",
-            namespace: self.namespace.clone(),
-            name: self.name.clone(),
-        }
+        KIND.object(&self.namespace, &self.name)
     }
 
     fn split(&self) -> TrafficSplit {

@@ -1,7 +1,8 @@
 //! Where the split of traffic between the slots is written.
 //!
-//! A backend is one file that implements [`Route`]: a pure reader and writer of one kind of object. Fence, requests
-//! and retries are the deployer's.
+//! A backend is one file: the type of its configuration, what follows from that ([`backend::Backend`]) and, for a kind of
+//! object, a pure reader and writer ([`Route`]). Here stand its module and its line in the list; the configuration, its
+//! checks and the rights are made of that. Fence, requests and retries are the deployer's.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,27 +15,37 @@ use serde_json::Value;
 
 use crate::object::ObjectRef;
 
-pub(crate) mod choice;
+pub(crate) mod backend;
+mod choice;
 #[cfg(test)]
 mod cluster;
 pub(crate) mod course;
 mod cursor;
+mod destinations;
 pub(crate) mod dial;
-pub(crate) mod http_route;
-pub(crate) mod ingress;
+mod http_route;
+mod ingress;
 #[cfg(test)]
 mod patched;
 pub(crate) mod pin;
 #[cfg(test)]
 mod properties;
 pub(crate) mod ratio;
+mod replicas;
 mod service;
 mod shares;
 pub(crate) mod size;
-pub(crate) mod subsets;
+mod subsets;
 mod tester_rules;
 mod testers;
-pub(crate) mod virtual_service;
+mod virtual_service;
+
+choice::backends! {
+    virtual_service: VirtualService(VirtualServiceTraffic), Destinations;
+    http_route: HttpRoute(HttpRouteTraffic);
+    ingress: Ingress(IngressTraffic);
+    replicas: Replicas(ReplicasTraffic), Allowance;
+}
 
 /// An object that says how traffic is split.
 pub(crate) trait Route: fmt::Debug + Send + Sync {

@@ -6,7 +6,7 @@ use crate::traffic::Objections;
 
 fn subsets() -> VirtualService {
     let of = Service { namespace: "prod".to_owned(), name: "shop".to_owned() };
-    let destinations = Destinations::Subsets { of, main: "main".to_owned(), hotfix: "hotfix".to_owned() };
+    let destinations = Recipients::Subsets { of, main: "main".to_owned(), hotfix: "hotfix".to_owned() };
     VirtualService { destinations, ..hosts() }
 }
 
