@@ -169,6 +169,7 @@ mod tests {
             (subsets, names(&["shop"])),
             (r#"{"http_route": {"hotfix": "spare"}}"#, names(&["shop", "spare"])),
             (r#"{"ingress": {}}"#, names(&["shop", "shop-hotfix"])),
+            (r#"{"traefik_service": {"hotfix": "spare"}}"#, names(&["shop", "spare"])),
         ] {
             assert_eq!(selectors(traffic), [expected], "{traffic}");
         }

@@ -38,6 +38,7 @@ pub(crate) mod size;
 mod subsets;
 mod tester_rules;
 mod testers;
+mod traefik_service;
 mod virtual_service;
 
 choice::backends! {
@@ -45,6 +46,7 @@ choice::backends! {
     http_route: HttpRoute(HttpRouteTraffic);
     ingress: Ingress(IngressTraffic);
     replicas: Replicas(ReplicasTraffic), Allowance;
+    traefik_service: TraefikService(TraefikServiceTraffic);
 }
 
 /// An object that says how traffic is split.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hotfix_core::model::SlotName;
-use hotfix_k8s::{HttpRouteTraffic, IngressTraffic, ReplicasTraffic, Traffic, VirtualServiceTraffic};
+use hotfix_k8s::{
+    HttpRouteTraffic, IngressTraffic, ReplicasTraffic, TraefikServiceTraffic, Traffic, VirtualServiceTraffic,
+};
 use hotfix_testkit::cluster::{Behaviour, Gateway, Readiness, TestCluster};
 use hotfix_testkit::conformance::deployer::{self, DeployerFixture, DeployerSite};
 use serde_json::{Value, json};
@@ -33,6 +35,7 @@ impl Shops {
         let cluster = TestCluster::shared().await.expect("a cluster");
         cluster.install_istio().await.expect("kinds of Istio");
         cluster.install_gateway_api().await.expect("kinds of the Gateway API");
+        cluster.install_traefik().await.expect("a kind of Traefik");
         Self { cluster, deployment: deployment(cluster, 1), traffic, routes, opened: Mutex::default() }
     }
 }
@@ -134,4 +137,20 @@ async fn the_deployer_keeps_its_contract_by_a_canary_ingress() {
         ingress("shop-canary", "shop-hotfix", canary),
     ];
     deployer::all(&Shops::along(Traffic::Ingress(IngressTraffic::default()), routes).await).await;
+}
+
+/// Nobody serves by it here: what holds is what is written to the API server.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deployer_keeps_its_contract_by_a_traefik_service() {
+    let route = json!({
+        "apiVersion": "traefik.io/v1alpha1",
+        "kind": "TraefikService",
+        "metadata": {"name": "shop"},
+        "spec": {"weighted": {"services": [
+            {"name": "shop", "port": 80, "weight": 1},
+            {"name": "shop-hotfix", "port": 80, "weight": 0},
+        ]}},
+    });
+    let traffic = Traffic::TraefikService(TraefikServiceTraffic::default());
+    deployer::all(&Shops::along(traffic, vec![service("shop-hotfix"), route]).await).await;
 }
