@@ -8,6 +8,7 @@ mod broken;
 mod canary;
 mod evidence;
 mod others;
+mod preview;
 mod rolling;
 mod routes;
 mod switch;
