@@ -16,7 +16,6 @@ use crate::owner;
 use crate::shape::{Misshapen, Names, Shape};
 use crate::sight::{Object, Place, Sight, Unreadable};
 use crate::slot::Side;
-use crate::traffic::subsets::Subsets;
 
 /// How often a first fence is written again because somebody else wrote the object at the same moment.
 const TRIES: usize = 8;
@@ -62,21 +61,22 @@ impl KubernetesDeployer {
         Ok(())
     }
 
-    /// Reads a target with the autoscalers of its namespace, and refuses objects that somebody else would set back, and
-    /// subsets that are not the slots.
+    /// Reads a target with the autoscalers of its namespace, and refuses objects that somebody else would set back, and a
+    /// route that rests on what does not lead to the slots.
     pub(crate) async fn unowned(
         &self,
         target: &Target,
         deadline: Instant,
     ) -> Result<(Sight, Vec<Value>), Unusable> {
         let config = self.target(target)?;
-        let subsets = Subsets::of(config);
-        let (sight, autoscalers, rule) = tokio::join!(
+        let premise = config.traffic.backend().premise(&Names::of(config).service);
+        let rule = premise.as_ref().map(|premise| premise.object().1);
+        let (sight, autoscalers, found) = tokio::join!(
             self.sight(target, deadline),
             self.autoscalers(&config.namespace, deadline),
-            self.fetch_any(subsets.as_ref().map(|subsets| &subsets.rule), deadline)
+            self.fetch_any(rule.as_ref(), deadline)
         );
-        let (sight, autoscalers, rule) = (sight?, autoscalers?, rule?);
+        let (sight, autoscalers, found) = (sight?, autoscalers?, found?);
         sight.shape.container.as_ref().map_err(|unnamed| Misshapen::from(unnamed.clone()))?;
         if let Some(going) = sight.going() {
             return Err(Unusable::Going(going.reference.clone().into()));
@@ -85,9 +85,9 @@ impl KubernetesDeployer {
             owner::gitops(config, &object.reference, &object.value)?;
         }
         owner::scaled(config, &autoscalers)?;
-        if let Some(subsets) = subsets {
-            let rule = rule.ok_or_else(|| Unusable::Missing(subsets.rule.clone().into()))?;
-            let checked = subsets.check(&rule.value, &sight.main.value, &sight.shape);
+        if let (Some(premise), Some(rule)) = (premise, rule) {
+            let found = found.ok_or_else(|| Unusable::Missing(rule.into()))?;
+            let checked = premise.check(&found.value, &sight.main.value, &sight.shape);
             checked.map_err(|error| Unreadable::Route(error.into()))?;
         }
         Ok((sight, autoscalers))

@@ -19,6 +19,7 @@ use crate::sight::{Naming, Patience, Place, Sight};
 use crate::snapshot::Kept;
 use crate::steps::{self, Beside, Edited, Refused, Rest, Step, Write, WriteEffect};
 use crate::sync::{self, When, Whereabouts};
+use crate::traffic::Objections;
 use crate::waiting;
 use crate::writing::{self, PLANS, Unwritten, permanent};
 
@@ -149,7 +150,8 @@ impl<'a> Attempt<'a> {
         let (tell, told) = oneshot::channel();
         let look = async move {
             let begun = Instant::now();
-            let sight = self.look().await.map(|sight| Sight { patience: self.patience(), ..sight });
+            let (patience, before) = (self.patience(), self.objections());
+            let sight = self.look().await.map(|sight| Sight { patience, before, ..sight });
             if sight.as_ref().map_or(true, |sight| self.moves_first(sight)) {
                 // Nobody hears it where the contents are known by now.
                 let _ = tell.send(begun.elapsed());
@@ -169,6 +171,12 @@ impl<'a> Attempt<'a> {
     fn moves_first(&self, sight: &Sight) -> bool {
         let config = self.deployer.target(self.target);
         config.is_ok_and(|config| steps::moves_first(sight, self.call, self.verb, &config.overrides))
+    }
+
+    /// What stood against the route when the snapshot of a restore was taken.
+    fn objections(&self) -> Objections {
+        let Verb::Restore { snapshot } = self.verb else { return Objections::default() };
+        Kept::read(snapshot).ok().flatten().map(|kept| kept.objections).unwrap_or_default()
     }
 
     /// Reads what the verb needs. To a restore one pod that is ready tells as much as all of them.
@@ -365,7 +373,11 @@ impl<'a> Attempt<'a> {
         let foreign = sight.dial.is_none().then(|| sight.traffic.read(route).err()).flatten();
         let foreign = foreign.map(|misfit| format!("left as it is: {misfit}"));
         let edited = Edited::find(sight, snapshot).map(|edited| edited.to_string());
-        foreign.into_iter().chain(edited).collect()
+        let stands = sight.traffic.objections(&sight.route.value).also_in(&sight.before);
+        let as_before = stands.iter().map(|objection| {
+            format!("{}: {objection}, as before the run, so nobody waited for it", sight.route.reference)
+        });
+        foreign.into_iter().chain(edited).chain(as_before).collect()
     }
 
     /// Waits until the route is in force, before a verb that takes its word for where the traffic is: a shift whose

@@ -135,6 +135,12 @@ impl KubernetesDeployer {
         notices.extend(missing?.map(|service| {
             format!("{service} does not exist, so no share of the traffic can be given to the copy; create it or correct the configuration")
         }));
+        notices.extend(sight.traffic.objections(&sight.route.value).iter().map(|objection| {
+            format!(
+                "{}: {objection}; no share that is written there counts as given before that is mended",
+                sight.route.reference
+            )
+        }));
         Ok(Workload { notices, ..sight.workload()? })
     }
 

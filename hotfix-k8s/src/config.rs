@@ -1,7 +1,7 @@
 //! What an embedder says of each target. Checked as a whole before anything is read or changed.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use hotfix_core::model::{Fenced, Target};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,6 @@ mod git;
 mod named;
 mod overrides;
 mod policies;
-mod replicas;
 mod requests;
 mod shared;
 mod testers;
@@ -18,9 +17,14 @@ mod testers;
 pub use self::git::{ImagePlace, ImageValues, InGit};
 pub use self::overrides::{EnvFrom, EnvValue, Overrides};
 pub use self::policies::{Copies, Fingerprints, OnAutoscaler, OnGitOps};
-pub use self::replicas::{Allowance, ReplicasTraffic};
 pub use self::requests::RequestLimits;
 pub use self::testers::Testers;
+pub(crate) use crate::traffic::configured::*;
+
+pub(crate) use self::named::Named;
+
+/// A field that cannot be used, what it holds and the mend.
+pub(crate) type Odd = (&'static str, String, &'static str);
 
 /// Where the workloads are that a deployer may change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,90 +87,6 @@ pub enum WorkloadKind {
     DaemonSet,
 }
 
-/// Where it is written which slot gets how much traffic.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum Traffic {
-    /// In the selector of the Service: all of it to one slot (blue-green).
-    #[default]
-    Service,
-    /// In the weights of an Istio VirtualService.
-    VirtualService(VirtualServiceTraffic),
-    /// In the weights of a Gateway API HTTPRoute.
-    HttpRoute(HttpRouteTraffic),
-    /// In the annotation `canary-weight` of the canary Ingress of the NGINX ingress controller.
-    Ingress(IngressTraffic),
-    /// In the numbers of pods behind one Service.
-    Replicas(ReplicasTraffic),
-}
-
-/// An Istio VirtualService that splits traffic.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct VirtualServiceTraffic {
-    /// Its name; `None`: that of the Service.
-    pub name: Option<String>,
-    /// What the slots are called in it.
-    pub destinations: Destinations,
-    /// The http routes that are written; none named: every route with a destination for each slot.
-    pub routes: BTreeSet<String>,
-    /// Who reaches a staged release before customers do; `None`: nobody.
-    pub testers: Option<Testers>,
-}
-
-/// What the slots are called in a VirtualService.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Destinations {
-    /// A Service for each slot: that of the target, and this one for the copy; `None`: the same name with `-hotfix`.
-    Hosts {
-        /// The Service of the copy.
-        hotfix: Option<String>,
-    },
-    /// Two subsets of the Service, as a DestinationRule defines them, by the one label of the Deployment's selector that
-    /// the Service does not select by. The copy's value of it is the Deployment's with `-hotfix`.
-    Subsets {
-        /// That of the Deployment.
-        main: String,
-        /// That of its copy.
-        hotfix: String,
-        /// The DestinationRule; `None`: it has the name of the Service.
-        rule: Option<String>,
-    },
-}
-
-impl Default for Destinations {
-    fn default() -> Self {
-        Self::Hosts { hotfix: None }
-    }
-}
-
-/// A Gateway API HTTPRoute that splits traffic between the Service of the target and that of its copy.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct HttpRouteTraffic {
-    /// Its name; `None`: that of the Service.
-    pub name: Option<String>,
-    /// The Service of the copy; `None`: the name of the Service with `-hotfix`.
-    pub hotfix: Option<String>,
-    /// The rules that are written; none named: every rule with a backend for each slot.
-    pub rules: BTreeSet<String>,
-    /// Who reaches a staged release before customers do; `None`: nobody. Only where `rules` names the rules: where the
-    /// API server keeps those names, it keeps the ones by which the rules for testers are known again.
-    pub testers: Option<Testers>,
-}
-
-/// The canary Ingress, beside the one of the application.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct IngressTraffic {
-    /// Its name; `None`: that of the Service with `-canary`.
-    pub name: Option<String>,
-    /// The Service of the copy, its only backend; `None`: the name of the Service with `-hotfix`.
-    pub hotfix: Option<String>,
-}
-
 /// A value of the configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{target}: {field} is {value:?}; {mend}")]
@@ -217,15 +137,10 @@ impl TargetConfig {
         if let Some(label) = self.label.as_ref().filter(|label| label.is_empty()) {
             return Err(invalid(target, "label", label, "name a label or leave it out"));
         }
-        if let Traffic::Replicas(replicas) = &self.traffic {
-            self.check_replicas(target, *replicas)?;
-        }
-        if let Traffic::HttpRoute(HttpRouteTraffic { rules, testers: Some(testers), .. }) = &self.traffic
-            && rules.is_empty()
-        {
-            let mend = "name the rules that are written in traffic.http_route.rules";
-            return Err(invalid(target, "traffic.http_route.testers", testers.header(), mend));
-        }
+        self.traffic
+            .backend()
+            .check(self)
+            .map_err(|(field, value, mend)| invalid(target, field, &value, mend))?;
         let unhashed = match (self.copies, self.fingerprints) {
             (Copies::ConfigMaps, Fingerprints::Nothing) => Some("config_maps"),
             (Copies::ConfigMapsAndSecrets, Fingerprints::Nothing | Fingerprints::ConfigMaps) => {

@@ -1,5 +1,7 @@
 //! Each mistake in a configuration, and how it is written.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 fn config() -> TargetConfig {
@@ -150,6 +152,8 @@ fn every_name_is_one_that_kubernetes_takes() {
         ("traffic.http_route.hotfix", r#"{"traffic": {"http_route": {"hotfix": NAME}}}"#),
         ("traffic.ingress.name", r#"{"traffic": {"ingress": {"name": NAME}}}"#),
         ("traffic.ingress.hotfix", r#"{"traffic": {"ingress": {"hotfix": NAME}}}"#),
+        ("traffic.traefik_service.name", r#"{"traffic": {"traefik_service": {"name": NAME}}}"#),
+        ("traffic.traefik_service.hotfix", r#"{"traffic": {"traefik_service": {"hotfix": NAME}}}"#),
         (
             "overrides.env.config_map.name",
             r#"{"overrides": {"env": {"A": {"config_map": {"name": NAME, "key": "k"}}}}}"#,
@@ -190,6 +194,7 @@ fn a_field_that_nobody_knows_is_refused_wherever_it_is() {
         r#"{"traffic": {"virtual_service": {"testers": {"header": "x", "value": "1", "or": "2"}}}}"#,
         r#"{"traffic": {"http_route": {"rule": []}}}"#,
         r#"{"traffic": {"ingress": {"class": "nginx"}}}"#,
+        r#"{"traffic": {"traefik_service": {"services": []}}}"#,
         r#"{"traffic": {"replicas": {"surge": 1}}}"#,
         r#"{"on_gitops": {"pause": [{"argo_cd": {"name": "shop", "project": "x"}}]}}"#,
     ] {
@@ -240,6 +245,12 @@ fn two_targets_share_nothing_that_is_written() {
             r#"{"traffic": {"ingress": {}}}"#,
             "traffic.ingress.name",
             "Ingress prod/shop-canary",
+        ),
+        (
+            r#"{"name": "pay", "traffic": {"traefik_service": {"name": "shop"}}}"#,
+            r#"{"traffic": {"traefik_service": {}}}"#,
+            "traffic.traefik_service.name",
+            "TraefikService prod/shop",
         ),
         (
             r#"{"name": "pay", "traffic": {"ingress": {"hotfix": "next"}}}"#,

@@ -22,9 +22,9 @@ use crate::replica_set::ReplicaSet;
 use crate::shape::{Names, Shape};
 use crate::sight::{Object, Patience, Sight, Unreadable};
 use crate::slot::{Side, Slots};
-use crate::traffic::Route;
-use crate::traffic::choice::Means;
+use crate::traffic::backend::Means;
 use crate::traffic::dial::Dial;
+use crate::traffic::{Objections, Route};
 
 /// Deploys images to Deployments of one cluster.
 ///
@@ -193,9 +193,21 @@ impl KubernetesDeployer {
         let selector = service.value["spec"]["selector"].clone();
         let route = if apart { present(&names.route, route?)? } else { service };
         let route = Object { reference: traffic.object(), ..route };
-        let patience = Patience::Left;
-        let mut sight =
-            Sight { slots, shape, main, hotfix, route, autoscaler, selector, traffic, dial, pods, patience };
+        let (patience, before) = (Patience::Left, Objections::default());
+        let mut sight = Sight {
+            slots,
+            shape,
+            main,
+            hotfix,
+            route,
+            autoscaler,
+            selector,
+            traffic,
+            dial,
+            pods,
+            patience,
+            before,
+        };
         if let (Wanted::Ready(side), true) = (wanted, is_guess)
             && sight.ready(side) == 0
         {

@@ -53,9 +53,8 @@ mod watch;
 mod writing;
 
 pub use config::{
-    Allowance, Copies, Destinations, EnvFrom, EnvValue, Fingerprints, HttpRouteTraffic, ImagePlace,
-    ImageValues, InGit, IngressTraffic, InvalidConfig, KubernetesConfig, OnAutoscaler, OnGitOps, Overrides,
-    ReplicasTraffic, RequestLimits, TargetConfig, Testers, Traffic, VirtualServiceTraffic, WorkloadKind,
+    Copies, EnvFrom, EnvValue, Fingerprints, ImagePlace, ImageValues, InGit, InvalidConfig, KubernetesConfig,
+    OnAutoscaler, OnGitOps, Overrides, RequestLimits, TargetConfig, Testers, WorkloadKind,
 };
 pub use deployer::KubernetesDeployer;
 pub use error::KubernetesError;
@@ -63,3 +62,4 @@ pub use lease::{
     ClaimState, Leadership, LeadershipTerm, LeaseConfig, LeasedStore, Leases, ReleasedClaim, TargetClaim,
 };
 pub use sync::SyncOwner;
+pub use traffic::configured::*;

@@ -2,6 +2,32 @@
 
 use std::fmt;
 
+use crate::rights::Resource;
+
+/// A kind of objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kind {
+    /// Group and version, such as `apps/v1`.
+    pub(crate) api_version: &'static str,
+    pub(crate) name: &'static str,
+    /// What it is called in a path.
+    pub(crate) plural: &'static str,
+}
+
+impl Kind {
+    /// Returns one of the kind.
+    pub(crate) fn object(self, namespace: &str, name: &str) -> ObjectRef {
+        let (namespace, name) = (namespace.to_owned(), name.to_owned());
+        ObjectRef { api_version: self.api_version, kind: self.name, namespace, name }
+    }
+
+    /// Returns what a Role calls it.
+    pub(crate) fn resource(self) -> Resource {
+        let group = self.api_version.split_once('/').map_or("", |(group, _)| group);
+        Resource { group, name: self.plural }
+    }
+}
+
 /// One namespaced object, printed `VirtualService prod/shop`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ObjectRef {

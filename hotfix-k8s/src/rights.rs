@@ -28,14 +28,10 @@ pub enum Feature {
     Endpoints,
     /// Sees by which hash the pods of a slot are known.
     ReplicaSets,
-    /// Splits by VirtualServices of Istio.
-    VirtualServices(BTreeSet<String>),
-    /// Reads which pods are in the subsets of DestinationRules of Istio.
-    DestinationRules(BTreeSet<String>),
-    /// Splits by HTTPRoutes of the Gateway API.
-    HttpRoutes(BTreeSet<String>),
-    /// Splits by canary Ingresses of the NGINX ingress controller.
-    Ingresses(BTreeSet<String>),
+    /// Splits by objects of a kind, such as VirtualServices.
+    Routes(Resource, BTreeSet<String>),
+    /// Reads objects that those rest on, such as DestinationRules.
+    Premises(Resource, BTreeSet<String>),
     /// Sees which autoscalers set the numbers of pods.
     Autoscalers,
     /// Has autoscalers follow the live slot.
@@ -60,6 +56,15 @@ pub enum Feature {
     SecretCopies,
     /// Elects a leader and claims targets by Leases.
     Leases(BTreeSet<String>),
+}
+
+/// A kind of objects as a Role names it, such as the `virtualservices` of `networking.istio.io`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Resource {
+    /// The API group; empty for the core group.
+    pub group: &'static str,
+    /// The resource, in the plural.
+    pub name: &'static str,
 }
 
 /// A rule of a Role.
@@ -152,16 +157,8 @@ impl Feature {
             Self::Selectors(names) => vec![named("", "services", names, &["get"])],
             Self::Endpoints => vec![all("discovery.k8s.io", "endpointslices", &["list"])],
             Self::ReplicaSets => vec![all("apps", "replicasets", &["list"])],
-            Self::VirtualServices(names) => {
-                vec![named("networking.istio.io", "virtualservices", names, &["get", "patch"])]
-            }
-            Self::DestinationRules(names) => {
-                vec![named("networking.istio.io", "destinationrules", names, &["get"])]
-            }
-            Self::HttpRoutes(names) => {
-                vec![named("gateway.networking.k8s.io", "httproutes", names, &["get", "patch"])]
-            }
-            Self::Ingresses(names) => vec![named("networking.k8s.io", "ingresses", names, &["get", "patch"])],
+            Self::Routes(of, names) => vec![named(of.group, of.name, names, &["get", "patch"])],
+            Self::Premises(of, names) => vec![named(of.group, of.name, names, &["get"])],
             Self::Autoscalers => vec![all("autoscaling", "horizontalpodautoscalers", &["list"])],
             Self::FollowedAutoscalers(names) => {
                 vec![named("autoscaling", "horizontalpodautoscalers", names, &["get", "patch"])]

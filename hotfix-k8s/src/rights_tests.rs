@@ -64,6 +64,7 @@ subjects:
 #[test]
 fn every_feature_has_its_rules() {
     let shop = || names(&["shop"]);
+    let of = |group, name| Resource { group, name };
     let cases = [
         (
             Feature::Deployments(shop()),
@@ -94,10 +95,22 @@ fn every_feature_has_its_rules() {
         (Feature::Adoption, vec!["apps/deployments: create"]),
         (Feature::Services(shop()), vec!["/services[shop]: get patch"]),
         (Feature::Endpoints, vec!["discovery.k8s.io/endpointslices: list"]),
-        (Feature::VirtualServices(shop()), vec!["networking.istio.io/virtualservices[shop]: get patch"]),
-        (Feature::DestinationRules(shop()), vec!["networking.istio.io/destinationrules[shop]: get"]),
-        (Feature::HttpRoutes(shop()), vec!["gateway.networking.k8s.io/httproutes[shop]: get patch"]),
-        (Feature::Ingresses(shop()), vec!["networking.k8s.io/ingresses[shop]: get patch"]),
+        (
+            Feature::Routes(of("networking.istio.io", "virtualservices"), shop()),
+            vec!["networking.istio.io/virtualservices[shop]: get patch"],
+        ),
+        (
+            Feature::Premises(of("networking.istio.io", "destinationrules"), shop()),
+            vec!["networking.istio.io/destinationrules[shop]: get"],
+        ),
+        (
+            Feature::Routes(of("gateway.networking.k8s.io", "httproutes"), shop()),
+            vec!["gateway.networking.k8s.io/httproutes[shop]: get patch"],
+        ),
+        (
+            Feature::Routes(of("networking.k8s.io", "ingresses"), shop()),
+            vec!["networking.k8s.io/ingresses[shop]: get patch"],
+        ),
         (Feature::FollowedAutoscalers(shop()), vec!["autoscaling/horizontalpodautoscalers[shop]: get patch"]),
         (Feature::Applications(shop()), vec!["argoproj.io/applications[shop]: get patch"]),
         (

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::{Copies, Fingerprints, TargetConfig, Traffic, WorkloadKind};
+use crate::config::{Copies, Fingerprints, TargetConfig, WorkloadKind};
 use crate::rights::Feature;
 use crate::shape::Names;
 use crate::sync::SyncOwner;
-use crate::traffic::subsets::Subsets;
 
 impl TargetConfig {
     /// Returns what a deployer does to this target, to make the Role with the least rights of. Adopting a Deployment takes
@@ -66,21 +65,21 @@ impl TargetConfig {
 
     fn of_two_deployments(&self, names: Names) -> Vec<Feature> {
         let deployments = Feature::Deployments([names.main.name, names.hotfix.name].into());
-        let (service, route) = ([names.service.name].into(), [names.route.name].into());
-        let selectors = || {
-            let services = [Some(Names::of(self).service), self.service_of_copy()];
-            Feature::Selectors(services.into_iter().flatten().map(|service| service.name).collect())
-        };
+        let backend = self.traffic.backend();
         let mut features = vec![deployments, Feature::Endpoints];
-        features.extend(match self.traffic {
-            Traffic::Service => vec![Feature::Services(service)],
-            Traffic::Replicas(_) => vec![Feature::Services(service), Feature::ReplicaSets],
-            Traffic::VirtualService(_) => vec![selectors(), Feature::VirtualServices(route)],
-            Traffic::HttpRoute(_) => vec![selectors(), Feature::HttpRoutes(route)],
-            Traffic::Ingress(_) => vec![selectors(), Feature::Ingresses(route)],
-        });
-        features
-            .extend(Subsets::of(self).map(|subsets| Feature::DestinationRules([subsets.rule.name].into())));
+        match backend.route() {
+            None => features.push(Feature::Services([names.service.name].into())),
+            Some(route) => {
+                let services = [Some(names.service.clone()), self.service_of_copy()].into_iter().flatten();
+                features.push(Feature::Selectors(services.map(|service| service.name).collect()));
+                features.push(Feature::Routes(route.kind.resource(), [names.route.name].into()));
+                features.extend(backend.premise(&names.service).map(|premise| {
+                    let (kind, object) = premise.object();
+                    Feature::Premises(kind.resource(), [object.name].into())
+                }));
+            }
+        }
+        features.extend(backend.features());
         features
     }
 }
@@ -88,7 +87,12 @@ impl TargetConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ReplicasTraffic;
+    use crate::config::{ReplicasTraffic, Traffic};
+    use crate::rights::Resource;
+
+    fn istio(name: &'static str) -> Resource {
+        Resource { group: "networking.istio.io", name }
+    }
 
     #[test]
     fn a_target_takes_what_its_configuration_asks_for() {
@@ -141,8 +145,8 @@ mod tests {
         let expected = BTreeSet::from([
             Feature::Deployments(names(&["shop", "shop-hotfix"])),
             Feature::Selectors(names(&["shop"])),
-            Feature::VirtualServices(names(&["shop"])),
-            Feature::DestinationRules(names(&["tracks"])),
+            Feature::Routes(istio("virtualservices"), names(&["shop"])),
+            Feature::Premises(istio("destinationrules"), names(&["tracks"])),
             Feature::Endpoints,
             Feature::Autoscalers,
             Feature::DisruptionBudgets,
@@ -165,6 +169,7 @@ mod tests {
             (subsets, names(&["shop"])),
             (r#"{"http_route": {"hotfix": "spare"}}"#, names(&["shop", "spare"])),
             (r#"{"ingress": {}}"#, names(&["shop", "shop-hotfix"])),
+            (r#"{"traefik_service": {"hotfix": "spare"}}"#, names(&["shop", "spare"])),
         ] {
             assert_eq!(selectors(traffic), [expected], "{traffic}");
         }

@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
-use crate::config::{Destinations, OnAutoscaler, TargetConfig, Traffic};
+use crate::config::{OnAutoscaler, TargetConfig, Traffic};
 use crate::in_place::SetKind;
 use crate::object::ObjectRef;
 use crate::release::Unnamed;
 use crate::replica_set::HASH;
 use crate::slot::Side;
 use crate::template;
+use crate::traffic::backend::Reached;
 
 /// Why a target cannot be handled as it is. The text names the object, the place in it and the mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -125,12 +126,10 @@ impl Shape {
 }
 
 impl SlotLabel {
-    const fn of(traffic: &Traffic) -> Self {
-        match traffic {
-            Traffic::VirtualService(mesh) if matches!(mesh.destinations, Destinations::Subsets { .. }) => {
-                Self::Apart
-            }
-            _ => Self::Selected,
+    fn of(traffic: &Traffic) -> Self {
+        match traffic.backend().reached() {
+            Reached::One => Self::Apart,
+            Reached::Itself | Reached::Two(_) => Self::Selected,
         }
     }
 

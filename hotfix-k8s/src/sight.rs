@@ -20,7 +20,7 @@ use crate::runs::Runs;
 use crate::shape::{self, Shape};
 use crate::slot::{Side, Slots};
 use crate::traffic::dial::Dial;
-use crate::traffic::{NotUnderstood, Route};
+use crate::traffic::{NotUnderstood, Objections, Route, Uptake};
 
 /// One object with its fence.
 #[derive(Debug, Clone)]
@@ -96,6 +96,8 @@ pub(crate) struct Sight {
     /// All pods of both slots, or one that can take traffic where no other matters.
     pub(crate) pods: Vec<Pod>,
     pub(crate) patience: Patience,
+    /// What stood against the route before the change that is taken back, if it is known.
+    pub(crate) before: Objections,
 }
 
 /// How much longer pods are waited for.
@@ -183,6 +185,11 @@ impl Sight {
 
     pub(crate) fn weights(&self) -> Result<Weights, Unreadable> {
         self.traffic.read(&self.route.value).map_err(|error| Unreadable::Route(error.into()))
+    }
+
+    /// Tells whether the route, as it was read now, is in force.
+    pub(crate) fn uptake(&self, route: &Value) -> Uptake {
+        self.traffic.uptake(route, &self.before)
     }
 
     /// Returns whether all the traffic is at the main Deployment, and that is live.

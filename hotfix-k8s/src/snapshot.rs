@@ -17,6 +17,7 @@ use crate::object::ObjectRef;
 use crate::owner;
 use crate::sight::{Object, Sight, Unreadable};
 use crate::slot::Side;
+use crate::traffic::Objections;
 
 /// The format of what is kept; a snapshot with another number is refused, not guessed at.
 const FORMAT: u32 = 1;
@@ -45,6 +46,9 @@ pub(crate) struct Kept {
     /// Owners whose sync was off because git did not name what ran.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) ahead: BTreeSet<String>,
+    /// What stood against the route, so that an undo does not wait for it to change.
+    #[serde(default, skip_serializing_if = "Objections::is_empty")]
+    pub(crate) objections: Objections,
 }
 
 impl Kept {
@@ -72,6 +76,7 @@ impl Kept {
             hashes,
             autoscalers: autoscalers.iter().copied().filter_map(bounds).collect(),
             ahead,
+            objections: sight.traffic.objections(&sight.route.value),
         }
     }
 

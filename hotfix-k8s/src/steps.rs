@@ -222,8 +222,7 @@ impl<'a> Draft<'a> {
         let mut slot = self.refill(side, snapshot, template, &anew)?;
         let weights = Weights::all(snapshot.slot.clone());
         let shift = self.sight.traffic.write(&self.sight.route.value, &weights)?;
-        let leaves =
-            !shift.is_empty() || self.sight.traffic.uptake(&self.sight.route.value) != Uptake::InForce;
+        let leaves = !shift.is_empty() || self.sight.uptake(&self.sight.route.value) != Uptake::InForce;
         let shift = [shift, self.closed()?].concat();
         // A slot that somebody deleted is as empty as can be.
         let emptied = self.sight.deployment(other).map_or_else(|| Ok(Vec::new()), |_| self.empty(other))?;

@@ -12,7 +12,8 @@ use crate::shape::{Names, Shape};
 use crate::sight::{Naming, Object, Patience};
 use crate::slot::Slots;
 use crate::sync::When;
-use crate::traffic::choice::Means;
+use crate::traffic::Objections;
+use crate::traffic::backend::Means;
 
 fn release(patch: u8) -> Release {
     let image = format!("shop/web:1.0.{patch}@sha256:{}", format!("{patch:02x}").repeat(32));
@@ -100,6 +101,7 @@ impl Scene {
             traffic,
             dial: None,
             patience: Patience::Left,
+            before: Objections::default(),
             shape,
             selector: service["spec"]["selector"].clone(),
             main: object(names.main, self.main),

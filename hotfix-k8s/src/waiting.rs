@@ -106,7 +106,7 @@ impl KubernetesDeployer {
         let (waiting, mut pauses) = (self.waiting(), Pauses::begin());
         while Instant::now() < until {
             // What may not be read is no reason to wait for ever, nor not to wait.
-            if sight.traffic.uptake(&route) != Uptake::InForce {
+            if sight.uptake(&route) != Uptake::InForce {
                 if let Ok(Some(found)) = waiting.fetch(&sight.route.reference, until).await {
                     route = found.value;
                 }
@@ -198,7 +198,7 @@ impl KubernetesDeployer {
         let (waiting, mut pauses) = (self.waiting(), Pauses::begin());
         loop {
             let pause = pauses.next();
-            match sight.traffic.uptake(route) {
+            match sight.uptake(route) {
                 Uptake::InForce => return Ok(()),
                 Uptake::Refused { reason } => {
                     let answer = format!("{} was written and is refused: {reason}", sight.route.reference);
@@ -213,6 +213,7 @@ impl KubernetesDeployer {
             read = match found {
                 Ok(Some(found)) => found.value,
                 Ok(None) => Value::Null,
+                Err(_) if Instant::now() >= deadline => return Err(Reply::Ambiguous(Ambiguity::Timeout)),
                 Err(unusable) => {
                     return Err(Reply::Ambiguous(Ambiguity::Interrupted { cause: unusable.to_string() }));
                 }

@@ -6,6 +6,7 @@ use hotfix_core::model::{BranchName, ServiceName};
 use hotfix_core::port::Identity;
 use serde::{Deserialize, Serialize};
 
+use super::Odd;
 use crate::sync::SyncOwner;
 
 /// A file in git from which the owners of a Deployment apply it.
@@ -68,7 +69,7 @@ pub struct ImageValues {
 
 impl InGit {
     /// Returns a field with a value that cannot be used, and the mend.
-    pub(crate) fn check(&self) -> Result<(), (&'static str, String, &'static str)> {
+    pub(crate) fn check(&self) -> Result<(), Odd> {
         let is_path = |text: &str| {
             !text.split('/').any(|part| matches!(part, "" | "." | ".." | ".git")) && !text.contains('\\')
         };
@@ -95,7 +96,7 @@ impl InGit {
 }
 
 impl ImageValues {
-    fn check(&self) -> Result<(), (&'static str, String, &'static str)> {
+    fn check(&self) -> Result<(), Odd> {
         let Self { reference, repository, tag, digest } = self;
         let others = repository.is_some() || tag.is_some() || digest.is_some();
         let is_pinned = tag.is_some() || digest.is_some();

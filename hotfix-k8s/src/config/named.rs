@@ -2,10 +2,7 @@
 
 use hotfix_core::model::Target;
 
-use super::{
-    Destinations, EnvFrom, EnvValue, InvalidConfig, OnAutoscaler, Overrides, TargetConfig, Traffic, invalid,
-    is_name,
-};
+use super::{EnvFrom, EnvValue, InvalidConfig, OnAutoscaler, Overrides, TargetConfig, invalid, is_name};
 
 /// The longest name of a Deployment that leaves room for that of its copy in a label.
 const LONGEST: usize = 63 - "-hotfix".len();
@@ -19,46 +16,76 @@ enum Shape {
     Key,
 }
 
-/// A name, where it stands and what would be understood.
-type Named<'a> = (&'static str, Option<&'a str>, Shape, &'static str);
+/// A name in the configuration.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named<'a> {
+    /// Where it stands.
+    pub(crate) field: &'static str,
+    pub(crate) name: Option<&'a str>,
+    shape: Shape,
+    mend: &'static str,
+}
 
-const SERVICE: Shape = Shape::Name(63);
-const OBJECT: Shape = Shape::Name(253);
+impl<'a> Named<'a> {
+    /// The name of an object; `mend` says what would be understood.
+    pub(crate) const fn object(field: &'static str, name: Option<&'a str>, mend: &'static str) -> Self {
+        Self { field, name, shape: Shape::Name(253), mend }
+    }
+
+    /// The name of a Service.
+    pub(crate) const fn service(field: &'static str, name: Option<&'a str>) -> Self {
+        let mend = "name a Service of the namespace: lower-case letters, digits and inner dashes";
+        Self { field, name, shape: LABEL, mend }
+    }
+
+    /// A name that is no longer than a label.
+    pub(crate) const fn label(field: &'static str, name: Option<&'a str>, mend: &'static str) -> Self {
+        Self { field, name, shape: LABEL, mend }
+    }
+
+    const fn key(field: &'static str, name: &'a str) -> Self {
+        let mend = "name a key: letters, digits, '-', '_' and '.'";
+        Self { field, name: Some(name), shape: Shape::Key, mend }
+    }
+
+    fn is_odd(&self) -> bool {
+        self.name.is_some_and(|name| !self.shape.fits(name))
+    }
+}
+
+const LABEL: Shape = Shape::Name(63);
 
 impl TargetConfig {
     /// Checks every name.
     pub(super) fn check_names(&self, target: &Target) -> Result<(), InvalidConfig> {
+        let (namespace, deployment) = (self.namespace.as_str(), self.deployment.as_str());
         let own = [
-            (
+            Named::label(
                 "namespace",
-                Some(self.namespace.as_str()),
-                Shape::Name(63),
+                Some(namespace),
                 "name a namespace: lower-case letters, digits and inner dashes",
             ),
-            (
-                "deployment",
-                Some(self.deployment.as_str()),
-                Shape::Name(LONGEST),
-                "name a Deployment of at most 56 lower-case letters, digits and inner dashes",
-            ),
-            (
+            Named {
+                field: "deployment",
+                name: Some(deployment),
+                shape: Shape::Name(LONGEST),
+                mend: "name a Deployment of at most 56 lower-case letters, digits and inner dashes",
+            },
+            Named::label(
                 "container",
                 self.container.as_deref(),
-                Shape::Name(63),
                 "name a container of the Deployment's template",
             ),
-            ("service", self.service.as_deref(), SERVICE, "name a Service of the namespace"),
-            (
+            Named::label("service", self.service.as_deref(), "name a Service of the namespace"),
+            Named::object(
                 "on_autoscaler.follow.name",
                 self.autoscaler(),
-                OBJECT,
                 "name a HorizontalPodAutoscaler of the namespace",
             ),
         ];
         let mut names = own.into_iter().chain(self.traffic.names()).chain(self.overrides.names());
-        let is_odd = |(_, name, shape, _): &Named<'_>| name.is_some_and(|name| !shape.fits(name));
-        match names.find(is_odd) {
-            Some((field, name, _, mend)) => Err(invalid(target, field, name.unwrap_or_default(), mend)),
+        match names.find(Named::is_odd) {
+            Some(odd) => Err(invalid(target, odd.field, odd.name.unwrap_or_default(), odd.mend)),
             None => Ok(()),
         }
     }
@@ -81,80 +108,26 @@ impl Shape {
     }
 }
 
-impl Traffic {
-    /// Where the Service of the copy is named.
-    pub(super) const fn copy_field(&self) -> &'static str {
-        match self {
-            Self::Service | Self::Replicas(_) => "service",
-            Self::VirtualService(_) => "traffic.virtual_service.destinations.hosts.hotfix",
-            Self::HttpRoute(_) => "traffic.http_route.hotfix",
-            Self::Ingress(_) => "traffic.ingress.hotfix",
-        }
-    }
-
-    fn names(&self) -> Vec<Named<'_>> {
-        let copy = |hotfix| {
-            let mend = "name a Service of the namespace: lower-case letters, digits and inner dashes";
-            (self.copy_field(), hotfix, SERVICE, mend)
-        };
-        match self {
-            Self::Service | Self::Replicas(_) => Vec::new(),
-            Self::VirtualService(mesh) => {
-                let mend =
-                    "name a VirtualService of the namespace: lower-case letters, digits and inner dashes";
-                let mut names = vec![("traffic.virtual_service.name", mesh.name.as_deref(), OBJECT, mend)];
-                match &mesh.destinations {
-                    Destinations::Hosts { hotfix } => names.push(copy(hotfix.as_deref())),
-                    Destinations::Subsets { main, hotfix, rule } => {
-                        let mend =
-                            "name a subset of a DestinationRule: lower-case letters, digits and inner dashes";
-                        let subset = |field, name| (field, Some(name), Shape::Name(63), mend);
-                        names.extend([
-                            subset("traffic.virtual_service.destinations.subsets.main", main.as_str()),
-                            subset("traffic.virtual_service.destinations.subsets.hotfix", hotfix.as_str()),
-                        ]);
-                        let mend = "name a DestinationRule of the namespace: lower-case letters, digits and inner dashes";
-                        let field = "traffic.virtual_service.destinations.subsets.rule";
-                        names.push((field, rule.as_deref(), OBJECT, mend));
-                    }
-                }
-                names
-            }
-            Self::HttpRoute(route) => {
-                let mend = "name an HTTPRoute of the namespace: lower-case letters, digits and inner dashes";
-                let name = ("traffic.http_route.name", route.name.as_deref(), OBJECT, mend);
-                vec![name, copy(route.hotfix.as_deref())]
-            }
-            Self::Ingress(ingress) => {
-                let mend = "name an Ingress of the namespace: lower-case letters, digits and inner dashes";
-                let name = ("traffic.ingress.name", ingress.name.as_deref(), OBJECT, mend);
-                vec![name, copy(ingress.hotfix.as_deref())]
-            }
-        }
-    }
-}
-
 impl Overrides {
     fn names(&self) -> impl Iterator<Item = Named<'_>> {
         let of_config_map = "name a ConfigMap of the namespace: lower-case letters, digits and inner dashes";
         let of_secret = "name a Secret of the namespace: lower-case letters, digits and inner dashes";
-        let of_key = "name a key: letters, digits, '-', '_' and '.'";
         let single = self.env.values().flat_map(move |value| match value {
             EnvValue::Value(_) => Vec::new(),
             EnvValue::ConfigMap { name, key } => vec![
-                ("overrides.env.config_map.name", Some(name.as_str()), OBJECT, of_config_map),
-                ("overrides.env.config_map.key", Some(key.as_str()), Shape::Key, of_key),
+                Named::object("overrides.env.config_map.name", Some(name), of_config_map),
+                Named::key("overrides.env.config_map.key", key),
             ],
             EnvValue::Secret { name, key } => vec![
-                ("overrides.env.secret.name", Some(name.as_str()), OBJECT, of_secret),
-                ("overrides.env.secret.key", Some(key.as_str()), Shape::Key, of_key),
+                Named::object("overrides.env.secret.name", Some(name), of_secret),
+                Named::key("overrides.env.secret.key", key),
             ],
         });
         single.chain(self.env_from.iter().map(move |from| match from {
             EnvFrom::ConfigMap(name) => {
-                ("overrides.env_from.config_map", Some(name.as_str()), OBJECT, of_config_map)
+                Named::object("overrides.env_from.config_map", Some(name), of_config_map)
             }
-            EnvFrom::Secret(name) => ("overrides.env_from.secret", Some(name.as_str()), OBJECT, of_secret),
+            EnvFrom::Secret(name) => Named::object("overrides.env_from.secret", Some(name), of_secret),
         }))
     }
 }

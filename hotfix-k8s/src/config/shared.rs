@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use hotfix_core::model::{ServiceName, Target};
 
-use super::{InvalidConfig, TargetConfig, Traffic, invalid};
+use super::{InvalidConfig, TargetConfig, invalid};
 use crate::in_place::SetKind;
 use crate::object::ObjectRef;
 use crate::shape::Names;
 use crate::slot::Side;
+use crate::traffic::backend::Reached;
 
 /// What belongs to the targets that were looked at so far.
 #[derive(Debug, Default)]
@@ -53,16 +54,13 @@ impl TargetConfig {
         if SetKind::of(self.workload).is_some() || self.on_gitops.in_git().is_some() {
             return all;
         }
-        let route = match self.traffic {
-            Traffic::Service | Traffic::Replicas(_) => "service",
-            Traffic::VirtualService(_) => "traffic.virtual_service.name",
-            Traffic::HttpRoute(_) => "traffic.http_route.name",
-            Traffic::Ingress(_) => "traffic.ingress.name",
-        };
-        all.extend([("deployment", names.hotfix), ("service", names.service.clone()), (route, names.route)]);
-        let service = &names.service.name;
-        if let Some(copy) = self.traffic.service_of(Side::Hotfix, service).filter(|copy| copy != service) {
-            all.push((self.traffic.copy_field(), ObjectRef::service(&self.namespace, &copy)));
+        let (route, service) = (self.traffic.object_field(), names.service.name.clone());
+        all.extend([("deployment", names.hotfix), ("service", names.service), (route, names.route)]);
+        if let Reached::Two(copy) = self.traffic.backend().reached()
+            && let Some(name) =
+                self.traffic.service_of(Side::Hotfix, &service).filter(|name| *name != service)
+        {
+            all.push((copy.field, ObjectRef::service(&self.namespace, &name)));
         }
         all.extend(names.autoscaler.map(|autoscaler| ("on_autoscaler.follow.name", autoscaler)));
         all

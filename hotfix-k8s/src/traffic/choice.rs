@@ -1,135 +1,140 @@
-//! From the configured traffic backend to the one that reads and writes.
+//! From the configured traffic backend to what the rest of the crate asks of it.
 
 use hotfix_core::port::TrafficSplit;
 
-use super::Route;
-use super::http_route::{HttpRoute, Rules};
-use super::ingress::CanaryIngress;
-use super::service::ServiceSwitch;
-use super::virtual_service::{self, Routes, VirtualService};
-use crate::config::{Destinations, ReplicasTraffic, Traffic};
+use super::backend::{Means, Reached, Site};
+use super::configured::Traffic;
+use crate::config::Named;
 use crate::object::ObjectRef;
 use crate::shape::{Names, Shape};
 use crate::slot::{Side, Slots};
 
-/// What splits the traffic of a target.
-#[derive(Debug)]
-pub(crate) enum Means {
-    /// What an object says.
-    Route(Box<dyn Route>),
-    /// The numbers of pods.
-    Pods(ReplicasTraffic),
+/// Makes the configuration's `Traffic` of a list of backends, one a line: the file, what it is called in the
+/// configuration, the type of its configuration, and other types that this is made of.
+macro_rules! backends {
+    ($($module:ident: $variant:ident($config:ident) $(, $more:ident)*;)*) => {
+        pub(crate) mod configured {
+            use serde::{Deserialize, Serialize};
+
+            use super::backend::Backend;
+            use super::service::ServiceTraffic;
+
+            $(pub use super::$module::{$config, $($more),*};)*
+
+            /// Where it is written which slot gets how much traffic.
+            #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+            #[serde(rename_all = "snake_case", deny_unknown_fields)]
+            #[non_exhaustive]
+            pub enum Traffic {
+                /// In the selector of the Service: all of it to one slot (blue-green).
+                #[default]
+                Service,
+                $(
+                    #[doc = concat!("By a [`", stringify!($config), "`].")]
+                    $variant($config),
+                )*
+            }
+
+            impl Traffic {
+                /// Returns what it means.
+                pub(crate) fn backend(&self) -> &dyn Backend {
+                    match self {
+                        Self::Service => &ServiceTraffic,
+                        $(Self::$variant(configured) => configured,)*
+                    }
+                }
+
+                /// One of each, with nothing said of it.
+                #[cfg(test)]
+                pub(crate) fn each() -> Vec<Self> {
+                    vec![Self::Service, $(Self::$variant($config::default())),*]
+                }
+            }
+        }
+    };
 }
+pub(super) use backends;
 
 impl Traffic {
     /// Returns the object that says how traffic is split.
     pub(crate) fn object(&self, namespace: &str, service: &str) -> ObjectRef {
-        let object = |api_version, kind, name: &Option<String>, otherwise: &str| ObjectRef {
-            api_version,
-            kind,
-            namespace: namespace.to_owned(),
-            name: name.clone().unwrap_or_else(|| otherwise.to_owned()),
-        };
-        match self {
-            Self::Service | Self::Replicas(_) => ObjectRef::service(namespace, service),
-            Self::VirtualService(mesh) => {
-                object("networking.istio.io/v1", "VirtualService", &mesh.name, service)
-            }
-            Self::HttpRoute(route) => {
-                object("gateway.networking.k8s.io/v1", "HTTPRoute", &route.name, service)
-            }
-            Self::Ingress(ingress) => {
-                object("networking.k8s.io/v1", "Ingress", &ingress.name, &format!("{service}-canary"))
+        match self.backend().route() {
+            None => ObjectRef::service(namespace, service),
+            Some(route) => {
+                let name =
+                    route.name.name.map_or_else(|| format!("{service}{}", route.suffix), str::to_owned);
+                route.kind.object(namespace, &name)
             }
         }
+    }
+
+    /// Returns where that object is named in the configuration.
+    pub(crate) fn object_field(&self) -> &'static str {
+        self.backend().route().map_or("service", |route| route.name.field)
     }
 
     /// Returns how finely it splits.
-    pub(crate) const fn split(&self) -> TrafficSplit {
-        match self {
-            Self::Service => TrafficSplit::Switch,
-            Self::VirtualService(_) | Self::HttpRoute(_) | Self::Ingress(_) | Self::Replicas(_) => {
-                TrafficSplit::Percent
-            }
-        }
+    pub(crate) fn split(&self) -> TrafficSplit {
+        self.backend().split()
     }
 
     /// Returns whether the endpoints of the Service tell which slot gets traffic.
-    pub(crate) const fn is_told_by_endpoints(&self) -> bool {
-        matches!(self, Self::Service | Self::Replicas(_))
+    pub(crate) fn is_told_by_endpoints(&self) -> bool {
+        matches!(self.backend().reached(), Reached::Itself)
     }
 
     /// Returns the Service whose endpoints get what the route gives to a slot; `None` where the route is a Service itself
     /// and goes over to other endpoints when it has them.
     pub(crate) fn service_of(&self, side: Side, service: &str) -> Option<String> {
-        let copy = match self {
-            Self::Service | Self::Replicas(_) => return None,
-            Self::VirtualService(mesh) => match &mesh.destinations {
-                Destinations::Hosts { hotfix } => hotfix,
-                Destinations::Subsets { .. } => return Some(service.to_owned()),
-            },
-            Self::HttpRoute(route) => &route.hotfix,
-            Self::Ingress(ingress) => &ingress.hotfix,
+        self.backend().reached().service_of(side, service)
+    }
+
+    /// Returns every name that its configuration gives.
+    pub(crate) fn names(&self) -> Vec<Named<'_>> {
+        let backend = self.backend();
+        let route = backend.route().map(|route| route.name);
+        let copy = match backend.reached() {
+            Reached::Two(copy) => Some(copy),
+            Reached::Itself | Reached::One => None,
         };
-        Some(match side {
-            Side::Main => service.to_owned(),
-            Side::Hotfix => copy_of(service, copy.as_deref()),
-        })
+        route.into_iter().chain(copy).chain(backend.names()).collect()
     }
 
     /// Returns what splits the traffic of a target.
     pub(crate) fn means(&self, names: &Names, shape: &Shape, slots: &Slots) -> Means {
-        let (namespace, slots) = (names.route.namespace.clone(), slots.clone());
-        let (name, service) = (names.route.name.clone(), names.service.name.clone());
-        let copy = |named: &Option<String>| copy_of(&service, named.as_deref());
-        let route: Box<dyn Route> = match self {
-            Self::Replicas(allowed) => return Means::Pods(*allowed),
-            Self::Service => Box::new(ServiceSwitch {
-                object: names.route.clone(),
-                slots,
-                label: shape.label.clone(),
-                main: shape.main.clone(),
-                hotfix: shape.hotfix.clone(),
-            }),
-            Self::VirtualService(mesh) => {
-                let host = |name: String| virtual_service::Service { namespace: namespace.clone(), name };
-                let destinations = match &mesh.destinations {
-                    Destinations::Hosts { hotfix } => virtual_service::Destinations::Hosts {
-                        main: host(service.clone()),
-                        hotfix: host(copy(hotfix)),
-                    },
-                    Destinations::Subsets { main, hotfix, .. } => virtual_service::Destinations::Subsets {
-                        of: host(service.clone()),
-                        main: main.clone(),
-                        hotfix: hotfix.clone(),
-                    },
-                };
-                let routes = match &mesh.routes {
-                    none if none.is_empty() => Routes::Every,
-                    named => Routes::Named(named.clone()),
-                };
-                let (namespace, testers) = (namespace.clone(), mesh.testers.clone());
-                Box::new(VirtualService { namespace, name, slots, destinations, routes, testers })
-            }
-            Self::HttpRoute(route) => {
-                let rules = match &route.rules {
-                    none if none.is_empty() => Rules::Every,
-                    named => Rules::Named(named.clone()),
-                };
-                let (services, main, hotfix) = (namespace.clone(), service.clone(), copy(&route.hotfix));
-                let testers = route.testers.clone();
-                Box::new(HttpRoute { namespace, name, slots, services, main, hotfix, rules, testers })
-            }
-            Self::Ingress(ingress) => {
-                let hotfix = copy(&ingress.hotfix);
-                Box::new(CanaryIngress { namespace, name, slots, hotfix })
-            }
-        };
-        Means::Route(route)
+        self.backend().means(&Site { names, shape, slots })
     }
 }
 
-/// The Service of the copy.
-fn copy_of(service: &str, named: Option<&str>) -> String {
-    named.map_or_else(|| format!("{service}-hotfix"), str::to_owned)
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::config::TargetConfig;
+    use crate::rights::Feature;
+
+    /// What another backend could get wrong without anything else noticing.
+    #[test]
+    fn what_a_backend_says_of_itself_agrees() {
+        for traffic in Traffic::each() {
+            let key = serde_json::to_value(&traffic).unwrap();
+            let key = key.as_object().and_then(|fields| fields.keys().next().cloned());
+            let config = TargetConfig {
+                namespace: "prod".to_owned(),
+                deployment: "shop".to_owned(),
+                traffic: traffic.clone(),
+                ..TargetConfig::default()
+            };
+            for named in traffic.names() {
+                let prefix = format!("traffic.{}.", key.as_deref().unwrap_or_default());
+                assert!(named.field.starts_with(&prefix), "{} is not of {prefix}", named.field);
+            }
+            let Some(route) = traffic.backend().route() else { continue };
+            let object = config.traffic.object("prod", "shop");
+            assert_eq!(object.plural(), route.kind.plural, "{object}");
+            let written = Feature::Routes(route.kind.resource(), BTreeSet::from([object.name.clone()]));
+            assert!(config.features().contains(&written), "{object}");
+        }
+    }
 }

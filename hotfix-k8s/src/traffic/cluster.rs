@@ -6,11 +6,12 @@ use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchP
 use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
 
+use super::destinations::{Recipients, Service};
 use super::http_route::{HttpRoute, Rules};
 use super::ingress::CanaryIngress;
 use super::patched::{hotfix, patched, slot, slots};
-use super::virtual_service::{Destinations, Routes, Service, VirtualService};
-use super::{Route, Uptake};
+use super::virtual_service::{Routes, VirtualService};
+use super::{Objections, Route, Uptake};
 use crate::config::Testers;
 
 /// A namespace with the kinds of Istio and of the Gateway API.
@@ -72,7 +73,7 @@ impl Server {
         now
     }
 
-    fn virtual_service(&self, name: &str, destinations: Destinations) -> VirtualService {
+    fn virtual_service(&self, name: &str, destinations: Recipients) -> VirtualService {
         VirtualService {
             namespace: self.namespace.name().to_owned(),
             name: name.to_owned(),
@@ -105,7 +106,7 @@ fn rich(namespace: &str) -> Value {
 async fn a_virtual_service_is_walked_up_and_back() {
     let server = Server::open().await;
     let (main, hotfix) = (server.service("shop"), server.service("shop-hotfix"));
-    let hosts = server.virtual_service("hosts", Destinations::Hosts { main, hotfix });
+    let hosts = server.virtual_service("hosts", Recipients::Hosts { main, hotfix });
     let created = server.create(&hosts, rich(&server.namespace)).await;
     let walked = server.walk(&hosts, created).await;
 
@@ -120,7 +121,7 @@ async fn a_virtual_service_is_walked_up_and_back() {
 
     let (main, hotfix) = ("a".to_owned(), "b".to_owned());
     let subsets =
-        server.virtual_service("subsets", Destinations::Subsets { of: server.service("shop"), main, hotfix });
+        server.virtual_service("subsets", Recipients::Subsets { of: server.service("shop"), main, hotfix });
     let to = |subset: &str| json!({"destination": {"host": "shop", "subset": subset}, "weight": 1});
     let object = json!({"spec": {"hosts": ["shop"], "http": [{"route": [to("a"), to("b")]}]}});
     let created = server.create(&subsets, object).await;
@@ -132,7 +133,7 @@ async fn a_virtual_service_is_walked_up_and_back() {
 async fn a_patch_meets_the_list_that_was_read_or_none() {
     let server = Server::open().await;
     let (main, canary) = (server.service("shop"), server.service("shop-hotfix"));
-    let route = server.virtual_service("shop", Destinations::Hosts { main, hotfix: canary });
+    let route = server.virtual_service("shop", Recipients::Hosts { main, hotfix: canary });
     let read = server.create(&route, rich(&server.namespace)).await;
     let patch = route.write(&read, &hotfix(10)).unwrap();
     let annotate =
@@ -176,13 +177,15 @@ async fn an_http_route_is_in_force_when_its_gateway_says_so() {
     }]}});
     let created = server.create(&route, object).await;
     let walked = server.walk(&route, created).await;
-    assert_eq!(route.uptake(&walked), Uptake::Pending);
+    assert_eq!(route.uptake(&walked, &Objections::default()), Uptake::Pending);
 
     let client = server.cluster.client().unwrap();
     let _gateway = Gateway::start(client, &server.namespace).await.unwrap();
     let objects = server.objects(&route);
     let in_force = await_condition(objects, "shop", |found: Option<&DynamicObject>| {
-        found.is_some_and(|found| route.uptake(&serde_json::to_value(found).unwrap()) == Uptake::InForce)
+        found.is_some_and(|found| {
+            route.uptake(&serde_json::to_value(found).unwrap(), &Objections::default()) == Uptake::InForce
+        })
     });
     tokio::time::timeout(std::time::Duration::from_secs(20), in_force).await.unwrap().unwrap();
 }

@@ -10,7 +10,7 @@ use super::course::{Back, Course, End, Move, PerSide};
 use super::pin::{Pin, PinnedService, Selected};
 use super::ratio::{Fences, Pods, Running};
 use super::shares;
-use super::{NotUnderstood, Route, Uptake};
+use super::{NotUnderstood, Route};
 use crate::config::ReplicasTraffic;
 use crate::names;
 use crate::object::ObjectRef;
@@ -326,11 +326,6 @@ impl Route for Dial {
             100 => self.service.write(service, Pin::To(Side::Hotfix)),
             _ => self.service.write(service, Pin::Nowhere),
         }
-    }
-
-    /// A Service has no status that tells who has taken it up.
-    fn uptake(&self, _service: &Value) -> Uptake {
-        Uptake::InForce
     }
 }
 

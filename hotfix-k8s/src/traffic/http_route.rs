@@ -5,19 +5,76 @@
 //! When weights are written it is passed over, as is whatever is not understood, so that it keeps no undo from the rest.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use hotfix_core::model::{SlotName, Weights};
 use hotfix_core::port::TrafficSplit;
 use json_patch::PatchOperation;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::backend::{Backend, Means, Reached, RouteName, Site};
 use super::cursor::{At, Misfit, of_the_generation_read};
 use super::shares::{self, Foreign, Found, Shares};
 use super::testers;
-use super::{NotUnderstood, Route, Uptake};
-use crate::config::Testers;
-use crate::object::ObjectRef;
+use super::{Doubt, NotUnderstood, Route, Uptake};
+use crate::config::{Named, Odd, TargetConfig, Testers};
+use crate::object::{Kind, ObjectRef};
 use crate::slot::{Side, Slots};
+
+const KIND: Kind =
+    Kind { api_version: "gateway.networking.k8s.io/v1", name: "HTTPRoute", plural: "httproutes" };
+
+/// The weights of a Gateway API HTTPRoute between the Service of the target and that of its copy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpRouteTraffic {
+    /// Its name; `None`: that of the Service.
+    pub name: Option<String>,
+    /// The Service of the copy; `None`: the name of the Service with `-hotfix`.
+    pub hotfix: Option<String>,
+    /// The rules that are written; none named: every rule with a backend for each slot.
+    pub rules: BTreeSet<String>,
+    /// Who reaches a staged release before customers do; `None`: nobody. Only where `rules` names the rules: where the
+    /// API server keeps those names, it keeps the ones by which the rules for testers are known again.
+    pub testers: Option<Testers>,
+}
+
+impl Backend for HttpRouteTraffic {
+    fn route(&self) -> Option<RouteName<'_>> {
+        let mend = "name an HTTPRoute of the namespace: lower-case letters, digits and inner dashes";
+        let name = Named::object("traffic.http_route.name", self.name.as_deref(), mend);
+        Some(RouteName { kind: KIND, name, suffix: "" })
+    }
+
+    fn reached(&self) -> Reached<'_> {
+        Reached::Two(Named::service("traffic.http_route.hotfix", self.hotfix.as_deref()))
+    }
+
+    fn check(&self, _config: &TargetConfig) -> Result<(), Odd> {
+        match &self.testers {
+            Some(testers) if self.rules.is_empty() => {
+                let mend = "name the rules that are written in traffic.http_route.rules";
+                Err(("traffic.http_route.testers", testers.header().to_owned(), mend))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn means(&self, site: &Site<'_>) -> Means {
+        let (route, reached) = (&site.names.route, self.reached());
+        Means::Route(Box::new(HttpRoute {
+            namespace: route.namespace.clone(),
+            name: route.name.clone(),
+            slots: site.slots.clone(),
+            services: route.namespace.clone(),
+            main: site.service_of(Side::Main, &reached),
+            hotfix: site.service_of(Side::Hotfix, &reached),
+            rules: if self.rules.is_empty() { Rules::Every } else { Rules::Named(self.rules.clone()) },
+            testers: self.testers.clone(),
+        }))
+    }
+}
 
 /// An HTTPRoute that splits the traffic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,12 +112,7 @@ pub(crate) enum Rules {
 
 impl Route for HttpRoute {
     fn object(&self) -> ObjectRef {
-        ObjectRef {
-            api_version: "gateway.networking.k8s.io/v1",
-            kind: "HTTPRoute",
-            namespace: self.namespace.clone(),
-            name: self.name.clone(),
-        }
+        KIND.object(&self.namespace, &self.name)
     }
 
     fn split(&self) -> TrafficSplit {
@@ -91,29 +143,29 @@ impl Route for HttpRoute {
     }
 
     /// In force when every Gateway that the route names says so of this generation: accepted, all references resolved.
-    fn uptake(&self, object: &Value) -> Uptake {
+    fn doubts(&self, object: &Value) -> Vec<Doubt> {
         let parents = array(object, "/spec/parentRefs");
         if parents.is_empty() {
-            return Uptake::Refused {
-                reason: "names no parent in /spec/parentRefs, so nobody serves it".to_owned(),
-            };
+            let reason = "names no parent in /spec/parentRefs, so nobody serves it".to_owned();
+            let objection = Some(reason.clone());
+            return vec![Doubt { uptake: Uptake::Refused { reason }, objection }];
         }
-        let namespace = self.namespace.as_str();
         let statuses = array(object, "/status/parents");
-        let mut uptake = Uptake::InForce;
-        for parent in parents {
-            let wanted = identity(parent, namespace);
-            let mut answers =
-                statuses.iter().filter(|status| identity(&status["parentRef"], namespace) == wanted);
-            let generation = object.pointer("/metadata/generation").and_then(Value::as_u64);
-            let answer = answers.next().map_or(Uptake::Pending, |status| taken_up(status, generation));
-            match answer {
-                Uptake::InForce => {}
-                Uptake::Pending => uptake = Uptake::Pending,
-                refused @ Uptake::Refused { .. } => return refused,
+        let generation = object.pointer("/metadata/generation").and_then(Value::as_u64);
+        let of_parent = |parent| {
+            let wanted = Parent::read(parent, &self.namespace);
+            let mut answers = statuses
+                .iter()
+                .filter(|status| Parent::read(&status["parentRef"], &self.namespace) == wanted);
+            match answers.next() {
+                Some(status) => wanted.doubts(status, generation),
+                None => vec![Doubt {
+                    uptake: Uptake::Pending,
+                    objection: Some(format!("{wanted} says nothing of it")),
+                }],
             }
-        }
-        uptake
+        };
+        parents.iter().flat_map(of_parent).collect()
     }
 }
 
@@ -202,41 +254,66 @@ fn array<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
 }
 
 /// What tells one parent from another, with what the API takes for what is not said.
-fn identity<'a>(parent: &'a Value, namespace: &'a str) -> ([&'a str; 5], Option<u64>) {
-    let text = |name: &str, unsaid: &'a str| parent[name].as_str().unwrap_or(unsaid);
-    let names = [
-        text("group", "gateway.networking.k8s.io"),
-        text("kind", "Gateway"),
-        text("namespace", namespace),
-        text("name", ""),
-        text("sectionName", ""),
-    ];
-    (names, parent["port"].as_u64())
+#[derive(Debug, PartialEq, Eq)]
+struct Parent<'a> {
+    group: &'a str,
+    kind: &'a str,
+    namespace: &'a str,
+    name: &'a str,
+    section: &'a str,
+    port: Option<u64>,
 }
 
-/// What one parent says of the route.
-fn taken_up(status: &Value, generation: Option<u64>) -> Uptake {
-    let conditions = array(status, "/conditions");
-    let parent = status["parentRef"]["name"].as_str().unwrap_or_default();
-    let mut uptake = Uptake::InForce;
-    for kind in ["Accepted", "ResolvedRefs"] {
-        let Some(condition) = conditions.iter().find(|condition| condition["type"] == kind) else {
-            uptake = Uptake::Pending;
-            continue;
-        };
-        // Some implementations never say of which generation they speak, and are taken at their word.
-        let observed = condition["observedGeneration"].as_u64();
-        if observed.is_some() && observed < generation {
-            uptake = Uptake::Pending;
-        } else if condition["status"] == "False" {
-            let [reason, message] =
-                ["reason", "message"].map(|field| condition[field].as_str().unwrap_or(""));
-            return Uptake::Refused { reason: format!("{parent} says not {kind}: {reason}: {message}") };
-        } else if condition["status"] != "True" {
-            uptake = Uptake::Pending;
+impl<'a> Parent<'a> {
+    fn read(parent: &'a Value, namespace: &'a str) -> Self {
+        let text = |name: &str, unsaid: &'a str| parent[name].as_str().unwrap_or(unsaid);
+        Self {
+            group: text("group", "gateway.networking.k8s.io"),
+            kind: text("kind", "Gateway"),
+            namespace: text("namespace", namespace),
+            name: text("name", ""),
+            section: text("sectionName", ""),
+            port: parent["port"].as_u64(),
         }
     }
-    uptake
+
+    /// What it says of the route. Of one that it does not accept it need not say anything else.
+    fn doubts(&self, status: &Value, generation: Option<u64>) -> Vec<Doubt> {
+        let conditions = array(status, "/conditions");
+        let pending = || Doubt { uptake: Uptake::Pending, objection: None };
+        let mut doubts = Vec::new();
+        for kind in ["Accepted", "ResolvedRefs"] {
+            let Some(condition) = conditions.iter().find(|condition| condition["type"] == kind) else {
+                doubts.push(pending());
+                continue;
+            };
+            // Some implementations never say of which generation they speak, and are taken at their word.
+            let observed = condition["observedGeneration"].as_u64();
+            if observed.is_some() && observed < generation {
+                doubts.push(pending());
+            } else if condition["status"] == "False" {
+                let [why, message] =
+                    ["reason", "message"].map(|field| condition[field].as_str().unwrap_or(""));
+                let reason = format!("{} says not {kind}: {why}: {message}", self.name);
+                let objection = Some(format!("{self} says not {kind}: {why}"));
+                doubts.push(Doubt { uptake: Uptake::Refused { reason }, objection });
+                break;
+            } else if condition["status"] != "True" {
+                doubts.push(pending());
+            }
+        }
+        doubts
+    }
+}
+
+impl fmt::Display for Parent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}/{}", self.kind, self.namespace, self.name)?;
+        if !self.section.is_empty() {
+            write!(f, ", section {}", self.section)?;
+        }
+        self.port.map_or(Ok(()), |port| write!(f, ", port {port}"))
+    }
 }
 
 #[cfg(test)]

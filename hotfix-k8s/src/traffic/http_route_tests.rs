@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::super::patched::{hotfix, json, patched, slots};
 use super::*;
+use crate::traffic::Objections;
 
 fn backend() -> HttpRoute {
     HttpRoute {
@@ -209,11 +210,58 @@ fn in_force_is_what_every_parent_accepted_in_this_generation() {
     for (parents, uptake) in cases {
         let mut object = shop(90, 10);
         object["status"] = json!({"parents": parents});
-        assert_eq!(backend().uptake(&object), uptake, "{parents}");
+        assert_eq!(backend().uptake(&object, &Objections::default()), uptake, "{parents}");
     }
     let orphan = json!({"spec": {}});
     assert_eq!(
-        backend().uptake(&orphan),
+        backend().uptake(&orphan, &Objections::default()),
         refused("names no parent in /spec/parentRefs, so nobody serves it")
     );
+}
+
+#[test]
+fn what_stood_against_a_route_before_does_not_count_against_it() {
+    let no = |kind: &str, generation: u8| condition(kind, "False", json!(generation));
+    let yes = |kind: &str| condition(kind, "True", json!(4));
+    let with = |parents: &Value| {
+        let mut object = shop(90, 10);
+        object["spec"]["parentRefs"] =
+            json!([{"name": "edge"}, {"name": "old", "sectionName": "web", "port": 80}]);
+        object["status"] = json!({"parents": parents});
+        object
+    };
+    let edge = parent("edge", yes("Accepted"), yes("ResolvedRefs"));
+    let old = |conditions: Value| json!({"parentRef": {"name": "old", "sectionName": "web", "port": 80}, "conditions": conditions});
+    // Who does not accept it need not say anything else.
+    let refused = with(&json!([edge, old(json!([no("Accepted", 4)]))]));
+    let before = backend().objections(&refused);
+    let said: Vec<_> = before.iter().collect();
+    assert_eq!(said, ["Gateway prod/old, section web, port 80 says not Accepted: Why"]);
+    assert_ne!(backend().uptake(&refused, &Objections::default()), Uptake::InForce);
+    assert_eq!(backend().uptake(&refused, &before), Uptake::InForce);
+
+    // It has not seen this generation, so it may say otherwise yet.
+    let stale = with(&json!([edge, old(json!([no("Accepted", 3)]))]));
+    assert_eq!(backend().objections(&stale), Objections::default());
+    assert_eq!(backend().uptake(&stale, &before), Uptake::Pending);
+    // Something else is wrong with it, or the other one refuses.
+    let mut otherwise = no("Accepted", 4);
+    otherwise["reason"] = json!("Other");
+    let others = [
+        json!([edge, old(json!([otherwise]))]),
+        json!([parent("edge", no("Accepted", 4), yes("ResolvedRefs")), old(json!([no("Accepted", 4)]))]),
+    ];
+    for parents in others {
+        let uptake = backend().uptake(&with(&parents), &before);
+        assert!(matches!(uptake, Uptake::Refused { .. }), "{parents}: {uptake:?}");
+    }
+
+    let silent = with(&json!([edge]));
+    let before = backend().objections(&silent);
+    assert_eq!(
+        before.iter().collect::<Vec<_>>(),
+        ["Gateway prod/old, section web, port 80 says nothing of it"]
+    );
+    assert_eq!(backend().uptake(&silent, &before), Uptake::InForce);
+    assert_eq!(backend().uptake(&refused, &before), backend().uptake(&refused, &Objections::default()));
 }

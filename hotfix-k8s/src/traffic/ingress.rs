@@ -8,15 +8,53 @@
 use hotfix_core::model::Weights;
 use hotfix_core::port::TrafficSplit;
 use json_patch::PatchOperation;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::backend::{Backend, Means, Reached, RouteName, Site};
 use super::cursor::{At, Misfit, add, replace, test};
 use super::shares::hotfix_percent;
-use super::{NotUnderstood, Route, Uptake};
-use crate::object::ObjectRef;
-use crate::slot::Slots;
+use super::{NotUnderstood, Route};
+use crate::config::Named;
+use crate::object::{Kind, ObjectRef};
+use crate::slot::{Side, Slots};
 
 const PREFIX: &str = "nginx.ingress.kubernetes.io/";
+
+const KIND: Kind = Kind { api_version: "networking.k8s.io/v1", name: "Ingress", plural: "ingresses" };
+
+/// The annotation `canary-weight` of the canary Ingress of the NGINX ingress controller, beside the Ingress of the
+/// application.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IngressTraffic {
+    /// Its name; `None`: that of the Service with `-canary`.
+    pub name: Option<String>,
+    /// The Service of the copy, its only backend; `None`: the name of the Service with `-hotfix`.
+    pub hotfix: Option<String>,
+}
+
+impl Backend for IngressTraffic {
+    fn route(&self) -> Option<RouteName<'_>> {
+        let mend = "name an Ingress of the namespace: lower-case letters, digits and inner dashes";
+        let name = Named::object("traffic.ingress.name", self.name.as_deref(), mend);
+        Some(RouteName { kind: KIND, name, suffix: "-canary" })
+    }
+
+    fn reached(&self) -> Reached<'_> {
+        Reached::Two(Named::service("traffic.ingress.hotfix", self.hotfix.as_deref()))
+    }
+
+    fn means(&self, site: &Site<'_>) -> Means {
+        let route = &site.names.route;
+        Means::Route(Box::new(CanaryIngress {
+            namespace: route.namespace.clone(),
+            name: route.name.clone(),
+            slots: site.slots.clone(),
+            hotfix: site.service_of(Side::Hotfix, &self.reached()),
+        }))
+    }
+}
 
 /// The canary Ingress of a workload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,12 +68,7 @@ pub(crate) struct CanaryIngress {
 
 impl Route for CanaryIngress {
     fn object(&self) -> ObjectRef {
-        ObjectRef {
-            api_version: "networking.k8s.io/v1",
-            kind: "Ingress",
-            namespace: self.namespace.clone(),
-            name: self.name.clone(),
-        }
+        KIND.object(&self.namespace, &self.name)
     }
 
     fn split(&self) -> TrafficSplit {
@@ -51,10 +84,6 @@ impl Route for CanaryIngress {
         let percent = hotfix_percent(&self.slots, weights);
         let changes = percent.and_then(|percent| Ok(self.canary(object)?.write(percent)));
         changes.map_err(|misfit| misfit.of(self.object()))
-    }
-
-    fn uptake(&self, _object: &Value) -> Uptake {
-        Uptake::InForce
     }
 }
 

@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::super::patched::{hotfix, json, patched, slots};
 use super::*;
+use crate::traffic::{Objections, Uptake};
 
 fn backend() -> CanaryIngress {
     CanaryIngress {
@@ -146,5 +147,5 @@ fn sessions_that_leave_with_the_weight_are_fine() {
     object["metadata"]["annotations"][format!("{PREFIX}affinity")] = json!("cookie");
     object["metadata"]["annotations"][format!("{PREFIX}affinity-canary-behavior")] = json!("legacy");
     assert_eq!(backend().read(&object), Ok(hotfix(10)));
-    assert_eq!(backend().uptake(&object), Uptake::InForce);
+    assert_eq!(backend().uptake(&object, &Objections::default()), Uptake::InForce);
 }

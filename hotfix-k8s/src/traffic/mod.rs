@@ -1,38 +1,53 @@
 //! Where the split of traffic between the slots is written.
 //!
-//! A backend is one file that implements [`Route`]: a pure reader and writer of one kind of object. Fence, requests
-//! and retries are the deployer's.
+//! A backend is one file: the type of its configuration, what follows from that ([`backend::Backend`]) and, for a kind of
+//! object, a pure reader and writer ([`Route`]). Here stand its module and its line in the list; the configuration, its
+//! checks and the rights are made of that. Fence, requests and retries are the deployer's.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use hotfix_core::model::{SlotName, Weights};
 use hotfix_core::port::TrafficSplit;
 use json_patch::PatchOperation;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::object::ObjectRef;
 
-pub(crate) mod choice;
+pub(crate) mod backend;
+mod choice;
 #[cfg(test)]
 mod cluster;
 pub(crate) mod course;
 mod cursor;
+mod destinations;
 pub(crate) mod dial;
-pub(crate) mod http_route;
-pub(crate) mod ingress;
+mod http_route;
+mod ingress;
 #[cfg(test)]
 mod patched;
 pub(crate) mod pin;
 #[cfg(test)]
 mod properties;
 pub(crate) mod ratio;
+mod replicas;
 mod service;
 mod shares;
 pub(crate) mod size;
-pub(crate) mod subsets;
+mod subsets;
 mod tester_rules;
 mod testers;
-pub(crate) mod virtual_service;
+mod traefik_service;
+mod virtual_service;
+
+choice::backends! {
+    virtual_service: VirtualService(VirtualServiceTraffic), Destinations;
+    http_route: HttpRoute(HttpRouteTraffic);
+    ingress: Ingress(IngressTraffic);
+    replicas: Replicas(ReplicasTraffic), Allowance;
+    traefik_service: TraefikService(TraefikServiceTraffic);
+}
 
 /// An object that says how traffic is split.
 pub(crate) trait Route: fmt::Debug + Send + Sync {
@@ -60,8 +75,62 @@ pub(crate) trait Route: fmt::Debug + Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Tells whether whoever serves the traffic has taken the object up, where its status says.
-    fn uptake(&self, object: &Value) -> Uptake;
+    /// Returns what whoever serves the traffic says in the object's status that keeps it from being in force: nothing
+    /// where it has no status, so that it is in force when it is written.
+    fn doubts(&self, _object: &Value) -> Vec<Doubt> {
+        Vec::new()
+    }
+
+    /// Tells whether the object is in force. What stood against it `before` does not count: who did not serve it then
+    /// serves nobody now.
+    fn uptake(&self, object: &Value, before: &Objections) -> Uptake {
+        let mut uptake = Uptake::InForce;
+        for doubt in self.doubts(object).into_iter().filter(|doubt| !before.cover(doubt)) {
+            match doubt.uptake {
+                Uptake::InForce => {}
+                Uptake::Pending => uptake = Uptake::Pending,
+                refused @ Uptake::Refused { .. } => return refused,
+            }
+        }
+        uptake
+    }
+
+    /// Returns what stands against the object.
+    fn objections(&self, object: &Value) -> Objections {
+        Objections(self.doubts(object).into_iter().filter_map(|doubt| doubt.objection).collect())
+    }
+}
+
+/// Why a route may not be in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Doubt {
+    pub(crate) uptake: Uptake,
+    /// Who has what against it, if it is more than that it takes a while: the same words whenever it is the same.
+    pub(crate) objection: Option<String>,
+}
+
+/// What stands against a route, to be known again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Objections(BTreeSet<String>);
+
+impl Objections {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Returns those that are among others too.
+    pub(crate) fn also_in(&self, others: &Self) -> Self {
+        Self(self.0.intersection(&others.0).cloned().collect())
+    }
+
+    fn cover(&self, doubt: &Doubt) -> bool {
+        doubt.objection.as_ref().is_some_and(|objection| self.0.contains(objection))
+    }
 }
 
 /// Whether a route is in force.

@@ -4,7 +4,8 @@ use hotfix_core::model::{SlotName, Weights};
 use json_patch::{Patch, PatchOperation};
 use serde_json::Value;
 
-use super::virtual_service::{Destinations, Routes, Service, VirtualService};
+use super::destinations::{Recipients, Service};
+use super::virtual_service::{Routes, VirtualService};
 use crate::slot::Slots;
 
 /// Applies a patch as the API server would.
@@ -26,7 +27,7 @@ pub(super) fn hosts() -> VirtualService {
         namespace: "prod".to_owned(),
         name: "shop".to_owned(),
         slots: slots(),
-        destinations: Destinations::Hosts { main: service("shop"), hotfix: service("shop-hotfix") },
+        destinations: Recipients::Hosts { main: service("shop"), hotfix: service("shop-hotfix") },
         routes: Routes::Every,
         testers: None,
     }

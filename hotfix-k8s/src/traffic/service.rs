@@ -5,10 +5,39 @@ use hotfix_core::port::TrafficSplit;
 use json_patch::{PatchOperation, ReplaceOperation, TestOperation};
 use serde_json::Value;
 
-use super::{NotUnderstood, Route, Uptake};
+use super::backend::{Backend, Means, Reached, RouteName, Site};
+use super::{NotUnderstood, Route};
 use crate::names;
 use crate::object::ObjectRef;
 use crate::slot::{Side, Slots};
+
+/// All of the traffic to one slot. There is nothing to be said of it.
+#[derive(Debug)]
+pub(crate) struct ServiceTraffic;
+
+impl Backend for ServiceTraffic {
+    fn route(&self) -> Option<RouteName<'_>> {
+        None
+    }
+
+    fn reached(&self) -> Reached<'_> {
+        Reached::Itself
+    }
+
+    fn split(&self) -> TrafficSplit {
+        TrafficSplit::Switch
+    }
+
+    fn means(&self, site: &Site<'_>) -> Means {
+        Means::Route(Box::new(ServiceSwitch {
+            object: site.names.route.clone(),
+            slots: site.slots.clone(),
+            label: site.shape.label.clone(),
+            main: site.shape.main.clone(),
+            hotfix: site.shape.hotfix.clone(),
+        }))
+    }
+}
 
 /// A Service whose selector is switched.
 #[derive(Debug, Clone)]
@@ -83,11 +112,6 @@ impl Route for ServiceSwitch {
             PatchOperation::Test(TestOperation { path: path.clone(), value: found.into() }),
             PatchOperation::Replace(ReplaceOperation { path, value: self.value(side).as_str().into() }),
         ])
-    }
-
-    /// A Service has no status that tells who has taken it up.
-    fn uptake(&self, _object: &Value) -> Uptake {
-        Uptake::InForce
     }
 }
 

@@ -4,48 +4,53 @@
 use serde_json::{Map, Value};
 
 use super::NotUnderstood;
+use super::backend::Premise;
 use super::cursor::{At, Misfit};
-use super::virtual_service::Service;
-use crate::config::{Destinations, TargetConfig, Traffic};
+use super::destinations::Service;
+use crate::config::{Destinations, VirtualServiceTraffic};
 use crate::names;
-use crate::object::ObjectRef;
-use crate::shape::{Names, Shape};
+use crate::object::{Kind, ObjectRef};
+use crate::shape::Shape;
 use crate::slot::Side;
+
+const RULE: Kind =
+    Kind { api_version: "networking.istio.io/v1", name: "DestinationRule", plural: "destinationrules" };
 
 /// What subsets a DestinationRule has to have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Subsets {
-    pub(crate) rule: ObjectRef,
+pub(super) struct Subsets {
+    rule: ObjectRef,
     of: Service,
     main: String,
     hotfix: String,
 }
 
-impl Subsets {
-    /// Returns what a target takes; `None` where its slots are no subsets.
-    pub(crate) fn of(config: &TargetConfig) -> Option<Self> {
-        let Traffic::VirtualService(mesh) = &config.traffic else { return None };
-        let Destinations::Subsets { main, hotfix, rule } = &mesh.destinations else { return None };
-        let service = Names::of(config).service;
-        let rule = ObjectRef {
-            api_version: "networking.istio.io/v1",
-            kind: "DestinationRule",
-            namespace: service.namespace.clone(),
-            name: rule.clone().unwrap_or_else(|| service.name.clone()),
-        };
-        let of = Service { namespace: service.namespace, name: service.name };
-        Some(Self { rule, of, main: main.clone(), hotfix: hotfix.clone() })
+impl VirtualServiceTraffic {
+    /// Returns what a target with this Service takes; `None` where its slots are no subsets.
+    pub(super) fn subsets(&self, service: &ObjectRef) -> Option<Subsets> {
+        let Destinations::Subsets { main, hotfix, rule } = &self.destinations else { return None };
+        let (namespace, name) = (service.namespace.clone(), service.name.clone());
+        let rule = RULE.object(&namespace, rule.as_deref().unwrap_or(&name));
+        let of = Service { namespace, name };
+        Some(Subsets { rule, of, main: main.clone(), hotfix: hotfix.clone() })
+    }
+}
+
+impl Premise for Subsets {
+    fn object(&self) -> (Kind, ObjectRef) {
+        (RULE, self.rule.clone())
     }
 
-    /// Checks that each subset has the pods of its slot and no others. `main` is the main Deployment: what is staged gets
-    /// the labels of its template.
-    pub(crate) fn check(&self, rule: &Value, main: &Value, shape: &Shape) -> Result<(), NotUnderstood> {
+    /// Each subset has the pods of its slot and no others.
+    fn check(&self, rule: &Value, main: &Value, shape: &Shape) -> Result<(), NotUnderstood> {
         let checked = self.host(rule).and_then(|spec| {
             Side::BOTH.into_iter().try_for_each(|side| self.subset(&spec, side, main, shape))
         });
         checked.map_err(|misfit| misfit.of(self.rule.clone()))
     }
+}
 
+impl Subsets {
     fn host<'a>(&self, rule: &'a Value) -> Result<At<'a>, Misfit> {
         let spec = At::root(rule).need("spec", "give the DestinationRule subsets")?;
         let host = spec.need("host", &format!("name the Service {}", self.of.name))?;
@@ -105,6 +110,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::config::{TargetConfig, Traffic};
+
+    fn of(config: &TargetConfig) -> Option<Subsets> {
+        let Traffic::VirtualService(mesh) = &config.traffic else { return None };
+        mesh.subsets(&ObjectRef::service("prod", "shop"))
+    }
 
     fn config() -> TargetConfig {
         let traffic =
@@ -125,7 +136,7 @@ mod tests {
         }});
         let service = json!({"spec": {"selector": {"app": "shop"}}});
         let shape = Shape::read(&config(), &main, &service).unwrap();
-        let subsets = Subsets::of(&config()).unwrap();
+        let subsets = of(&config()).unwrap();
         subsets.check(&json!({"spec": spec}), &main, &shape).map_err(|error| error.to_string())
     }
 
@@ -135,13 +146,13 @@ mod tests {
 
     #[test]
     fn only_subsets_have_a_rule() {
-        assert_eq!(Subsets::of(&TargetConfig::default()), None);
-        let rule = Subsets::of(&config()).unwrap().rule;
+        assert_eq!(VirtualServiceTraffic::default().subsets(&ObjectRef::service("prod", "shop")), None);
+        let rule = of(&config()).unwrap().rule;
         assert_eq!(rule.collection(), "/apis/networking.istio.io/v1/namespaces/prod/destinationrules");
         let mut named = config();
         let traffic = r#"{"virtual_service": {"destinations": {"subsets": {"main": "a", "hotfix": "b", "rule": "tracks"}}}}"#;
         named.traffic = serde_json::from_str(traffic).unwrap();
-        assert_eq!(Subsets::of(&named).unwrap().rule.to_string(), "DestinationRule prod/tracks");
+        assert_eq!(of(&named).unwrap().rule.to_string(), "DestinationRule prod/tracks");
     }
 
     #[test]

@@ -12,15 +12,118 @@ use std::collections::BTreeSet;
 use hotfix_core::model::{SlotName, Weights};
 use hotfix_core::port::TrafficSplit;
 use json_patch::PatchOperation;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::backend::{Backend, Means, Premise, Reached, RouteName, Site};
 use super::cursor::{At, Misfit, of_the_generation_read};
+use super::destinations::{Recipients, Service};
 use super::shares::{self, Foreign, Found, Shares};
 use super::testers;
-use super::{NotUnderstood, Route, Uptake};
-use crate::config::Testers;
-use crate::object::ObjectRef;
+use super::{Doubt, NotUnderstood, Route, Uptake};
+use crate::config::{Named, Testers};
+use crate::object::{Kind, ObjectRef};
 use crate::slot::{Side, Slots};
+
+const KIND: Kind =
+    Kind { api_version: "networking.istio.io/v1", name: "VirtualService", plural: "virtualservices" };
+
+/// The weights of an Istio VirtualService.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VirtualServiceTraffic {
+    /// Its name; `None`: that of the Service.
+    pub name: Option<String>,
+    /// What the slots are called in it.
+    pub destinations: Destinations,
+    /// The http routes that are written; none named: every route with a destination for each slot.
+    pub routes: BTreeSet<String>,
+    /// Who reaches a staged release before customers do; `None`: nobody.
+    pub testers: Option<Testers>,
+}
+
+/// What the slots are called in a VirtualService.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Destinations {
+    /// A Service for each slot: that of the target, and this one for the copy; `None`: the same name with `-hotfix`.
+    Hosts {
+        /// The Service of the copy.
+        hotfix: Option<String>,
+    },
+    /// Two subsets of the Service, as a DestinationRule defines them, by the one label of the Deployment's selector that
+    /// the Service does not select by. The copy's value of it is the Deployment's with `-hotfix`.
+    Subsets {
+        /// That of the Deployment.
+        main: String,
+        /// That of its copy.
+        hotfix: String,
+        /// The DestinationRule; `None`: it has the name of the Service.
+        rule: Option<String>,
+    },
+}
+
+impl Default for Destinations {
+    fn default() -> Self {
+        Self::Hosts { hotfix: None }
+    }
+}
+
+impl Backend for VirtualServiceTraffic {
+    fn route(&self) -> Option<RouteName<'_>> {
+        let mend = "name a VirtualService of the namespace: lower-case letters, digits and inner dashes";
+        let name = Named::object("traffic.virtual_service.name", self.name.as_deref(), mend);
+        Some(RouteName { kind: KIND, name, suffix: "" })
+    }
+
+    fn reached(&self) -> Reached<'_> {
+        match &self.destinations {
+            Destinations::Hosts { hotfix } => Reached::Two(Named::service(
+                "traffic.virtual_service.destinations.hosts.hotfix",
+                hotfix.as_deref(),
+            )),
+            Destinations::Subsets { .. } => Reached::One,
+        }
+    }
+
+    fn names(&self) -> Vec<Named<'_>> {
+        let Destinations::Subsets { main, hotfix, rule } = &self.destinations else { return Vec::new() };
+        let mend = "name a subset of a DestinationRule: lower-case letters, digits and inner dashes";
+        let subset = |field, name| Named::label(field, Some(name), mend);
+        let mend = "name a DestinationRule of the namespace: lower-case letters, digits and inner dashes";
+        vec![
+            subset("traffic.virtual_service.destinations.subsets.main", main),
+            subset("traffic.virtual_service.destinations.subsets.hotfix", hotfix),
+            Named::object("traffic.virtual_service.destinations.subsets.rule", rule.as_deref(), mend),
+        ]
+    }
+
+    fn premise(&self, service: &ObjectRef) -> Option<Box<dyn Premise>> {
+        self.subsets(service).map(|subsets| Box::new(subsets) as Box<dyn Premise>)
+    }
+
+    fn means(&self, site: &Site<'_>) -> Means {
+        let (route, reached) = (&site.names.route, self.reached());
+        let host =
+            |side| Service { namespace: route.namespace.clone(), name: site.service_of(side, &reached) };
+        Means::Route(Box::new(VirtualService {
+            namespace: route.namespace.clone(),
+            name: route.name.clone(),
+            slots: site.slots.clone(),
+            destinations: match &self.destinations {
+                Destinations::Hosts { .. } => {
+                    Recipients::Hosts { main: host(Side::Main), hotfix: host(Side::Hotfix) }
+                }
+                Destinations::Subsets { main, hotfix, .. } => {
+                    let (main, hotfix) = (main.clone(), hotfix.clone());
+                    Recipients::Subsets { of: host(Side::Main), main, hotfix }
+                }
+            },
+            routes: if self.routes.is_empty() { Routes::Every } else { Routes::Named(self.routes.clone()) },
+            testers: self.testers.clone(),
+        }))
+    }
+}
 
 /// A VirtualService that splits the traffic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,25 +131,9 @@ pub(crate) struct VirtualService {
     pub(crate) namespace: String,
     pub(crate) name: String,
     pub(crate) slots: Slots,
-    pub(crate) destinations: Destinations,
+    pub(crate) destinations: Recipients,
     pub(crate) routes: Routes,
     pub(crate) testers: Option<Testers>,
-}
-
-/// What the slots are called in the routes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Destinations {
-    /// A Service for each slot.
-    Hosts { main: Service, hotfix: Service },
-    /// A subset of one Service for each slot.
-    Subsets { of: Service, main: String, hotfix: String },
-}
-
-/// A Service by name and namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Service {
-    pub(crate) namespace: String,
-    pub(crate) name: String,
 }
 
 /// Which routes are written.
@@ -58,24 +145,9 @@ pub(crate) enum Routes {
     Named(BTreeSet<String>),
 }
 
-impl Service {
-    /// Whether a host that an object names is this Service. A short name is of the namespace of the object.
-    pub(super) fn is_named(&self, host: &str, namespace: &str) -> bool {
-        let mut labels = host.splitn(4, '.');
-        labels.next() == Some(&self.name)
-            && labels.next().unwrap_or(namespace) == self.namespace
-            && labels.next().is_none_or(|label| label == "svc")
-    }
-}
-
 impl Route for VirtualService {
     fn object(&self) -> ObjectRef {
-        ObjectRef {
-            api_version: "networking.istio.io/v1",
-            kind: "VirtualService",
-            namespace: self.namespace.clone(),
-            name: self.name.clone(),
-        }
+        KIND.object(&self.namespace, &self.name)
     }
 
     fn split(&self) -> TrafficSplit {
@@ -106,19 +178,17 @@ impl Route for VirtualService {
 
     /// Istio writes a status only where its operator asked for it. Its analysis is advice and no verdict on the
     /// route, so it is not looked at.
-    fn uptake(&self, object: &Value) -> Uptake {
+    fn doubts(&self, object: &Value) -> Vec<Doubt> {
         let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
         let generation = object.pointer("/metadata/generation").and_then(number);
         let observed = object.pointer("/status/observedGeneration").and_then(number);
-        if observed < generation && observed.is_some() {
-            return Uptake::Pending;
-        }
         let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
-        let reconciled = conditions.into_iter().flatten().find(|condition| condition["type"] == "Reconciled");
-        match reconciled {
-            Some(condition) if condition["status"] != "True" => Uptake::Pending,
-            _ => Uptake::InForce,
-        }
+        let mut reconciled =
+            conditions.into_iter().flatten().filter(|condition| condition["type"] == "Reconciled");
+        let is_of_before = observed.is_some() && observed < generation;
+        let is_under_way = reconciled.next().is_some_and(|condition| condition["status"] != "True");
+        let pending = Doubt { uptake: Uptake::Pending, objection: None };
+        (is_of_before || is_under_way).then_some(pending).into_iter().collect()
     }
 }
 
@@ -199,7 +269,7 @@ impl VirtualService {
     }
 
     fn without_slots(&self, at: &At<'_>) -> Misfit {
-        let [main, hotfix] = Side::BOTH.map(|side| self.destination(side));
+        let [main, hotfix] = Side::BOTH.map(|side| self.destinations.name(side));
         at.misfit(format!(
             "no route has destinations {main} and {hotfix}; add both to one, the second with weight 0"
         ))
@@ -208,59 +278,15 @@ impl VirtualService {
     fn find<'a>(&self, list: &At<'a>) -> Result<Found<'a>, Misfit> {
         // Istio gives a lone destination everything, and one of several without a weight nothing.
         let unwritten = |length| if length == 1 { 100 } else { 0 };
-        shares::find(list, unwritten, |entry| self.side(entry))
+        shares::find(list, unwritten, |entry| self.destinations.side(entry, &self.namespace))
     }
 
     fn one_sided(&self, list: &At<'_>, side: Side) -> Misfit {
         list.misfit(format!(
             "sends traffic to {} and has no destination {}; add it with weight 0",
-            self.destination(side),
-            self.destination(side.other())
+            self.destinations.name(side),
+            self.destinations.name(side.other())
         ))
-    }
-
-    /// The slot to which an entry of a route sends.
-    fn side(&self, entry: &At<'_>) -> Result<Option<Side>, Misfit> {
-        let destination = entry.need("destination", "name a destination")?;
-        let host = destination.text("host")?.unwrap_or_default();
-        let subset = destination.text("subset")?;
-        match &self.destinations {
-            Destinations::Hosts { main, hotfix } => {
-                let main = self.is(host, main).then_some(Side::Main);
-                let side = main.or_else(|| self.is(host, hotfix).then_some(Side::Hotfix));
-                match (side, subset) {
-                    (Some(_), Some(subset)) => Err(destination.misfit(format!(
-                        "is a subset ({subset}) of {host}, and the slots are whole Services; \
-                         name the slots by subsets"
-                    ))),
-                    (side, _) => Ok(side),
-                }
-            }
-            Destinations::Subsets { of, .. } if !self.is(host, of) => Ok(None),
-            Destinations::Subsets { main, hotfix, .. } => match subset {
-                Some(subset) if subset == main => Ok(Some(Side::Main)),
-                Some(subset) if subset == hotfix => Ok(Some(Side::Hotfix)),
-                Some(_) => Ok(None),
-                None => Err(destination.misfit(format!(
-                    "is all of {host}, and the slots are its subsets {main} and {hotfix}; name a subset"
-                ))),
-            },
-        }
-    }
-
-    fn is(&self, host: &str, service: &Service) -> bool {
-        service.is_named(host, &self.namespace)
-    }
-
-    fn destination(&self, side: Side) -> String {
-        match (&self.destinations, side) {
-            (Destinations::Hosts { main: service, .. }, Side::Main)
-            | (Destinations::Hosts { hotfix: service, .. }, Side::Hotfix) => service.name.clone(),
-            (Destinations::Subsets { of, main: subset, .. }, Side::Main)
-            | (Destinations::Subsets { of, hotfix: subset, .. }, Side::Hotfix) => {
-                format!("{} subset {subset}", of.name)
-            }
-        }
     }
 }
 

@@ -2,10 +2,11 @@ use serde_json::json;
 
 use super::super::patched::{hosts, hotfix, json, patched};
 use super::*;
+use crate::traffic::Objections;
 
 fn subsets() -> VirtualService {
     let of = Service { namespace: "prod".to_owned(), name: "shop".to_owned() };
-    let destinations = Destinations::Subsets { of, main: "main".to_owned(), hotfix: "hotfix".to_owned() };
+    let destinations = Recipients::Subsets { of, main: "main".to_owned(), hotfix: "hotfix".to_owned() };
     VirtualService { destinations, ..hosts() }
 }
 
@@ -319,6 +320,6 @@ fn uptake_is_what_the_status_says_if_there_is_one() {
     for (status, uptake) in cases {
         let mut object = shop(90, 10);
         object["status"] = status.clone();
-        assert_eq!(hosts().uptake(&object), uptake, "{status}");
+        assert_eq!(hosts().uptake(&object, &Objections::default()), uptake, "{status}");
     }
 }

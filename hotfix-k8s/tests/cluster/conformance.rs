@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hotfix_core::model::{Artifact, ImageReference, Release, SlotName, TagName, Version};
-use hotfix_k8s::{HttpRouteTraffic, IngressTraffic, ReplicasTraffic, Traffic, VirtualServiceTraffic};
+use hotfix_k8s::{
+    HttpRouteTraffic, IngressTraffic, ReplicasTraffic, TraefikServiceTraffic, Traffic, VirtualServiceTraffic,
+};
 use hotfix_testkit::cluster::{Gateway, ReadinessGate, SuiteImages, TestCluster};
 use hotfix_testkit::conformance::deployer::{self, DeployerFixture, DeployerSite};
 use k8s_openapi::api::core::v1::Pod;
@@ -41,6 +43,7 @@ impl Shops {
         if cluster.is_own() {
             cluster.install_istio().await.expect("kinds of Istio");
             cluster.install_gateway_api().await.expect("kinds of the Gateway API");
+            cluster.install_traefik().await.expect("a kind of Traefik");
         }
         let client = cluster.client().expect("a client");
         for route in &routes {
@@ -198,4 +201,20 @@ async fn the_deployer_keeps_its_contract_by_a_canary_ingress() {
         ingress("shop-canary", "shop-hotfix", canary),
     ];
     Shops::keep_the_contract(Shops::along(Traffic::Ingress(IngressTraffic::default()), routes).await).await;
+}
+
+/// Nobody serves by it here: what holds is what is written to the API server.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deployer_keeps_its_contract_by_a_traefik_service() {
+    let route = json!({
+        "apiVersion": "traefik.io/v1alpha1",
+        "kind": "TraefikService",
+        "metadata": {"name": "shop"},
+        "spec": {"weighted": {"services": [
+            {"name": "shop", "port": 80, "weight": 1},
+            {"name": "shop-hotfix", "port": 80, "weight": 0},
+        ]}},
+    });
+    let traffic = Traffic::TraefikService(TraefikServiceTraffic::default());
+    Shops::keep_the_contract(Shops::along(traffic, vec![service("shop-hotfix"), route]).await).await;
 }

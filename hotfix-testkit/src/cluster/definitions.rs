@@ -1,4 +1,5 @@
-//! Kinds of objects that others define: those of Istio, of the Gateway API and of GitOps controllers, installed as data.
+//! Kinds of objects that others define: those of Istio, of the Gateway API, of Traefik and of GitOps controllers, installed
+//! as data.
 
 use std::io;
 
@@ -30,6 +31,10 @@ pub(super) const GATEWAY_API: &[Definition<'_>] = &[
     definition!("httproutes.gateway.networking.k8s.io", "gateway-api/httproutes.yaml"),
     definition!("referencegrants.gateway.networking.k8s.io", "gateway-api/referencegrants.yaml"),
 ];
+
+/// Without its schema.
+pub(super) const TRAEFIK: &[Definition<'_>] =
+    &[definition!("traefikservices.traefik.io", "traefik/traefikservices.yaml")];
 
 /// Without schemas: enough for what a GitOps controller is told, without the controller.
 pub(super) const GITOPS: &[Definition<'_>] = &[

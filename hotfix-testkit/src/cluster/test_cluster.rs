@@ -230,6 +230,14 @@ impl TestCluster {
         definitions::install(&self.client()?, definitions::GATEWAY_API).await
     }
 
+    /// Installs the kind of Traefik that splits traffic, TraefikService, without its schema. Again is harmless.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn install_traefik(&self) -> io::Result<()> {
+        definitions::install(&self.client()?, definitions::TRAEFIK).await
+    }
+
     /// Starts the controller of Argo Rollouts, to measure beside it. The first time builds it, which takes Go and some
     /// minutes.
     ///

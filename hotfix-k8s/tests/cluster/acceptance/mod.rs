@@ -8,6 +8,9 @@ mod broken;
 mod canary;
 mod evidence;
 mod others;
+mod preview;
+mod rolling;
+mod routes;
 mod switch;
 
 use std::time::Duration;

@@ -38,7 +38,7 @@ const WHOLE_RUN: Duration = Duration::from_secs(90);
 
 pub(crate) struct Stage {
     pub(crate) shop: Shop,
-    _gateway: Gateway,
+    pub(crate) gateway: Gateway,
     pub(crate) engine: Engine,
     pub(crate) load: Load,
     pub(crate) metrics: ToldMetrics,
@@ -76,7 +76,7 @@ impl Stage {
         let metrics = ToldMetrics::of(pod_metrics(shop.client.clone(), &shop.namespace));
         let engine = engine("first", &source, &store, &metrics, settings).deployer(shop.deployer.clone());
         let engine = engine.build().expect("a complete engine");
-        Self { shop, _gateway: gateway, engine, load, metrics, source, store }
+        Self { shop, gateway, engine, load, metrics, source, store }
     }
 
     /// An engine as another process of the same team would have it, without its deployer.

@@ -1,14 +1,16 @@
-//! What an embedder says of traffic that is shared by numbers of pods.
+//! Traffic that is shared by the numbers of pods behind one Service, see [`super::ratio`] and [`super::dial`].
 
 use std::fmt;
 use std::str::FromStr;
 
-use hotfix_core::model::{InvalidValue, Target};
+use hotfix_core::model::InvalidValue;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{InvalidConfig, OnAutoscaler, TargetConfig, invalid};
+use super::backend::{Backend, Means, Reached, RouteName, Site};
+use crate::config::{Odd, OnAutoscaler, TargetConfig};
+use crate::rights::Feature;
 
-/// A Service that selects the pods of both slots and gives each the same, so that a slot gets about its share of the
+/// The numbers of pods behind one Service, which selects the pods of both slots and gives each the same, so that a slot gets about its share of the
 /// pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -27,22 +29,34 @@ impl Default for ReplicasTraffic {
     }
 }
 
-impl TargetConfig {
+impl Backend for ReplicasTraffic {
+    fn route(&self) -> Option<RouteName<'_>> {
+        None
+    }
+
+    fn reached(&self) -> Reached<'_> {
+        Reached::Itself
+    }
+
     /// Checks what the numbers of pods rest on.
-    pub(super) fn check_replicas(
-        &self,
-        target: &Target,
-        replicas: ReplicasTraffic,
-    ) -> Result<(), InvalidConfig> {
-        if replicas.max_surge.is_zero() {
+    fn check(&self, config: &TargetConfig) -> Result<(), Odd> {
+        if self.max_surge.is_zero() {
             let mend = "allow a pod more at least: the other slot needs one before it gets traffic";
-            return Err(invalid(target, "traffic.replicas.max_surge", &replicas.max_surge.to_string(), mend));
+            return Err(("traffic.replicas.max_surge", self.max_surge.to_string(), mend));
         }
-        if self.on_autoscaler != OnAutoscaler::Refuse {
+        if config.on_autoscaler != OnAutoscaler::Refuse {
             let mend = "choose refuse: an autoscaler sets the numbers of pods that the traffic is shared by";
-            return Err(invalid(target, "on_autoscaler", &format!("{:?}", self.on_autoscaler), mend));
+            return Err(("on_autoscaler", format!("{:?}", config.on_autoscaler), mend));
         }
         Ok(())
+    }
+
+    fn features(&self) -> Vec<Feature> {
+        vec![Feature::ReplicaSets]
+    }
+
+    fn means(&self, _site: &Site<'_>) -> Means {
+        Means::Pods(*self)
     }
 }
 
