@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
+/// How long it rests between two. The API server has other tests to serve too.
+const REST: Duration = Duration::from_millis(100);
+
 /// A controller that goes by what it reads.
 pub(crate) trait Rounds: Send + Sync + 'static {
     /// Looks, and does what is to be done; `None` when the namespace is gone, as it is at the end of a test.
@@ -16,9 +19,8 @@ pub(crate) struct AtWork(AbortHandle);
 impl AtWork {
     pub(crate) fn begin(controller: impl Rounds) -> Self {
         let work = async move {
-            let mut ticks = tokio::time::interval(Duration::from_millis(20));
             while controller.round().await.is_some() {
-                ticks.tick().await;
+                tokio::time::sleep(REST).await;
             }
         };
         Self(tokio::spawn(work).abort_handle())

@@ -24,6 +24,9 @@ use serde_json::{Value, json};
 /// How long a test waits for something to come true.
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// How long a test rests before it looks again whether it has.
+const LOOK_AGAIN: Duration = Duration::from_millis(25);
+
 /// The kinds that a shop is made of.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
@@ -209,9 +212,8 @@ impl Shop {
 /// Waits until something is so.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
     let waiting = async {
-        let mut ticks = tokio::time::interval(Duration::from_millis(25));
         while !is_so().await {
-            ticks.tick().await;
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
     };
     tokio::time::timeout(LIMIT, waiting).await.unwrap_or_else(|_| panic!("in vain: {what}"));
