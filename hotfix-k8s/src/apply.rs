@@ -207,7 +207,7 @@ impl<'a> Attempt<'a> {
         };
         let layout = layout.map_err(|error| refuse(&Refused::Unreadable(error)))?;
         if self.progress < Progress::Underway {
-            layout.holds(&self.expected(&layout)).map_err(|drift| {
+            layout.holds(&self.expected(sight, &layout)).map_err(|drift| {
                 Reply::Conflict(Conflict::Drifted { expected: drift.expected, found: drift.found })
             })?;
             let after = layout.after(verb, &sight.ready_instances());
@@ -226,12 +226,13 @@ impl<'a> Attempt<'a> {
         Ok(Plan { steps, receipt: Receipt(format!("{verb} at {}", call.stamp)) })
     }
 
-    /// What the call expects. Of a slot that it empties and that is empty it expects nothing: an attempt that died came that
-    /// far, and its repetition does the rest.
-    fn expected(&self, layout: &Layout) -> Precondition {
+    /// What the call expects. Of a slot that an attempt of this call emptied before it died it expects nothing: the
+    /// repetition does the rest.
+    fn expected(&self, sight: &Sight, layout: &Layout) -> Precondition {
         let mut expected = self.precondition.clone();
         if let Verb::Retire { slot } = self.verb
             && layout.held(slot).is_none()
+            && sight.emptied_by(slot) == Some(self.call.key.as_str())
         {
             expected.holds = expected.holds.filter(|(of, _)| of != slot);
         }

@@ -10,6 +10,8 @@ pub(crate) const RELEASE: &str = "hotfix.dev/release";
 pub(crate) const LIVE: &str = "hotfix.dev/live";
 /// On a Deployment: the key of the last restore that made sure of its pods.
 pub(crate) const RESTORED: &str = "hotfix.dev/restored";
+/// On a Deployment: the key of the last retirement that emptied it.
+pub(crate) const EMPTIED: &str = "hotfix.dev/emptied";
 /// On a Deployment whose size is not its whole one: how many pods it asks for, and of how many.
 pub(crate) const REPLICAS: &str = "hotfix.dev/replicas";
 /// On a Service that selects the pods of both slots: the share of the hotfix slot that was asked for, in percent.

@@ -167,6 +167,12 @@ impl Sight {
         }
     }
 
+    /// Returns the key of the retirement that emptied a slot the last time.
+    pub(crate) fn emptied_by(&self, slot: &SlotName) -> Option<&str> {
+        let object = self.deployment(self.slots.side(slot)?)?;
+        object.value.pointer("/metadata/annotations")?.get(names::EMPTIED)?.as_str()
+    }
+
     /// Returns the slot that is live: the one that is marked, or the only one there was.
     pub(crate) fn live(&self) -> Result<Option<Side>, Unreadable> {
         let mark = self.main.value.pointer("/metadata/annotations").and_then(|all| all.get(names::LIVE));

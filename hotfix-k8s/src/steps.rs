@@ -178,7 +178,7 @@ impl<'a> Draft<'a> {
         if let Some(dial) = &self.sight.dial {
             return self.retire_by_pods(dial, side);
         }
-        let patch = self.empty(side)?;
+        let patch = [self.empty(side)?, self.emptied_by_this(side)?].concat();
         self.change(Place::Route, self.closed()?);
         self.change(Place::Slot(side), patch);
         Ok(())
@@ -189,6 +189,13 @@ impl<'a> Draft<'a> {
         let mut patch = set_at(slot, annotation(names::RELEASE), Some(names::EMPTY.into()));
         patch.extend(self.scale(side, 0)?);
         Ok(patch)
+    }
+
+    /// Says on a slot that it was emptied for this call. An attempt that dies before its key is recorded leaves a slot that
+    /// does not hold what the next one expects.
+    fn emptied_by_this(&self, side: Side) -> Result<Vec<PatchOperation>, Refused> {
+        let slot = &self.object(Place::Slot(side))?.value;
+        Ok(set_at(slot, annotation(names::EMPTIED), Some(self.key.into())))
     }
 
     fn pause(&mut self, pause: bool) -> Result<(), Refused> {

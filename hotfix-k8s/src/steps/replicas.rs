@@ -65,7 +65,7 @@ impl Draft<'_> {
     }
 
     pub(super) fn retire_by_pods(&mut self, dial: &Dial, side: Side) -> Result<(), Refused> {
-        let emptied = self.emptied(side)?;
+        let emptied = [self.emptied(side)?, self.emptied_by_this(side)?].concat();
         self.change(Place::Slot(side), emptied);
         let wanted = dial.size(side.other()).wanted();
         let size = dial.grown(side.other(), wanted);
