@@ -202,7 +202,7 @@ fn start_server(store: &str, port: u16) -> io::Result<Program> {
                 "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
                 format!("--token-auth-file={}", at("tokens.csv")),
                 "--authorization-mode=RBAC".to_owned(),
-                "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
+                "--service-cluster-ip-range=10.0.0.0/16".to_owned(),
                 "--disable-admission-plugins=ServiceAccount".to_owned(),
                 format!("--audit-policy-file={}", at("audit.json")),
                 format!("--audit-log-path={}", at("audit.log")),
