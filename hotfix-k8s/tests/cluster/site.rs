@@ -21,8 +21,9 @@ use kube::core::{ApiResource, DynamicObject, GroupVersionKind, TypeMeta};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-/// How long a test waits for something to come true.
-const LIMIT: Duration = Duration::from_secs(20);
+/// How long a test waits for something to come true. Nothing takes that long but what controllers do behind the ends of a
+/// hundred other tests.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// How long a test rests before it looks again whether it has.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
