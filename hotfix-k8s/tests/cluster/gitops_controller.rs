@@ -202,13 +202,14 @@ struct Work {
 
 impl Rounds for Work {
     async fn round(&self) -> Option<()> {
-        let owner = serde_json::to_value(self.owners.get("store").await.ok()?).ok()?;
+        let owner = self.owner().await?;
         let live = Git::read(&self.workloads, &self.services).await?;
         let git = self.git.lock().expect("nobody panicked").clone();
         if owner["metadata"]["annotations"]["argocd.argoproj.io/refresh"].is_string() {
             self.compare(live == git).await;
         }
-        if live != git && self.tool.is_on(&owner) {
+        // An owner that was changed while the rest was read says nothing of what was read.
+        if live != git && self.tool.is_on(&owner) && self.owner().await? == owner {
             self.reverts.fetch_add(1, Ordering::SeqCst);
             let manager =
                 PatchParams { field_manager: Some("controller".to_owned()), ..PatchParams::default() };
@@ -221,6 +222,10 @@ impl Rounds for Work {
 }
 
 impl Work {
+    async fn owner(&self) -> Option<Value> {
+        serde_json::to_value(self.owners.get("store").await.ok()?).ok()
+    }
+
     /// What Argo CD does when it is asked to compare.
     async fn compare(&self, is_same: bool) {
         let status = if is_same { "Synced" } else { "OutOfSync" };
