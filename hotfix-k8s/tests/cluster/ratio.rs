@@ -3,6 +3,7 @@
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use hotfix_core::execute::{Cause, Outcome};
 use hotfix_core::model::{Precondition, Verb, Weights};
@@ -24,6 +25,12 @@ use super::site::{
     Kind, Shop, call, config, deployer_with, deployment, is_patch, pushed, release, slot, until,
 };
 use super::stage::{Stage, end, patient, quick, say};
+
+/// How many pods a shop begins with.
+const PODS: u16 = 3;
+
+/// How long whoever counts rests between two looks. The API server has other tests to serve too.
+const REST: Duration = Duration::from_millis(20);
 
 /// With room for two pods more, and none may be missing.
 fn strict() -> Traffic {
@@ -63,11 +70,11 @@ impl Drop for Counted {
 impl Scene {
     async fn open(traffic: Traffic) -> Self {
         let cluster = TestCluster::shared().await.expect("a cluster");
-        let shop = Shop::closed(cluster, traffic, &deployment(cluster, 3), &[]).await;
+        let shop = Shop::closed(cluster, traffic, &deployment(cluster, PODS), &[]).await;
         shop.adopt().await.expect("adopted");
         let gateway = Gateway::start(shop.client.clone(), &shop.namespace).await.expect("a gateway");
         let load = Load::start(LoadPlan::to(gateway.address(), "shop"));
-        let counted = count(&shop);
+        let counted = count(&shop).await;
         Self { shop, _gateway: gateway, load, counted, seq: 0 }
     }
 
@@ -134,24 +141,34 @@ impl Scene {
     }
 }
 
-/// Counts the ready endpoints of the shop's Service, and its pods that nobody ends, at every look.
-fn count(shop: &Shop) -> Counted {
-    let (tell, seen) = watch::channel((usize::MAX, 0));
+/// Counts the ready endpoints of the shop's Service, and its pods that nobody ends, at every look, once the Service has
+/// heard of all the pods that it begins with.
+async fn count(shop: &Shop) -> Counted {
     let slices: Api<EndpointSlice> = Api::namespaced(shop.client.clone(), &shop.namespace);
+    until("the Service has the pods", || async { ready(&slices).await == Some(PODS.into()) }).await;
+    let (tell, seen) = watch::channel((usize::MAX, 0));
     let (pods, all) = (shop.pod_api(), ListParams::default());
     let counting = tokio::spawn(async move {
         loop {
-            let (Ok(slices), Ok(pods)) = tokio::join!(slices.list(&all), pods.list(&all)) else { continue };
-            let endpoints = slices.items.iter().flat_map(|slice| &slice.endpoints).flatten();
-            let is_ready = |endpoint: &&Endpoint| {
-                endpoint.conditions.as_ref().is_some_and(|conditions| conditions.ready == Some(true))
-            };
-            let ready = endpoints.filter(is_ready).count();
-            let there = pods.items.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).count();
-            tell.send_modify(|(fewest, most)| (*fewest, *most) = ((*fewest).min(ready), (*most).max(there)));
+            if let (Some(ready), Ok(pods)) = tokio::join!(ready(&slices), pods.list(&all)) {
+                let there = pods.items.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).count();
+                tell.send_modify(|(fewest, most)| {
+                    (*fewest, *most) = ((*fewest).min(ready), (*most).max(there));
+                });
+            }
+            tokio::time::sleep(REST).await;
         }
     });
     Counted { seen, counting }
+}
+
+async fn ready(slices: &Api<EndpointSlice>) -> Option<usize> {
+    let slices = slices.list(&ListParams::default()).await.ok()?;
+    let endpoints = slices.items.iter().flat_map(|slice| &slice.endpoints).flatten();
+    let is_ready = |endpoint: &&Endpoint| {
+        endpoint.conditions.as_ref().is_some_and(|conditions| conditions.ready == Some(true))
+    };
+    Some(endpoints.filter(is_ready).count())
 }
 
 /// Three pods, two may be more, none may be missing; the canary has all three and the old side none. Verification
