@@ -14,7 +14,7 @@ use hotfix_testkit::cluster::{
     AuditEvent, Behaviour, DemoPod, Disturbance, FaultProxy, Gateway, Load, LoadPlan, Readiness, TestCluster,
 };
 use hotfix_testkit::http::Recorded;
-use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::Api;
 use kube::api::ListParams;
 use serde_json::json;
@@ -22,12 +22,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::site::{
-    Kind, Shop, call, config, deployer_with, deployment, is_patch, pushed, release, slot, until,
+    Kind, Shop, call, config, deployer_with, deployment, is_patch, pushed, ready_endpoints, release, slot,
+    until,
 };
 use super::stage::{Stage, end, patient, quick, say};
-
-/// How many pods a shop begins with.
-const PODS: u16 = 3;
 
 /// How long whoever counts rests between two looks. The API server has other tests to serve too.
 const REST: Duration = Duration::from_millis(20);
@@ -70,11 +68,11 @@ impl Drop for Counted {
 impl Scene {
     async fn open(traffic: Traffic) -> Self {
         let cluster = TestCluster::shared().await.expect("a cluster");
-        let shop = Shop::closed(cluster, traffic, &deployment(cluster, PODS), &[]).await;
+        let shop = Shop::closed(cluster, traffic, &deployment(cluster, 3), &[]).await;
         shop.adopt().await.expect("adopted");
         let gateway = Gateway::start(shop.client.clone(), &shop.namespace).await.expect("a gateway");
         let load = Load::start(LoadPlan::to(gateway.address(), "shop"));
-        let counted = count(&shop).await;
+        let counted = count(&shop);
         Self { shop, _gateway: gateway, load, counted, seq: 0 }
     }
 
@@ -141,16 +139,14 @@ impl Scene {
     }
 }
 
-/// Counts the ready endpoints of the shop's Service, and its pods that nobody ends, at every look, once the Service has
-/// heard of all the pods that it begins with.
-async fn count(shop: &Shop) -> Counted {
+/// Counts the ready endpoints of the shop's Service, and its pods that nobody ends, at every look.
+fn count(shop: &Shop) -> Counted {
     let slices: Api<EndpointSlice> = Api::namespaced(shop.client.clone(), &shop.namespace);
-    until("the Service has the pods", || async { ready(&slices).await == Some(PODS.into()) }).await;
     let (tell, seen) = watch::channel((usize::MAX, 0));
     let (pods, all) = (shop.pod_api(), ListParams::default());
     let counting = tokio::spawn(async move {
         loop {
-            if let (Some(ready), Ok(pods)) = tokio::join!(ready(&slices), pods.list(&all)) {
+            if let (Ok(ready), Ok(pods)) = tokio::join!(ready_endpoints(&slices), pods.list(&all)) {
                 let there = pods.items.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).count();
                 tell.send_modify(|(fewest, most)| {
                     (*fewest, *most) = ((*fewest).min(ready), (*most).max(there));
@@ -160,15 +156,6 @@ async fn count(shop: &Shop) -> Counted {
         }
     });
     Counted { seen, counting }
-}
-
-async fn ready(slices: &Api<EndpointSlice>) -> Option<usize> {
-    let slices = slices.list(&ListParams::default()).await.ok()?;
-    let endpoints = slices.items.iter().flat_map(|slice| &slice.endpoints).flatten();
-    let is_ready = |endpoint: &&Endpoint| {
-        endpoint.conditions.as_ref().is_some_and(|conditions| conditions.ready == Some(true))
-    };
-    Some(endpoints.filter(is_ready).count())
 }
 
 /// Three pods, two may be more, none may be missing; the canary has all three and the old side none. Verification

@@ -15,6 +15,7 @@ use hotfix_testkit::http::Recorded;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, ResourceQuota, Secret, Service};
+use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, TypeMeta};
@@ -95,9 +96,11 @@ impl Shop {
         for route in routes {
             shop.create_any(route).await;
         }
-        until("the first release is ready", || async {
+        let slices: Api<EndpointSlice> = Api::namespaced(shop.client.clone(), &shop.namespace);
+        until("the first release is ready, and its Service has heard of it", || async {
             let found = shop.read(Kind::Deployment, "shop").await;
-            found["status"]["readyReplicas"] == found["spec"]["replicas"]
+            let (ready, wanted) = (&found["status"]["readyReplicas"], &found["spec"]["replicas"]);
+            ready == wanted && ready_endpoints(&slices).await.ok().map(Value::from) == Some(wanted.clone())
         })
         .await;
         shop
@@ -208,6 +211,17 @@ impl Shop {
         })
         .await;
     }
+}
+
+/// Returns how many endpoints of the shop's Service are ready.
+pub(crate) async fn ready_endpoints(slices: &Api<EndpointSlice>) -> kube::Result<usize> {
+    let of_shop = ListParams::default().labels("kubernetes.io/service-name=shop");
+    let slices = slices.list(&of_shop).await?.items;
+    let endpoints = slices.iter().flat_map(|slice| &slice.endpoints).flatten();
+    let is_ready = |endpoint: &&Endpoint| {
+        endpoint.conditions.as_ref().is_some_and(|conditions| conditions.ready == Some(true))
+    };
+    Ok(endpoints.filter(is_ready).count())
 }
 
 /// Waits until something is so.

@@ -16,8 +16,11 @@ pub(crate) struct Form {
     /// The file with an image, and the others.
     pub(crate) files: fn(image: &str, pods: u16) -> Files,
     /// The Deployment that the files describe.
-    pub(crate) render: fn(read: &dyn Fn(&str) -> Option<String>) -> Option<Value>,
+    pub(crate) render: fn(read: Read<'_>) -> Option<Value>,
 }
+
+/// Reads a file of the repository.
+pub(crate) type Read<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Paths with what is in the files, the one that names the image first.
 pub(crate) type Files = Vec<(&'static str, String)>;

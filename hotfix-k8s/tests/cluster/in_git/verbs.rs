@@ -116,14 +116,14 @@ async fn a_tag_that_no_pod_runs_is_the_tag_that_it_was() {
 
     let other = release(shop.cluster, 3);
     let (theirs, _) = image(&other).split_once('@').expect("a digest");
-    shop.fleet.commit("Ship ours", &[(FILE, &manifest(&theirs, 0))]);
+    shop.fleet.commit("Ship ours", &[(FILE, &manifest(theirs, 0))]);
     until("it was applied", || async {
         shop.read().await.pointer("/spec/template/spec/containers/0/image") == Some(&json!(theirs))
     })
     .await;
     let reply = restore(&shop, 2, before.clone(), &[&before.release]).await;
     assert!(matches!(reply, Reply::Conflict(Conflict::Drifted { .. })), "{reply:?}");
-    assert_eq!(shop.fleet.show(FILE), manifest(&theirs, 0));
+    assert_eq!(shop.fleet.show(FILE), manifest(theirs, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
