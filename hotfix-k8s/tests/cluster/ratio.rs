@@ -336,7 +336,8 @@ async fn a_slot_that_was_left_half_retired_is_retired_by_the_next_attempt() {
     assert!(matches!(again, Reply::Applied(_)), "{again:?}");
     assert_eq!(scene.sizes().await, (3, 0));
     scene.is_plain().await;
-    scene.end(3, 5).await;
+    // Whoever keeps the endpoints may hear of the third pod a little after the Service was told to select no others.
+    scene.end(2, 5).await;
 }
 
 /// A healthy canary by the engine: 10, 50, 100 %, then home to the Deployment that the team owns.
