@@ -1,27 +1,25 @@
 //! Brings a verb about: read everything, decide, write step by step, and tell apart what a refusal means.
 
-use std::future;
-
 use hotfix_core::model::{Layout, Precondition, Target, Verb, VerbName};
 use hotfix_core::port::{Ambiguity, Call, Conflict, Receipt, Reply};
 use serde_json::Value;
-use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use crate::contents::{Changed, Claim, Contents, HASTE};
+use crate::contents::{Changed, Claim, Contents};
 use crate::deployer::KubernetesDeployer;
 use crate::error::Unusable;
 use crate::fence::{self, Note};
 use crate::hub::Follower;
 use crate::progress::{Progress, half_done, with};
 use crate::reply;
-use crate::sight::{Naming, Patience, Place, Sight};
+use crate::sight::{Naming, Place, Sight};
 use crate::snapshot::Kept;
 use crate::steps::{self, Beside, Edited, Refused, Rest, Step, Write, WriteEffect};
 use crate::sync::{self, When, Whereabouts};
-use crate::traffic::Objections;
 use crate::waiting;
 use crate::writing::{self, PLANS, Unwritten, permanent};
+
+mod look;
 
 /// One call, and how far it got.
 pub(crate) struct Attempt<'a> {
@@ -138,62 +136,6 @@ impl<'a> Attempt<'a> {
         Err(last.map_or_else(unclear, Reply::Conflict))
     }
 
-    /// Pods that a verb can do without are waited for at most three quarters of its time.
-    fn patience(&self) -> Patience {
-        let waited = self.begun.elapsed() * 4 > self.deadline.saturating_duration_since(self.begun) * 3;
-        if waited { Patience::Over } else { Patience::Left }
-    }
-
-    /// Reads in one round what the verb needs and, beside it, what its pods have read. Traffic that can move as things are
-    /// does not wait for that: a read that hangs is left for when it has moved.
-    async fn looks(&self) -> (Result<Sight, Unusable>, Option<Contents>) {
-        let (tell, told) = oneshot::channel();
-        let look = async move {
-            let begun = Instant::now();
-            let (patience, before) = (self.patience(), self.objections());
-            let sight = self.look().await.map(|sight| Sight { patience, before, ..sight });
-            if sight.as_ref().map_or(true, |sight| self.moves_first(sight)) {
-                // Nobody hears it where the contents are known by now.
-                let _ = tell.send(begun.elapsed());
-            }
-            sight
-        };
-        let late = async move {
-            match told.await {
-                Ok(took) => sleep(took.max(HASTE)).await,
-                Err(_) => future::pending().await,
-            }
-        };
-        // The target is asked for first.
-        tokio::join!(look, self.contents(late))
-    }
-
-    fn moves_first(&self, sight: &Sight) -> bool {
-        let config = self.deployer.target(self.target);
-        config.is_ok_and(|config| steps::moves_first(sight, self.call, self.verb, &config.overrides))
-    }
-
-    /// What stood against the route when the snapshot of a restore was taken.
-    fn objections(&self) -> Objections {
-        let Verb::Restore { snapshot } = self.verb else { return Objections::default() };
-        Kept::read(snapshot).ok().flatten().map(|kept| kept.objections).unwrap_or_default()
-    }
-
-    /// Reads what the verb needs. To a restore one pod that is ready tells as much as all of them.
-    async fn look(&self) -> Result<Sight, Unusable> {
-        let side = match self.verb {
-            Verb::Restore { snapshot } => self.deployer.slots.side(&snapshot.slot),
-            _ => None,
-        };
-        // Whoever has waited looks again and again.
-        let has_waited = self.followers.is_some();
-        let deployer = if has_waited { &self.deployer.waiting() } else { self.deployer };
-        match side {
-            Some(side) => deployer.sight_of_ready(self.target, side, self.deadline).await,
-            None => deployer.sight(self.target, self.deadline).await,
-        }
-    }
-
     /// Decides what to do, or why nothing is done.
     fn plan(&self, sight: &Sight, changed: Vec<Changed>) -> Result<Plan, Reply> {
         let Self { call, verb, .. } = *self;
@@ -266,22 +208,6 @@ impl<'a> Attempt<'a> {
         let whereabouts = if home { Whereabouts::Home } else { Whereabouts::Away };
         let held = self.deployer.hold_sync(self.target, self.call.stamp, whereabouts, self.deadline).await;
         held.map_err(|unheld| unheld.reply())
-    }
-
-    /// Finds out what does not hold what it held when the snapshot of a restore was taken, once.
-    async fn contents(&self, late: impl Future<Output = ()> + Send) -> Option<Contents> {
-        let Verb::Restore { snapshot } = self.verb else { return None };
-        let kept = Kept::read(snapshot).ok().flatten().filter(|_| self.contents.is_none())?;
-        Some(self.deployer.contents(self.target, &kept.hashes, self.deadline, late).await)
-    }
-
-    /// What is left of it to be put back. What is only to be said goes with the receipt.
-    fn changed(&mut self, found: Option<Contents>) -> Vec<Changed> {
-        if let Some(found) = found {
-            self.said.extend(found.said.iter().cloned());
-            self.contents = Some(found);
-        }
-        self.contents.as_ref().map(|contents| contents.changed.clone()).unwrap_or_default()
     }
 
     /// When the sync comes back after the verb, if it ends a run.

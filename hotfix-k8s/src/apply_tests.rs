@@ -20,6 +20,7 @@ use tower::service_fn;
 use super::*;
 use crate::api::Api;
 use crate::config::{Copies, Fingerprints, KubernetesConfig, TargetConfig};
+use crate::contents::HASTE;
 use crate::copies::copy_of;
 use crate::names;
 use crate::object::ObjectRef;

@@ -17,7 +17,7 @@ fn the_sync_comes_back_after_everything_else_and_before_the_key() {
     );
     let expected = [
         "route: ".to_owned(),
-        format!("shop-hotfix: {MARK} /spec/replicas"),
+        format!("shop-hotfix: {MARK} /spec/replicas {EMPTIED}"),
         format!("give sync back {when:?}"),
         "route*: ".to_owned(),
     ];

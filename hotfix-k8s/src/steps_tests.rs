@@ -188,6 +188,7 @@ fn outline_of(sight: &Sight, verb: &Verb, beside: Beside) -> Vec<String> {
 }
 
 const MARK: &str = "/metadata/annotations/hotfix.dev~1release";
+const EMPTIED: &str = "/metadata/annotations/hotfix.dev~1emptied";
 const LIVE: &str = "/metadata/annotations/hotfix.dev~1live";
 const RESTORED: &str = "/metadata/annotations/hotfix.dev~1restored";
 
@@ -222,7 +223,7 @@ fn each_verb_writes_the_anchor_first_and_records_its_key_last() {
         (
             Scene { selected: "shop", ..Scene::shifted() },
             Verb::Retire { slot: slot("hotfix") },
-            vec!["route: ".to_owned(), format!("shop-hotfix*: {MARK} /spec/replicas")],
+            vec!["route: ".to_owned(), format!("shop-hotfix*: {MARK} /spec/replicas {EMPTIED}")],
         ),
         (
             Scene::before(),
