@@ -214,7 +214,7 @@ impl Shop {
 }
 
 /// Returns how many endpoints of the shop's Service are ready.
-pub(crate) async fn ready_endpoints(slices: &Api<EndpointSlice>) -> kube::Result<usize> {
+async fn ready_endpoints(slices: &Api<EndpointSlice>) -> kube::Result<usize> {
     let of_shop = ListParams::default().labels("kubernetes.io/service-name=shop");
     let slices = slices.list(&of_shop).await?.items;
     let endpoints = slices.iter().flat_map(|slice| &slice.endpoints).flatten();
