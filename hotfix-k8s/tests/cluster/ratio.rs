@@ -10,7 +10,7 @@ use hotfix_core::execute::{Cause, Outcome};
 use hotfix_core::model::{Precondition, Verb, Weights};
 use hotfix_core::port::{Deployer, Reply};
 use hotfix_core::request::Strategy;
-use hotfix_k8s::{Allowance, ReplicasTraffic, TargetConfig, Traffic};
+use hotfix_k8s::{Allowance, KubernetesDeployer, ReplicasTraffic, TargetConfig, Traffic};
 use hotfix_testkit::cluster::{
     AuditEvent, Behaviour, DemoPod, Disturbance, FaultProxy, Gateway, Load, LoadPlan, Readiness, TestCluster,
 };
@@ -82,6 +82,14 @@ impl Scene {
         let call = call(&format!("k{}", self.seq), self.seq);
         let reply = self.shop.deployer.apply(&call, &self.shop.target, &verb, &Precondition::default()).await;
         assert!(matches!(reply, Reply::Applied(_)), "{verb}: {reply:?}");
+    }
+
+    /// A deployer of another process, and what that dies by.
+    async fn mortal(&self) -> (FaultProxy, KubernetesDeployer) {
+        let proxy = FaultProxy::start(&self.shop.user).await.expect("a proxy");
+        let config = TargetConfig { traffic: strict(), ..config(&self.shop.namespace) };
+        let mortal = deployer_with(config, &self.shop.target, proxy.through(&self.shop.user));
+        (proxy, mortal)
     }
 
     async fn stage(&mut self, patch: u8, replicas: u16) {
@@ -296,12 +304,7 @@ async fn release_and_replicas_that_change_together_come_to_the_right_pods() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_left_half_done_is_finished_by_the_next_attempt() {
     let mut scene = Scene::open(strict()).await;
-    let proxy = FaultProxy::start(&scene.shop.user).await.expect("a proxy");
-    let mortal = deployer_with(
-        TargetConfig { traffic: strict(), ..config(&scene.shop.namespace) },
-        &scene.shop.target,
-        proxy.through(&scene.shop.user),
-    );
+    let (proxy, mortal) = scene.mortal().await;
     let snapshot = scene.shop.deployer.snapshot(&scene.shop.target).await.expect("a snapshot");
     let shift = |percent| Verb::Shift {
         weights: Weights::split(slot("main"), slot("hotfix"), percent).expect("weights"),
@@ -338,12 +341,7 @@ async fn what_was_left_half_done_is_finished_by_the_next_attempt() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slot_that_was_left_half_retired_is_retired_by_the_next_attempt() {
     let mut scene = Scene::open(strict()).await;
-    let proxy = FaultProxy::start(&scene.shop.user).await.expect("a proxy");
-    let mortal = deployer_with(
-        TargetConfig { traffic: strict(), ..config(&scene.shop.namespace) },
-        &scene.shop.target,
-        proxy.through(&scene.shop.user),
-    );
+    let (proxy, mortal) = scene.mortal().await;
     scene.stage(2, 3).await;
     scene.shift(33).await;
     scene.shift(0).await;
