@@ -8,6 +8,7 @@ mod answers;
 mod autoscaler;
 mod conformance;
 mod contents;
+mod counted;
 mod drift;
 mod faults;
 mod fence;
