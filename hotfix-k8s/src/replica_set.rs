@@ -17,6 +17,8 @@ pub(crate) struct ReplicaSet {
     hash: String,
     /// Its template as the Deployment had it.
     template: Value,
+    /// How many pods it is to keep.
+    replicas: u32,
     /// RFC 3339 in UTC, so that the order of the texts is that of the times.
     created: String,
 }
@@ -40,9 +42,18 @@ impl ReplicaSet {
             deployment: pod::owner(metadata, "Deployment")?.to_owned(),
             hash: metadata["labels"][HASH].as_str()?.to_owned(),
             template,
+            replicas: set["spec"]["replicas"]
+                .as_u64()
+                .map_or(1, |count| count.try_into().unwrap_or(u32::MAX)),
             created: metadata["creationTimestamp"].as_str().unwrap_or_default().to_owned(),
         })
     }
+}
+
+/// How many pods of a template the controller of a Deployment has asked for by now.
+pub(crate) fn asked(sets: &[ReplicaSet], deployment: &str, hash: &str) -> u32 {
+    let of_it = sets.iter().filter(|set| set.deployment == deployment && set.hash == hash);
+    of_it.map(|set| set.replicas).sum()
 }
 
 impl Hashes {

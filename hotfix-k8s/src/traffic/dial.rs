@@ -15,7 +15,7 @@ use crate::config::ReplicasTraffic;
 use crate::names;
 use crate::object::ObjectRef;
 use crate::pod::Pod;
-use crate::replica_set::{Hashes, ReplicaSet};
+use crate::replica_set::{self, Hashes, ReplicaSet};
 use crate::sight::{Object, Patience};
 use crate::slot::{Side, Slots};
 use crate::traffic::size::Size;
@@ -24,7 +24,8 @@ use crate::traffic::size::Size;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Crew {
     pub(crate) size: Size,
-    /// Those of the template that it has now which can take traffic.
+    /// Those of the template that it has now which can take traffic, at most as many as are asked for, by the
+    /// Deployment and by its controller so far: the others are about to be ended.
     pub(crate) ready: u32,
     /// Those of that template with something wrong.
     pub(crate) ill: u32,
@@ -42,15 +43,18 @@ impl Crew {
     }
 
     /// Counts the pods of a Deployment.
-    fn read(deployment: &Value, hashes: &Hashes, pods: &[Pod]) -> Self {
+    fn read(deployment: &Value, hashes: &Hashes, sets: &[ReplicaSet], pods: &[Pod]) -> Self {
         let name = deployment["metadata"]["name"].as_str();
+        let of_set = |hash| replica_set::asked(sets, name.unwrap_or_default(), hash);
         let own = || pods.iter().filter(|pod| pod.deployment.as_deref() == name && !pod.is_going);
         let is_current = |pod: &&Pod| pod.hash.is_some() && pod.hash == hashes.current;
         let count = |pods: &mut dyn Iterator<Item = &Pod>| u32::try_from(pods.count()).unwrap_or(u32::MAX);
         let is_ill = |pod: &&Pod| !pod.is_ready && !pod.faults().is_empty();
+        let size = Size::read(deployment);
+        let lasting = size.asked.min(hashes.current.as_deref().map_or(0, of_set));
         Self {
-            size: Size::read(deployment),
-            ready: count(&mut own().filter(is_current).filter(|pod| pod.is_ready)),
+            size,
+            ready: count(&mut own().filter(is_current).filter(|pod| pod.is_ready)).min(lasting),
             ill: count(&mut own().filter(is_current).filter(is_ill)),
             older: count(&mut own().filter(|pod| !is_current(pod))),
             older_ready: count(&mut own().filter(|pod| !is_current(pod) && pod.is_ready)),
@@ -88,7 +92,7 @@ impl Dial {
         let pinned = PinnedService { object, main: hashes(Some(main)), hotfix: hashes(copy) };
         let crews = PerSide::of(|side| {
             let deployment = if side == Side::Main { Some(main) } else { copy };
-            deployment.map_or_else(Crew::default, |found| Crew::read(found, pinned.hashes(side), pods))
+            deployment.map_or_else(Crew::default, |found| Crew::read(found, pinned.hashes(side), sets, pods))
         });
         Ok(Self {
             selected: pinned.read(&service.value)?,

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::*;
 use crate::config::Allowance;
@@ -31,6 +32,35 @@ fn resize(side: Side, asked: u32, of: Option<u32>) -> Move {
 }
 
 use Side::{Hotfix, Main};
+
+/// A slot was made smaller and larger again in a moment: the pod that is too many may be ended all the same.
+#[test]
+fn pods_that_are_about_to_be_ended_are_not_counted_on() {
+    for (asked, by_controller, ready) in [(3, 3, 3), (2, 3, 2), (3, 2, 2), (0, 3, 0)] {
+        let template = json!({"metadata": {"labels": {"app": "shop"}}});
+        let deployment =
+            json!({"metadata": {"name": "shop"}, "spec": {"replicas": asked, "template": template}});
+        let mut hashed = template.clone();
+        hashed["metadata"]["labels"]["pod-template-hash"] = "aaa".into();
+        let set = json!({
+            "metadata": {"name": "shop-aaa", "labels": {"pod-template-hash": "aaa"},
+                "ownerReferences": [{"kind": "Deployment", "name": "shop", "controller": true}]},
+            "spec": {"replicas": by_controller, "template": hashed},
+        });
+        let pod = json!({
+            "metadata": {"name": "p", "labels": {"pod-template-hash": "aaa"},
+                "ownerReferences": [{"kind": "ReplicaSet", "name": "shop-aaa", "controller": true}]},
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
+        });
+        let (sets, pods) = (vec![ReplicaSet::read(&set).unwrap()], vec![Pod::read(&pod); 3]);
+        let crew = Crew::read(&deployment, &Hashes::of(&deployment, &sets), &sets, &pods);
+        assert_eq!(
+            (crew.ready, crew.present),
+            (ready, 3),
+            "{asked} asked, {by_controller} by the controller"
+        );
+    }
+}
 
 /// Three pods, a surge of two, none may be missing; the canary has three and the old side none: the old side comes to
 /// two first, and the canary stays until they are there.
