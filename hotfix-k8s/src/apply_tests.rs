@@ -5,10 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hotfix_core::memory::ManualClock;
-use hotfix_core::model::{
-    Artifact, IdempotencyKey, ImageReference, Release, SlotName, Stamp, TagName, Timestamp, Version,
-    WorkloadSnapshot,
-};
+use hotfix_core::model::{Artifact, IdempotencyKey, Release, SlotName, Stamp, Timestamp, WorkloadSnapshot};
 use hotfix_core::port::Deployer as _;
 use http::{Method, Request, Response};
 use json_patch::Patch;
@@ -22,6 +19,7 @@ use crate::api::Api;
 use crate::config::{Copies, Fingerprints, KubernetesConfig, TargetConfig};
 use crate::contents::HASTE;
 use crate::copies::copy_of;
+use crate::example::release;
 use crate::names;
 use crate::object::ObjectRef;
 use crate::release::Mark;
@@ -57,15 +55,6 @@ impl Server {
             self.patched.push((name, self.start.elapsed().as_millis()));
         }
         Some(object.clone())
-    }
-}
-
-fn release(patch: u8) -> Release {
-    let image = format!("shop/web:1.0.{patch}@sha256:{}", format!("{patch:02x}").repeat(32));
-    Release {
-        version: Version::new(1, 0, patch.into()),
-        tag: TagName::new(format!("v1.0.{patch}")).unwrap(),
-        artifact: Artifact::Image(ImageReference::new(&image).unwrap()),
     }
 }
 

@@ -15,6 +15,8 @@ mod credentials;
 mod deployer;
 mod drift;
 mod error;
+#[cfg(test)]
+mod example;
 mod facts;
 mod fence;
 mod gitops;

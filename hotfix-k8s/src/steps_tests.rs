@@ -1,10 +1,11 @@
 use std::num::NonZeroU16;
 
-use hotfix_core::model::{IdempotencyKey, ImageReference, Stamp, TagName, Version};
+use hotfix_core::model::{IdempotencyKey, Stamp};
 use serde_json::json;
 
 use super::*;
 use crate::config::TargetConfig;
+use crate::example::release;
 use crate::fence::Note;
 use crate::object::ObjectRef;
 use crate::pod::Pod;
@@ -14,15 +15,6 @@ use crate::slot::Slots;
 use crate::sync::When;
 use crate::traffic::Objections;
 use crate::traffic::backend::Means;
-
-fn release(patch: u8) -> Release {
-    let image = format!("shop/web:1.0.{patch}@sha256:{}", format!("{patch:02x}").repeat(32));
-    Release {
-        version: Version::new(1, 0, patch.into()),
-        tag: TagName::new(format!("v1.0.{patch}")).unwrap(),
-        artifact: Artifact::Image(ImageReference::new(&image).unwrap()),
-    }
-}
 
 fn deployment(app: &str, release: &Release, replicas: u16, mark: Option<&str>) -> Value {
     let Artifact::Image(image) = &release.artifact else { unreachable!("it is one") };

@@ -1,20 +1,11 @@
 use std::num::NonZeroU16;
 
-use hotfix_core::model::{ImageReference, TagName, Version};
-
 use super::*;
+use crate::example::{image_of, release};
 use crate::in_place::View;
 use crate::object::ObjectRef;
 use crate::sight::Object;
 use crate::slot::Slots;
-
-fn release(patch: u8) -> Release {
-    Release {
-        version: Version::new(1, 0, patch.into()),
-        tag: TagName::new(format!("v1.0.{patch}")).unwrap(),
-        artifact: Artifact::Image(ImageReference::new(&image_of(patch)).unwrap()),
-    }
-}
 
 /// Three pods of release 1, which nobody staged.
 fn scene(kind: SetKind) -> InPlace {
@@ -47,10 +38,6 @@ fn pod(name: &str, artifact: Option<&str>, is_ready: bool) -> Pod {
     pod.artifact = artifact.map(str::to_owned);
     pod.is_ready = is_ready;
     pod
-}
-
-fn image_of(patch: u8) -> String {
-    format!("shop/web:1.0.{patch}@sha256:{}", format!("{patch:02x}").repeat(32))
 }
 
 fn label_of(patch: u8) -> String {
