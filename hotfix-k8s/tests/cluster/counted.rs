@@ -9,7 +9,7 @@ use kube::api::ListParams;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::set::is_ready;
+use super::pods::is_ready;
 use super::site::Shop;
 
 /// How long whoever counts rests between two looks. The API server has other tests to serve too.

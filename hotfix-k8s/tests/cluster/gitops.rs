@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 
 use hotfix_core::ErrorKind;
-use hotfix_core::model::{Artifact, Precondition, Release, Verb, Weights, WorkloadSnapshot};
+use hotfix_core::model::{Precondition, Release, Verb, Weights, WorkloadSnapshot};
 use hotfix_core::port::{Conflict, Deployer, Rejection, Reply};
 use hotfix_k8s::rights::{self, ServiceAccount};
 use hotfix_k8s::{KubernetesDeployer, OnGitOps, TargetConfig, WorkloadKind};
@@ -12,6 +12,7 @@ use hotfix_testkit::http::Recorded;
 use serde_json::{Value, json};
 
 use super::gitops_controller::{Controller, Tool};
+use super::pods::image;
 use super::site::{Kind, Shop, call, config, deployer_with, deployment, is_patch, release, slot, until};
 
 /// A shop that is under control, in a namespace apart from that of its owner.
@@ -107,11 +108,6 @@ pub(crate) fn shift(to: &str) -> Verb {
     Verb::Shift { weights: Weights::all(slot(to)) }
 }
 
-fn image(release: &Release) -> String {
-    let Artifact::Image(image) = &release.artifact else { unreachable!("it was pushed") };
-    image.as_str().to_owned()
-}
-
 pub(crate) fn is_pause(request: &Recorded) -> bool {
     is_patch(request, "/applications/store")
 }
@@ -152,7 +148,7 @@ async fn a_run_goes_through_and_the_sync_comes_back_when_git_names_the_release()
         let said = owned.notices().await;
         assert!(said.len() == 1 && said[0].contains("give the sync back with resume_sync"), "{said:?}");
 
-        owned.controller.commit(&image(&fix));
+        owned.controller.commit(image(&fix));
         owned.shop.deployer.resume_sync(&owned.shop.target).await.expect("given back");
         assert!(owned.controller.is_as_made().await, "{tool:?}: {}", owned.controller.owner().await);
         assert_eq!(owned.image().await, image(&fix));
@@ -166,7 +162,7 @@ async fn a_sync_that_would_take_nothing_back_comes_back_with_the_end_of_the_run(
     let owned = Owned::open(Tool::ArgoCd).await;
     let fix = release(owned.shop.test_cluster, 2);
     owned.apply(1, &stage("hotfix", &fix)).await;
-    owned.controller.commit(&image(&fix));
+    owned.controller.commit(image(&fix));
     owned.shop.until_ready("hotfix").await;
     let said = owned.go_home(&fix).await;
     assert!(said.ends_with("is given back"), "{said}");

@@ -14,7 +14,8 @@ use kube::api::PostParams;
 use super::acceptance::verdict;
 use super::gitops_controller::{Controller, Tool};
 use super::in_place::one_by_one;
-use super::set::{PODS, SetShop, cluster_for, image};
+use super::pods::image;
+use super::set::{PODS, SetShop, cluster_for};
 use super::site::{pushed, release};
 use super::stage::{end, quick};
 

@@ -8,7 +8,8 @@ use hotfix_testkit::http::Recorded;
 use serde_json::json;
 
 use super::faults::status;
-use super::set::{self, PODS, SetShop, image};
+use super::pods::image;
+use super::set::{self, PODS, SetShop};
 use super::site::{Kind, config, deployer_with, is_patch, release};
 use super::stage::{Stage, end, quick};
 

@@ -18,7 +18,8 @@ use hotfix_testkit::conformance::deployer::{self, DeployerFixture, DeployerSite}
 use serde_json::json;
 use tokio::sync::Mutex;
 
-use super::set::{PODS, SetShop, image};
+use super::pods::image;
+use super::set::{PODS, SetShop};
 use super::site::{call, is_patch, pushed, release, slot, until};
 use super::stage::{end, follow, quick, say};
 

@@ -27,6 +27,7 @@ mod lease;
 mod leased_store;
 mod log;
 mod obstacles;
+mod pods;
 mod ratio;
 mod replicas;
 mod restore;

@@ -10,7 +10,7 @@ use hotfix_core::request::{Fix, Goal, Revision, Staging, Strategy};
 use hotfix_engine::{Engine, RunHandle, SystemClock};
 use hotfix_k8s::rights;
 use hotfix_k8s::{KubernetesConfig, KubernetesDeployer, OnGitOps, TargetConfig, WorkloadKind};
-use hotfix_testkit::cluster::{Behaviour, DemoPod, NodeOptions, Readiness, TestCluster, TestNamespace};
+use hotfix_testkit::cluster::{NodeOptions, TestCluster, TestNamespace};
 use k8s_openapi::api::apps::v1::{DaemonSet, StatefulSet};
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
@@ -19,6 +19,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
+use super::pods::{self, image, is_ready, runs};
 use super::site::{deployment, release, service, until};
 use super::stage::{pod_metrics, repository, request};
 
@@ -116,10 +117,8 @@ impl SetShop {
         let image = image(release);
         let (mut count, mut ready) = (0, 0);
         for pod in self.pods().await.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
-            let runs =
-                pod.spec.as_ref().is_some_and(|spec| spec.containers[0].image.as_deref() == Some(image));
-            count += u16::from(runs);
-            ready += u16::from(runs && is_ready(pod));
+            count += u16::from(runs(pod, image));
+            ready += u16::from(runs(pod, image) && is_ready(pod));
         }
         (count, ready)
     }
@@ -132,12 +131,11 @@ impl SetShop {
 
     /// Has the readiness probes of all pods fail that a slot has now.
     pub(crate) async fn fail(&self, slot: &SlotName) {
-        let unready = Behaviour { readiness: Readiness::Never, ..Behaviour::default() };
-        for pod in self.pods().await.iter().filter(|pod| slot_of(pod) == slot.as_str()) {
-            if let Some(demo) = DemoPod::of(pod) {
-                demo.behave(&unready).await.expect("it listens");
-            }
-        }
+        pods::fail(|| async {
+            let all = self.pods().await;
+            all.into_iter().filter(|pod| slot_of(pod) == slot.as_str()).collect()
+        })
+        .await;
     }
 
     /// An engine with git and journal in memory, and a plan for a release that fixes 1.0.1.
@@ -169,16 +167,6 @@ impl SetShop {
         };
         engine.start(*plan).await.expect("a free target")
     }
-}
-
-pub(crate) fn image(release: &Release) -> &str {
-    let Artifact::Image(image) = &release.artifact else { unreachable!("it was pushed") };
-    image.as_str()
-}
-
-pub(crate) fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 fn slot_of(pod: &Pod) -> &str {

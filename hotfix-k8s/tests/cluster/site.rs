@@ -10,7 +10,7 @@ use hotfix_core::model::{
 use hotfix_core::port::{Call, Clock, Deployer};
 use hotfix_k8s::rights;
 use hotfix_k8s::{Fingerprints, KubernetesConfig, KubernetesDeployer, TargetConfig, Traffic};
-use hotfix_testkit::cluster::{AuditEvent, Behaviour, DemoPod, Readiness, TestCluster, TestNamespace};
+use hotfix_testkit::cluster::{AuditEvent, Behaviour, TestCluster, TestNamespace};
 use hotfix_testkit::http::Recorded;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
@@ -21,6 +21,8 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, TypeMeta};
 use kube::{Api, Client};
 use serde_json::{Value, json};
+
+use super::pods;
 
 /// How long a test waits for something to come true. Nothing takes that long but what controllers do behind the ends of a
 /// hundred other tests.
@@ -170,10 +172,7 @@ impl Shop {
 
     /// Has the readiness probes of all pods fail that a slot has now.
     pub(crate) async fn fail(&self, slot: &SlotName) {
-        let unready = Behaviour { readiness: Readiness::Never, ..Behaviour::default() };
-        for pod in self.pods(app(slot)).await.iter().filter_map(DemoPod::of) {
-            pod.behave(&unready).await.expect("it listens");
-        }
+        pods::fail(|| self.pods(app(slot))).await;
     }
 
     /// Returns every accepted patch of the deployer, in the order of the server's log.

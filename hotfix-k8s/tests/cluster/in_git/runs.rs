@@ -14,9 +14,10 @@ use hotfix_core::request::Strategy;
 use hotfix_testkit::cluster::{Behaviour, Gateway, Load, LoadPlan, Readiness};
 use tokio::sync::Notify;
 
+use super::super::pods::image;
 use super::super::site::{pushed, release, slot};
 use super::super::stage::{end, quick, say};
-use super::shop::{FILE, GitShop, PODS, image, manifest};
+use super::shop::{FILE, GitShop, PODS, manifest};
 
 /// What a run stages is a candidate until it is proven.
 const PUT: &str = "Put v1.0.2-rc.1 on production/shop";

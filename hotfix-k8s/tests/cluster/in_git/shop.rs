@@ -12,13 +12,14 @@ use hotfix_core::request::{Fix, Goal, Revision, Staging, Strategy};
 use hotfix_engine::{Engine, EngineError, SystemClock};
 use hotfix_k8s::rights::{self, ServiceAccount};
 use hotfix_k8s::{InGit, KubernetesConfig, KubernetesDeployer, OnGitOps, TargetConfig};
-use hotfix_testkit::cluster::{Behaviour, DemoPod, PodMetrics, Readiness, TestCluster, TestNamespace};
+use hotfix_testkit::cluster::{PodMetrics, TestCluster, TestNamespace};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
+use super::super::pods::{self, image, is_ready, runs};
 use super::super::site::{call, release, service, slot, until};
 use super::super::stage::{LOOK, repository, request};
 use super::applier::{Applier, From};
@@ -165,11 +166,8 @@ impl GitShop {
     pub(crate) async fn until_running_image(&self, image: &str, pods: u16) {
         until("all pods run it", || async {
             let all = self.pods().await;
-            let runs = |pod: &&Pod| {
-                let spec = pod.spec.as_ref().expect("a spec");
-                spec.containers[0].image.as_deref() == Some(image) && is_ready(pod)
-            };
-            all.len() == usize::from(pods) && all.iter().filter(runs).count() == usize::from(pods)
+            let serves = |pod: &&Pod| runs(pod, image) && is_ready(pod);
+            all.len() == usize::from(pods) && all.iter().filter(serves).count() == usize::from(pods)
         })
         .await;
     }
@@ -178,13 +176,11 @@ impl GitShop {
     pub(crate) async fn fail(&self, name: &SlotName) {
         let workload = self.deployer.observe(&self.target).await.expect("a workload");
         let release = workload.slot(name).expect("it is held").release.clone();
-        let unready = Behaviour { readiness: Readiness::Never, ..Behaviour::default() };
-        for pod in self.pods().await {
-            let spec = pod.spec.as_ref().expect("a spec");
-            if spec.containers[0].image.as_deref() == Some(image(&release)) {
-                DemoPod::of(&pod).expect("it runs").behave(&unready).await.expect("it listens");
-            }
-        }
+        pods::fail(|| async {
+            let all = self.pods().await;
+            all.into_iter().filter(|pod| runs(pod, image(&release))).collect()
+        })
+        .await;
     }
 
     /// What a verb came to.
@@ -260,16 +256,6 @@ pub(crate) fn stage(release: &Release) -> Verb {
 
 pub(crate) fn shift(to: &str) -> Verb {
     Verb::Shift { weights: Weights::all(slot(to)) }
-}
-
-pub(crate) fn image(release: &Release) -> &str {
-    let Artifact::Image(image) = &release.artifact else { unreachable!("it was pushed") };
-    image.as_str()
-}
-
-fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 fn deployer(

@@ -6,8 +6,9 @@ use hotfix_core::port::{Conflict, Deployer, Rejection, Reply};
 use hotfix_k8s::{KubernetesConfig, KubernetesDeployer};
 use serde_json::json;
 
+use super::super::pods::image;
 use super::super::site::{call, pushed, release, slot, until};
-use super::shop::{FILE, GitShop, PODS, image, manifest, shift, stage};
+use super::shop::{FILE, GitShop, PODS, manifest, shift, stage};
 
 async fn snapshot(shop: &GitShop) -> WorkloadSnapshot {
     shop.deployer.snapshot(&shop.target).await.expect("a snapshot")
