@@ -133,6 +133,19 @@ async fn events_that_are_repeated_or_older_than_others_are_not_told_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_events_that_all_come_twice_nothing_is_told_twice() {
+    let behind = Behind::open().await;
+    behind.proxy.every(is_watch, Disturbance::RepeatLines);
+    let mut watch = behind.deployer.watch(&behind.shop.target).await.expect("a watch");
+    assert!(matches!(behind.stage(&call("stage", 1)).await, Reply::Applied(_)));
+    instances(&mut watch, (1, 1)).await;
+    behind.retire().await;
+    let told = told(&mut watch, Duration::from_secs(20)).await;
+    let again = WorkloadChange::Instances { slot: slot("hotfix"), replicas: 1, ready: 1 };
+    assert!(!told.contains(&again) && told.windows(2).all(|pair| pair[0] != pair[1]), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_watch_of_which_only_bookmarks_come_goes_on_where_they_say() {
     let (behind, mut watch) = Behind::watched().await;
     let version = behind.pod().await["metadata"]["resourceVersion"].clone();

@@ -21,6 +21,8 @@ pub enum Disturbance {
     /// It arrives and is answered; the first line of the answer that holds this text never arrives, as an event of a watch
     /// that is lost.
     OmitLine(String),
+    /// It arrives and is answered; each line of the answer arrives twice, as events of a watch that are told again.
+    RepeatLines,
     /// It arrives and is answered; of the answer its caller gets what is left.
     DamageAnswer(Damage),
     /// It does not arrive. The connection is reset, as by a process that was killed or a firewall.

@@ -13,7 +13,8 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::{Answered, Disturbance, Shared, omission};
+use super::lines::Lines;
+use super::{Answered, Disturbance, Shared};
 use crate::http::{Answer, Cut, Recorded};
 
 /// Headers about one connection, which say nothing about the next.
@@ -39,7 +40,8 @@ pub(super) async fn serve(
             play(answer).await
         }
         Some(Disturbance::DamageAnswer(damage)) => damage.apply(send(&shared, request).await?).await,
-        Some(Disturbance::OmitLine(text)) => Ok(omission::without(send(&shared, request).await?, text)),
+        Some(Disturbance::OmitLine(text)) => Ok(Lines::Omit(Some(text)).of(send(&shared, request).await?)),
+        Some(Disturbance::RepeatLines) => Ok(Lines::Repeat.of(send(&shared, request).await?)),
         Some(Disturbance::Reset) => {
             // Where it cannot be asked for, closing is what is left.
             let _refused = connection.set_zero_linger();

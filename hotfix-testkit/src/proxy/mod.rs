@@ -8,7 +8,7 @@ mod damage;
 mod disturbance;
 mod forward;
 mod hold;
-mod omission;
+mod lines;
 mod upstream;
 
 use std::io;
