@@ -7,7 +7,7 @@ use hotfix_benches::Failure;
 use hotfix_core::model::{Artifact, ImageReference, Release, TagName, Version};
 use hotfix_k8s::TargetConfig;
 use hotfix_k8s::rights::{self, Feature};
-use hotfix_testkit::cluster::{Behaviour, TestCluster};
+use hotfix_testkit::cluster::{Behaviour, Grant, TestCluster};
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::api::PostParams;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
@@ -62,7 +62,7 @@ pub(crate) fn service(name: &str) -> Value {
     })
 }
 
-/// The least rights for some targets of a namespace and their adoption.
+/// The least rights for some targets of a namespace.
 pub(crate) fn rules(targets: &[TargetConfig]) -> Result<Vec<PolicyRule>, Failure> {
     rules_with(targets, None)
 }
@@ -73,9 +73,18 @@ pub(crate) fn rules_with(
     leases: Option<Feature>,
 ) -> Result<Vec<PolicyRule>, Failure> {
     let mut features: BTreeSet<Feature> = targets.iter().flat_map(TargetConfig::features).collect();
-    features.insert(Feature::Adoption);
     features.extend(leases);
-    Ok(serde_json::from_value(serde_json::to_value(rights::rules(&features))?)?)
+    rules_of(&features)
+}
+
+/// Lets a user adopt targets of a namespace until that is revoked.
+pub(crate) async fn may_adopt(cluster: &TestCluster, namespace: &str, user: &str) -> Result<Grant, Failure> {
+    let rules = rules_of(&[Feature::Adoption].into())?;
+    Ok(cluster.grant(namespace, user, "adoption", &rules).await?)
+}
+
+fn rules_of(features: &BTreeSet<Feature>) -> Result<Vec<PolicyRule>, Failure> {
+    Ok(serde_json::from_value(serde_json::to_value(rights::rules(features))?)?)
 }
 
 /// Pushes the image of a release by the patch number of its version.

@@ -17,6 +17,7 @@ use hotfix_testkit::cluster::{
     Behaviour, Gateway, Load, LoadPlan, LoadReport, NodeOptions, PodScrape, TestCluster, TestNamespace,
 };
 use hotfix_testkit::monitoring::RealPrometheus;
+use k8s_openapi::api::rbac::v1::PolicyRule;
 use tempfile::TempDir;
 
 use crate::missing;
@@ -95,15 +96,16 @@ impl Site {
             traffic: routes.traffic(),
             ..TargetConfig::default()
         };
-        let mut features = config.features();
-        features.insert(Feature::Adoption);
-        let rules = serde_json::from_value::<Vec<_>>(serde_json::to_value(rights::rules(&features))?)?;
-        let user = cluster.user(&namespace, USER, &rules).await?;
+        let user = cluster.user(&namespace, USER, &rules(&config.features())?).await?;
         let targets =
             KubernetesConfig { targets: [(target.clone(), config)].into(), ..KubernetesConfig::default() };
         let deployer = KubernetesDeployer::connect(targets, user, Arc::new(SystemClock))?;
         until_ready(&deployer, &target).await?;
+        // To make the copy takes rights that no run takes: they are given back.
+        let more = rules(&[Feature::Adoption].into())?;
+        let grant = cluster.grant(&namespace, USER, "adoption", &more).await?;
         deployer.adopt(&target).await?;
+        grant.revoke().await?;
 
         let home = tempfile::tempdir()?;
         let repository = Repository::create(home.path(), &[("shop.txt", "2.1.0\n")])?;
@@ -262,4 +264,9 @@ async fn until_ready(deployer: &KubernetesDeployer, target: &Target) -> Result<(
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     Err("the first release does not become ready".into())
+}
+
+/// The least rights for some features.
+fn rules(features: &BTreeSet<Feature>) -> Result<Vec<PolicyRule>, Failure> {
+    Ok(serde_json::from_value(serde_json::to_value(rights::rules(features))?)?)
 }

@@ -3,7 +3,6 @@
 
 mod acceptance;
 mod adopt;
-mod adoption;
 mod answers;
 mod autoscaler;
 mod conformance;

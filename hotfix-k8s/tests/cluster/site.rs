@@ -1,5 +1,6 @@
 //! A shop in a namespace of its own: a Deployment whose pods are real processes, and a Service.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -8,8 +9,10 @@ use hotfix_core::model::{
     Artifact, IdempotencyKey, ImageReference, Release, SlotName, Stamp, TagName, Target, Timestamp, Version,
 };
 use hotfix_core::port::{Call, Clock, Deployer};
-use hotfix_k8s::rights;
-use hotfix_k8s::{Fingerprints, KubernetesConfig, KubernetesDeployer, TargetConfig, Traffic};
+use hotfix_k8s::rights::{self, Feature};
+use hotfix_k8s::{
+    Fingerprints, KubernetesConfig, KubernetesDeployer, KubernetesError, TargetConfig, Traffic,
+};
 use hotfix_testkit::cluster::{AuditEvent, Behaviour, TestCluster, TestNamespace};
 use hotfix_testkit::http::Recorded;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -27,6 +30,9 @@ use super::pods;
 /// How long a test waits for something to come true. Nothing takes that long but what controllers do behind the ends of a
 /// hundred other tests.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// Who the deployer is to the server.
+const USER: &str = "hotfix";
 
 /// How long a test rests before it looks again whether it has.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
@@ -90,7 +96,7 @@ impl Shop {
         let client = cluster.client().expect("a client");
         let target: Target = "production/shop".parse().expect("a target");
         let config = change(config(&namespace));
-        let user = cluster.user(&namespace, "hotfix", &rules(&config)).await.expect("a user");
+        let user = cluster.user(&namespace, USER, &rules(&config.features())).await.expect("a user");
         let deployer = deployer_with(config, &target, user.clone());
         let shop = Self { test_cluster, namespace, client, user, target, deployer };
         shop.create(Kind::Deployment, deployment).await;
@@ -106,6 +112,16 @@ impl Shop {
         })
         .await;
         shop
+    }
+
+    /// Adopts the target as its user. The right to make a copy cannot be narrowed to a name: the user has it meanwhile, and
+    /// not before or after.
+    pub(crate) async fn adopt(&self) -> Result<(), KubernetesError> {
+        let more = rules(&[Feature::Adoption].into());
+        let grant = self.test_cluster.grant(&self.namespace, USER, "adoption", &more).await.expect("granted");
+        let adopted = self.deployer.adopt(&self.target).await;
+        grant.revoke().await.expect("revoked");
+        adopted
     }
 
     pub(crate) fn api(&self, kind: Kind) -> Api<DynamicObject> {
@@ -280,9 +296,9 @@ pub(crate) fn config(namespace: &str) -> TargetConfig {
     }
 }
 
-/// The least rights for everything but adoption.
-fn rules(config: &TargetConfig) -> Vec<PolicyRule> {
-    let rules = serde_json::to_value(rights::rules(&config.features())).expect("JSON");
+/// The least rights for some features.
+fn rules(features: &BTreeSet<Feature>) -> Vec<PolicyRule> {
+    let rules = serde_json::to_value(rights::rules(features)).expect("JSON");
     serde_json::from_value(rules).expect("rules")
 }
 

@@ -22,15 +22,11 @@ pub(super) async fn create(
     let client = Client::try_from(admin.clone())?;
     let done = PostParams::default();
     let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
-    let account = ServiceAccount { metadata: metadata.clone(), ..ServiceAccount::default() };
+    let account = ServiceAccount { metadata, ..ServiceAccount::default() };
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
     accounts.create(&done, &account).await?;
 
-    let role = Role { metadata: metadata.clone(), rules: Some(rules.to_vec()) };
-    Api::<Role>::namespaced(client.clone(), namespace).create(&done, &role).await?;
-    let binding = binding(namespace, name, metadata);
-    Api::<RoleBinding>::namespaced(client, namespace).create(&done, &binding).await?;
-
+    bind(&client, namespace, name, name, rules).await?;
     let spec = TokenRequestSpec { expiration_seconds: Some(HOURS * 3600), ..TokenRequestSpec::default() };
     let request = TokenRequest { spec: Some(spec), ..TokenRequest::default() };
     let granted = accounts.create_token_request(name, &done, &request).await?;
@@ -41,14 +37,27 @@ pub(super) async fn create(
     Ok(config)
 }
 
-fn binding(namespace: &str, name: &str, metadata: ObjectMeta) -> RoleBinding {
+/// Makes a Role of these rules, and binds the service account to it.
+pub(super) async fn bind(
+    client: &Client,
+    namespace: &str,
+    account: &str,
+    role: &str,
+    rules: &[PolicyRule],
+) -> Result<(), kube::Error> {
+    let (done, metadata) =
+        (PostParams::default(), ObjectMeta { name: Some(role.to_owned()), ..ObjectMeta::default() });
     let subject = Subject {
         kind: "ServiceAccount".to_owned(),
-        name: name.to_owned(),
+        name: account.to_owned(),
         namespace: Some(namespace.to_owned()),
         ..Subject::default()
     };
     let role_ref =
-        RoleRef { api_group: Some(GROUP.to_owned()), kind: "Role".to_owned(), name: name.to_owned() };
-    RoleBinding { metadata, role_ref, subjects: Some(vec![subject]) }
+        RoleRef { api_group: Some(GROUP.to_owned()), kind: "Role".to_owned(), name: role.to_owned() };
+    let role = Role { metadata: metadata.clone(), rules: Some(rules.to_vec()) };
+    Api::namespaced(client.clone(), namespace).create(&done, &role).await?;
+    let binding = RoleBinding { metadata, role_ref, subjects: Some(vec![subject]) };
+    Api::namespaced(client.clone(), namespace).create(&done, &binding).await?;
+    Ok(())
 }

@@ -15,6 +15,7 @@ use super::audit::{self, AuditEvent};
 use super::behaviour::Behaviour;
 use super::control_plane::{self, ControlPlane};
 use super::definitions;
+use super::grant::Grant;
 use super::image::Registry;
 use super::kubeconfig;
 use super::namespace::TestNamespace;
@@ -159,6 +160,22 @@ impl TestCluster {
     /// When the server refuses, as for a name that is taken.
     pub async fn user(&self, namespace: &str, name: &str, rules: &[PolicyRule]) -> io::Result<Config> {
         access::create(&self.config, namespace, name, rules).await.map_err(io::Error::other)
+    }
+
+    /// Lets a user of the namespace do more than its own Role says, until that is revoked: what somebody takes on for one
+    /// deed, and gives back. Returns when the server allows it.
+    ///
+    /// # Errors
+    /// When the server refuses, as while a grant of the same name is not revoked; `TimedOut` when it does not come to
+    /// allow it.
+    pub async fn grant(
+        &self,
+        namespace: &str,
+        user: &str,
+        name: &str,
+        rules: &[PolicyRule],
+    ) -> io::Result<Grant> {
+        Grant::make(self.client()?, namespace, user, name, rules).await
     }
 
     /// Pushes an image, named with its version as in `demo/shop:1.4.2`, whose service behaves like that wherever a pod

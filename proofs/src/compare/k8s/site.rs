@@ -104,7 +104,9 @@ impl Site {
             shop::create(&site.client, &site.namespace, split).await?;
         }
         site.until(Workload::is_healthy).await?;
+        let grant = shop::may_adopt(cluster, &site.namespace, USER).await?;
         site.deployer.adopt(&site.target).await?;
+        grant.revoke().await?;
         Ok(site)
     }
 

@@ -220,7 +220,9 @@ impl Shop {
                 .then_some(())
         })
         .await?;
+        let grant = shop::may_adopt(cluster, &namespace, USERS[0]).await.map_err(text)?;
         deployer.adopt(&target).await.map_err(|error| error.to_string())?;
+        grant.revoke().await.map_err(io)?;
         let proxy = FaultProxy::start(&user).await.map_err(io)?;
         cluster.write_kubeconfig(&proxy.through(&user), &home.below(KUBECONFIG)).map_err(io)?;
         let destination = Destination { targets, images: images.patches.clone(), strategy: way.strategy };
