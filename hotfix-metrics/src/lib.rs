@@ -10,8 +10,8 @@ pub use alert::{
     AlertRule, Alerting, Alertmanager, AlertmanagerConfig, AlertsConfig, ReleaseWatch, RuleGroup,
 };
 pub use probe::{
-    Ask, Endpoint, EndpointEvidence, Health, HealthCheck, HealthCheckConfig, HttpAsk, Probe, ProbeConfig,
-    ProbeEvidence, ProbeFailure, ProbeFailureKind, Redirects,
+    Ask, Endpoint, EndpointEvidence, Health, HealthCheck, HealthCheckConfig, HttpAsk, Instances, Probe,
+    ProbeConfig, ProbeEvidence, ProbeFailure, ProbeFailureKind, Redirects, Resolver, SystemResolver,
 };
 pub use prometheus::{
     Answer, Bucket, Histogram, Prometheus, PrometheusConfig, Quantile, Refusal, Sample, Series,

@@ -17,7 +17,7 @@ fn target(text: &str) -> Target {
     text.parse().unwrap()
 }
 
-fn subject(slot: &str) -> CheckSubject {
+pub(crate) fn subject(slot: &str) -> CheckSubject {
     let tree = Artifact::Tree(ObjectId::new("1".repeat(40)).unwrap());
     CheckSubject { target: target("production/shop"), slot: slot.parse().unwrap(), artifact: tree.id() }
 }

@@ -6,6 +6,7 @@ mod checks;
 mod conformance;
 mod grpc;
 mod instance;
+mod instances;
 mod native;
 mod probes;
 mod refusals;

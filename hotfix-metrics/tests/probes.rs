@@ -47,6 +47,17 @@ async fn failed(answer: Answer, ask: HttpAsk) -> (ProbeFailureKind, String, Opti
 }
 
 #[tokio::test]
+async fn what_is_named_twice_is_looked_at_once() {
+    let server = ScriptedServer::start().await;
+    server.respond(Answer::status(200));
+    let once = config(server.url("/healthz"), Ask::default());
+    let twice = ProbeConfig { endpoints: [once.endpoints.clone(), once.endpoints.clone()].concat(), ..once };
+    let evidence = look(&twice).await;
+    assert_eq!((evidence.endpoints.len(), evidence.health()), (1, Health::Healthy));
+    server.verify();
+}
+
+#[tokio::test]
 async fn a_good_status_and_a_body_that_holds_what_it_must_are_health() {
     let wants = || HttpAsk { body: Some("\"ok\"".to_owned()), ..HttpAsk::default() };
     let good = Answer::status(204);

@@ -10,7 +10,7 @@ use hotfix_core::{Error, ErrorKind, Result};
 use hotfix_http::ConfigError;
 use serde::Deserialize;
 
-use super::{Endpoint, Health, Probe, ProbeConfig};
+use super::{Endpoint, Health, Probe, ProbeConfig, Resolver, SystemResolver};
 
 /// What to look at while a release is judged.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -29,6 +29,7 @@ pub struct HealthCheckConfig {
 pub struct HealthCheck {
     config: HealthCheckConfig,
     clock: Arc<dyn Clock>,
+    resolver: Arc<dyn Resolver>,
     scope: CheckScope,
     /// Kept, because connections are.
     probes: Mutex<BTreeMap<(Target, SlotName), Arc<Probe>>>,
@@ -60,7 +61,13 @@ impl HealthCheck {
             let allowed = format!("must be reached within {LONGEST_LOOK}; it takes {longest} here");
             return Err(ConfigError::Invalid { field: "probe.failure_threshold", allowed });
         }
-        Ok(Self { config, clock, scope, probes: Mutex::default() })
+        Ok(Self { config, clock, resolver: Arc::new(SystemResolver), scope, probes: Mutex::default() })
+    }
+
+    /// Has names resolved by something else than the system, as in [`Probe::resolved_by`].
+    #[must_use]
+    pub fn resolved_by(self, resolver: Arc<dyn Resolver>) -> Self {
+        Self { resolver, ..self }
     }
 
     fn probe(&self, subject: &CheckSubject) -> std::result::Result<Arc<Probe>, ConfigError> {
@@ -72,7 +79,8 @@ impl HealthCheck {
         let Target { environment, service } = &subject.target;
         let config =
             filled(&self.config.probe, environment.as_str(), service.as_str(), subject.slot.as_str());
-        let probe = Arc::new(Probe::new(&config, Arc::clone(&self.clock))?);
+        let probe = Probe::new(&config, Arc::clone(&self.clock))?;
+        let probe = Arc::new(probe.resolved_by(Arc::clone(&self.resolver)));
         probes.insert(key, Arc::clone(&probe));
         Ok(probe)
     }

@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 pub struct ProbeConfig {
     /// What it is called in evidence.
     pub name: String,
-    /// Where to look: the front door, or each instance.
+    /// Where to look. What is named twice is looked at once.
     pub endpoints: Vec<Endpoint>,
+    /// At whom to look behind each of them.
+    pub instances: Instances,
     /// How to ask.
     pub ask: Ask,
     /// How long from one look to the next.
@@ -38,6 +40,7 @@ impl Default for ProbeConfig {
         Self {
             name: "health".to_owned(),
             endpoints: Vec::new(),
+            instances: Instances::default(),
             ask: Ask::default(),
             interval: Period::from_secs(5),
             duration: Period::from_mins(5),
@@ -47,6 +50,18 @@ impl Default for ProbeConfig {
             tls: TlsConfig::default(),
         }
     }
+}
+
+/// At whom to look behind an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Instances {
+    /// Whoever answers, or the instance that the endpoint names.
+    #[default]
+    Any,
+    /// Each address that the name in the endpoint leads to, as the name of a headless Service leads to its pods. It is
+    /// asked for before each look, so new instances are looked at, and those that it no longer leads to are not.
+    Each,
 }
 
 /// Where to look.

@@ -12,7 +12,7 @@ use super::Endpoint;
 pub struct ProbeEvidence {
     /// What the probe is called.
     pub name: String,
-    /// What was seen of each endpoint.
+    /// What was seen of each endpoint; where each instance is looked at, of each that there was.
     pub endpoints: Vec<EndpointEvidence>,
 }
 
@@ -124,6 +124,25 @@ impl ProbeEvidence {
     }
 }
 
+impl ProbeEvidence {
+    /// Adds what one look saw of each endpoint. Of one that is not there any more nothing follows: the row of its failures
+    /// ends.
+    pub(super) fn add(&mut self, seen: Vec<(Endpoint, Result<Period, ProbeFailure>)>, threshold: u32) {
+        let is_there = |endpoint: &Endpoint| seen.iter().any(|(there, _)| there == endpoint);
+        for gone in self.endpoints.iter_mut().filter(|known| !is_there(&known.endpoint)) {
+            gone.in_a_row = 0;
+        }
+        for (endpoint, seen) in seen {
+            let place = self.endpoints.iter().position(|known| known.endpoint == endpoint);
+            let place = place.unwrap_or_else(|| {
+                self.endpoints.push(EndpointEvidence::new(endpoint));
+                self.endpoints.len() - 1
+            });
+            self.endpoints[place].add(seen, threshold);
+        }
+    }
+}
+
 impl EndpointEvidence {
     pub(super) const fn new(endpoint: Endpoint) -> Self {
         Self {
@@ -137,7 +156,7 @@ impl EndpointEvidence {
         }
     }
 
-    pub(super) fn add(&mut self, seen: Result<Period, ProbeFailure>, threshold: u32) {
+    fn add(&mut self, seen: Result<Period, ProbeFailure>, threshold: u32) {
         self.looks = self.looks.saturating_add(1);
         match seen {
             Ok(took) => {

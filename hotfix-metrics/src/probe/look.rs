@@ -42,6 +42,15 @@ impl Seen {
         Self { kind, cause: cause.into(), body: None }
     }
 
+    /// Says when it was, and after how long.
+    pub(super) fn failure(self, at: Timestamp, took: Period) -> ProbeFailure {
+        let body = self.body.map(|body| {
+            let text = Clean::lines(&String::from_utf8_lossy(&body));
+            text.cut(BODY_SHOWN, str::len).as_str().to_owned()
+        });
+        ProbeFailure { at, took, kind: self.kind, cause: self.cause, body }
+    }
+
     pub(super) fn with_body(self, body: &[u8]) -> Self {
         Self { body: (!body.is_empty()).then(|| body.to_vec()), ..self }
     }
@@ -85,13 +94,7 @@ impl Look {
             }
             None => Ok(()),
         });
-        seen.map(|()| took).map_err(|Seen { kind, cause, body }| {
-            let body = body.map(|body| {
-                let text = Clean::lines(&String::from_utf8_lossy(&body));
-                text.cut(BODY_SHOWN, str::len).as_str().to_owned()
-            });
-            ProbeFailure { at, took, kind, cause, body }
-        })
+        seen.map(|()| took).map_err(|seen| seen.failure(at, took))
     }
 
     async fn seen(&self) -> Result<(), Seen> {

@@ -6,6 +6,8 @@ mod evidence;
 mod grpc;
 mod http;
 mod look;
+mod place;
+mod resolve;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +18,10 @@ use hotfix_http::ConfigError;
 use tokio::time::{Instant, MissedTickBehavior};
 
 pub use check::{HealthCheck, HealthCheckConfig};
-pub use config::{Ask, Endpoint, HttpAsk, ProbeConfig, Redirects};
+pub use config::{Ask, Endpoint, HttpAsk, Instances, ProbeConfig, Redirects};
 pub use evidence::{EndpointEvidence, Health, ProbeEvidence, ProbeFailure, ProbeFailureKind};
-use look::Look;
+use place::Place;
+pub use resolve::{Resolver, SystemResolver};
 
 /// Looks at the endpoints of a service.
 ///
@@ -26,7 +29,8 @@ use look::Look;
 #[derive(Debug)]
 pub struct Probe {
     name: String,
-    looks: Vec<(Endpoint, Look)>,
+    places: Vec<Place>,
+    resolver: Arc<dyn Resolver>,
     clock: Arc<dyn Clock>,
     interval: Duration,
     duration: Duration,
@@ -49,15 +53,25 @@ impl Probe {
         if config.interval.as_millis() == 0 || config.timeout.as_millis() == 0 {
             return invalid("probe.interval", "must be longer than 0s, and so must probe.timeout");
         }
-        let look = |endpoint: &Endpoint| Ok((endpoint.clone(), Look::new(config, endpoint)?));
+        let is_first =
+            |(place, endpoint): &(usize, &Endpoint)| !config.endpoints[..*place].contains(endpoint);
+        let endpoints = config.endpoints.iter().enumerate().filter(is_first);
+        let places = endpoints.map(|(_, endpoint)| Place::new(config, endpoint));
         Ok(Self {
             name: config.name.clone(),
-            looks: config.endpoints.iter().map(look).collect::<Result<_, ConfigError>>()?,
+            places: places.collect::<Result<_, ConfigError>>()?,
+            resolver: Arc::new(SystemResolver),
             clock,
             interval: config.interval.to_duration(),
             duration: config.duration.to_duration(),
             threshold: config.failure_threshold,
         })
+    }
+
+    /// Has names resolved by something else than the system, where [`Instances::Each`] asks for that.
+    #[must_use]
+    pub fn resolved_by(self, resolver: Arc<dyn Resolver>) -> Self {
+        Self { resolver, ..self }
     }
 
     /// Looks once at each endpoint, at all of them at the same time.
@@ -106,14 +120,14 @@ impl Probe {
     }
 
     fn nothing(&self) -> ProbeEvidence {
-        let endpoints = self.looks.iter().map(|(endpoint, _)| EndpointEvidence::new(endpoint.clone()));
-        ProbeEvidence { name: self.name.clone(), endpoints: endpoints.collect() }
+        let named = self.places.iter().filter_map(Place::named);
+        let endpoints = named.map(|endpoint| EndpointEvidence::new(endpoint.clone())).collect();
+        ProbeEvidence { name: self.name.clone(), endpoints }
     }
 
     async fn add_look(&self, evidence: &mut ProbeEvidence) {
-        let seen = join_all(self.looks.iter().map(|(_, look)| look.at(self.clock.now()))).await;
-        for (endpoint, seen) in evidence.endpoints.iter_mut().zip(seen) {
-            endpoint.add(seen, self.threshold);
-        }
+        let looks = self.places.iter().map(|place| place.look(&*self.resolver, &*self.clock));
+        let seen: Vec<_> = join_all(looks).await.into_iter().flatten().collect();
+        evidence.add(seen, self.threshold);
     }
 }
