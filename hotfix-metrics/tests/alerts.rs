@@ -30,7 +30,7 @@ fn rules(traffic: &TrafficConfig) -> RuleGroup {
 }
 
 /// Runs `promtool` in a folder and returns what it says.
-fn promtool(folder: &Path, arguments: &[&str]) -> Result<String, String> {
+pub(crate) fn promtool(folder: &Path, arguments: &[&str]) -> Result<String, String> {
     #[expect(clippy::disallowed_methods, reason = "the test is about this program")]
     let output = Command::new("promtool").args(arguments).current_dir(folder).output().unwrap();
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();

@@ -6,16 +6,16 @@ use hotfix_core::model::{Period, SlotName, Target, Timestamp};
 use hotfix_http::ConfigError;
 
 use super::AlertsConfig;
-use crate::promql::{Template, Values};
-use crate::traffic::{Reading, TrafficConfig};
+use crate::promql::Values;
+use crate::traffic::{Counter, Reading, TrafficConfig};
 
 /// Writes rules about the traffic of workloads.
 #[derive(Debug, Clone)]
 pub struct Alerting {
     reading: Reading,
     config: AlertsConfig,
-    failed: Template,
-    requests: Template,
+    failed: Counter,
+    requests: Counter,
 }
 
 /// A release to watch.
@@ -127,18 +127,11 @@ impl Alerting {
 
     /// Compares with the time before the rollout began; without histograms there is nothing to compare.
     fn response_time(&self, release: &ReleaseWatch, values: &Values) -> Option<AlertRule> {
-        let histogram = self.reading.rates.latency.first()?;
-        let quantile = |range: Period, at: &str| {
-            let selector = histogram.fill(values, Some(range));
-            format!("histogram_quantile(0.95, sum by (le) (rate({selector}{at})))")
-        };
-        let (factor, before) = (self.config.slower_than, self.config.before);
-        let expr = format!(
-            "{}\n> {factor} *\n{}\nand {}",
-            quantile(NOW, ""),
-            quantile(before, &format!(" @ {}", release.since.timestamp())),
-            self.busy(values)
-        );
+        let quantile = |over: Period, moment: &str| self.reading.rates.quantile(0.95, values, over, moment);
+        let now = quantile(NOW, "")?;
+        let before = quantile(self.config.before, &format!(" @ {}", release.since.timestamp()))?;
+        let factor = self.config.slower_than;
+        let expr = format!("{now}\n> {factor} *\n{before}\nand {}", self.busy(values));
         let summary = format!("{} has become slow with {}", release.target, release.version);
         let unit = self.reading.unit;
         let description = format!(
@@ -177,13 +170,12 @@ impl Alerting {
     }
 
     fn ratio(&self, values: &Values, window: Period) -> String {
-        let rate = |template: &Template| format!("sum(rate({}))", template.fill(values, Some(window)));
+        let rate = |counter: &Counter| format!("sum({})", counter.rate(values, window));
         format!("{} / {}", rate(&self.failed), rate(&self.requests))
     }
 
     fn busy(&self, values: &Values) -> String {
-        let requests = self.requests.fill(values, Some(NOW));
-        format!("sum(rate({requests})) > {}", self.config.least_traffic)
+        format!("sum({}) > {}", self.requests.rate(values, NOW), self.config.least_traffic)
     }
 
     fn rule(

@@ -11,6 +11,7 @@ use super::answer::Answer;
 use super::api::Question;
 use super::backend::Prometheus;
 use super::failure::Failure;
+use crate::traffic::Counter;
 
 /// How the traffic of a slot looked over a time. What is not known is `None`.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,16 +56,15 @@ impl Prometheus {
     ) -> std::result::Result<TrafficReport, Failure> {
         let reading = &self.reading;
         let values = reading.values(target, std::slice::from_ref(slot), &[]);
-        let fill = |template: &crate::promql::Template| template.fill(&values, Some(over));
-        let status = reading.status_label();
-        let sum = |template| format!("sum by ({status}) (rate({}))", fill(template));
-        let histograms: Vec<_> = reading.rates.latency.iter().map(fill).collect();
+        let (status, rates) = (reading.status_label(), &reading.rates);
+        let sum = |counter: &Counter| format!("sum by ({status}) ({})", counter.rate(&values, over));
+        let bounds = rates.latency.first().map(|histogram| histogram.fill(&values, Some(over)));
         let questions = [
-            reading.rates.requests.as_ref().map(sum),
-            reading.rates.errors.as_ref().map(sum),
-            quantile(0.95, &histograms),
-            quantile(0.99, &histograms),
-            histograms.first().map(|histogram| format!("group by (le) (rate({histogram}))")),
+            rates.requests.as_ref().map(sum),
+            rates.errors.as_ref().map(sum),
+            rates.quantile(0.95, &values, over, ""),
+            rates.quantile(0.99, &values, over, ""),
+            bounds.map(|histogram| format!("group by (le) (rate({histogram}))")),
         ];
         let [requests, errors, p95, p99, bounds] = self.ask_each(questions).await?;
         let total = requests.as_deref().map(|answer| rate(answer, |_| true));
@@ -115,15 +115,6 @@ impl Prometheus {
         let mut answers = try_join_all(asked).await?.into_iter();
         Ok(std::array::from_fn(|_| answers.next().flatten()))
     }
-}
-
-/// Classic histograms are added up bucket by bucket, native ones as they are.
-fn quantile(which: f64, histograms: &[String]) -> Option<String> {
-    let each = histograms
-        .iter()
-        .map(|histogram| format!("histogram_quantile({which}, sum by (le) (rate({histogram})))"));
-    let each: Vec<_> = each.collect();
-    (!each.is_empty()).then(|| each.join(" or "))
 }
 
 /// Adds up the rates of the statuses. No series of that kind is a rate of zero.

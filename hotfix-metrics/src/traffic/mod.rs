@@ -6,9 +6,11 @@ mod counters;
 mod group;
 mod label;
 mod plan;
+mod rates;
 
 pub use config::{LabelConfig, LabelsConfig, QueriesConfig, TrafficConfig, Unit};
 pub use convention::Convention;
 pub(crate) use counters::Counters;
 pub(crate) use label::{Label, Slot};
 pub(crate) use plan::{Meaning, Part, Reading};
+pub(crate) use rates::Counter;

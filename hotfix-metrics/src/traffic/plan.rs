@@ -5,6 +5,7 @@ use hotfix_http::ConfigError;
 
 use super::convention::{Bad, Names};
 use super::label::{Label, Slot, is_label_name};
+use super::rates::{Counter, Rates};
 use super::{LabelConfig, LabelsConfig, QueriesConfig, TrafficConfig, Unit};
 use crate::prometheus::Series;
 use crate::promql::{Template, Values, quoted};
@@ -34,18 +35,6 @@ pub(crate) struct Part {
     /// With all buckets.
     pub(crate) past: Template,
     pub(crate) meaning: Meaning,
-}
-
-/// Range selectors to take rates of.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Rates {
-    pub(crate) requests: Option<Template>,
-    /// A query of its own for errors.
-    pub(crate) errors: Option<Template>,
-    /// Requests that ended in an error, where that can be selected.
-    pub(crate) failed: Option<Template>,
-    /// Histograms, classic ones first.
-    pub(crate) latency: Vec<Template>,
 }
 
 /// What the series of an answer are.
@@ -125,13 +114,20 @@ impl Reading {
             past: make(&matchers)?,
             meaning: Meaning::ByName { requests: counter.clone(), latency: latency.to_owned() },
         });
-        let rate = |metric: &str| make(&self.matchers(metric, names.fixed));
-        let latency = vec![rate(&format!("{latency}_bucket"))?, rate(latency)?];
         let (operator, status) = self.bad.matcher();
-        let failed =
-            format!("{},{}{operator}{}", self.matchers(&counter, names.fixed), self.status, quoted(status));
-        let failed = Some(make(&failed)?);
-        self.rates = Rates { requests: Some(rate(&counter)?), errors: None, failed, latency };
+        let failed = format!(",{}{operator}{}", self.status, quoted(status));
+        let select = |metric: &str, and: &str| make(&format!("{}{and}", self.matchers(metric, names.fixed)));
+        // A native histogram has no series that counts beside it.
+        let counted = |and: &str| {
+            let native = names.requests.is_none().then(|| select(latency, and)).transpose()?;
+            Ok::<_, ConfigError>(Counter { counter: select(&counter, and)?, native })
+        };
+        self.rates = Rates {
+            requests: Some(counted("")?),
+            errors: None,
+            failed: Some(counted(&failed)?),
+            latency: vec![select(&format!("{latency}_bucket"), "")?, select(latency, "")?],
+        };
         Ok(self)
     }
 
@@ -143,9 +139,10 @@ impl Reading {
             parts.push(Part { past: now.clone(), now: now.clone(), meaning: Meaning::All(role) });
             Ok(now)
         };
-        self.rates.requests = Some(add("traffic.queries.requests", requests, Role::Requests)?);
+        self.rates.requests =
+            Some(Counter::plain(add("traffic.queries.requests", requests, Role::Requests)?));
         if let Some(errors) = errors {
-            let errors = add("traffic.queries.errors", errors, Role::Errors)?;
+            let errors = Counter::plain(add("traffic.queries.errors", errors, Role::Errors)?);
             self.rates.errors = Some(errors.clone());
             self.rates.failed = Some(errors);
             // The errors are counted by their own query, so no status of a request means one.
