@@ -22,17 +22,21 @@ fn map(name: &str) -> ConfigMap {
     ConfigMap { metadata, ..ConfigMap::default() }
 }
 
+/// A rule about resources of the core group.
+fn rule(resource: &str, verbs: &[&str]) -> PolicyRule {
+    PolicyRule {
+        api_groups: Some(vec![String::new()]),
+        resources: Some(vec![resource.to_owned()]),
+        verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
+        ..PolicyRule::default()
+    }
+}
+
 #[tokio::test]
 async fn a_user_may_do_what_the_rules_say_and_the_log_says_who_did_it() {
     let cluster = TestCluster::shared().await.unwrap();
     let namespace = cluster.namespace("access").await.unwrap();
-    let rule = PolicyRule {
-        api_groups: Some(vec![String::new()]),
-        resources: Some(vec!["configmaps".to_owned()]),
-        verbs: vec!["create".to_owned()],
-        ..PolicyRule::default()
-    };
-    let config = cluster.user(&namespace, "writer", &[rule]).await.unwrap();
+    let config = cluster.user(&namespace, "writer", &[rule("configmaps", &["create"])]).await.unwrap();
     let maps: Api<ConfigMap> = Api::default_namespaced(Client::try_from(config).unwrap());
     maps.create(&PostParams::default(), &map("allowed")).await.unwrap();
     let refused = maps.get("allowed").await.unwrap_err();
@@ -48,4 +52,30 @@ async fn a_user_may_do_what_the_rules_say_and_the_log_says_who_did_it() {
     let about_it: Vec<_> = of_the_namespace.iter().filter(|event| event.user == user).collect();
     assert_eq!(about_it, own);
     assert!(of_the_namespace.iter().all(|event| event.namespace.as_deref() == Some(namespace.name())));
+}
+
+#[tokio::test]
+async fn rights_for_a_while_begin_and_end_at_the_server() {
+    let cluster = TestCluster::shared().await.unwrap();
+    let namespace = cluster.namespace("grant").await.unwrap();
+    let config = cluster.user(&namespace, "writer", &[]).await.unwrap();
+    let maps: Api<ConfigMap> = Api::default_namespaced(Client::try_from(config).unwrap());
+    let rules = [
+        rule("configmaps", &["create", "get"]),
+        rule("pods/log", &["get"]),
+        PolicyRule { resource_names: Some(vec!["web".to_owned()]), ..rule("services", &["patch"]) },
+    ];
+    let forbidden = async || match maps.get("any").await {
+        Err(kube::Error::Api(status)) => status.code == 403,
+        _ => false,
+    };
+    assert!(forbidden().await);
+    let grant = cluster.grant(&namespace, "writer", "more", &rules).await.unwrap();
+    maps.create(&PostParams::default(), &map("allowed")).await.unwrap();
+    assert!(!forbidden().await, "it is not there");
+    let twice = cluster.grant(&namespace, "writer", "more", &rules).await.unwrap_err().to_string();
+    assert!(twice.contains("\"more\" already exists"), "{twice}");
+    grant.revoke().await.unwrap();
+    assert!(forbidden().await);
+    cluster.grant(&namespace, "writer", "more", &rules).await.unwrap().revoke().await.unwrap();
 }
