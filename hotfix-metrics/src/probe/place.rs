@@ -1,5 +1,6 @@
 //! Where to look now: where an endpoint says, or at each instance that its name leads to.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +21,7 @@ pub(super) type Looked = (Endpoint, Result<Period, ProbeFailure>);
 #[derive(Debug)]
 pub(super) enum Place {
     /// It is looked at itself.
-    Named(Endpoint, Look),
+    Named(Box<(Endpoint, Look)>),
     /// Each instance is that its name leads to.
     Each(Box<Each>),
 }
@@ -38,15 +39,15 @@ pub(super) struct Each {
 impl Place {
     pub(super) fn new(config: &ProbeConfig, endpoint: &Endpoint) -> Result<Self, ConfigError> {
         match config.instances {
-            Instances::Any => Ok(Self::Named(endpoint.clone(), Look::new(config, endpoint)?)),
+            Instances::Any => Ok(Self::Named(Box::new((endpoint.clone(), Look::new(config, endpoint)?)))),
             Instances::Each => Ok(Self::Each(Box::new(Each::new(config, endpoint)?))),
         }
     }
 
     /// The endpoint, if it is looked at itself.
-    pub(super) const fn named(&self) -> Option<&Endpoint> {
+    pub(super) fn named(&self) -> Option<&Endpoint> {
         match self {
-            Self::Named(endpoint, _) => Some(endpoint),
+            Self::Named(named) => Some(&named.0),
             Self::Each(_) => None,
         }
     }
@@ -54,7 +55,7 @@ impl Place {
     /// Looks once at everything that is there now.
     pub(super) async fn look(&self, resolver: &dyn Resolver, clock: &dyn Clock) -> Vec<Looked> {
         match self {
-            Self::Named(endpoint, look) => vec![(endpoint.clone(), look.at(clock.now()).await)],
+            Self::Named(named) => vec![(named.0.clone(), named.1.at(clock.now()).await)],
             Self::Each(each) => each.look(resolver, clock).await,
         }
     }
@@ -108,11 +109,11 @@ impl Each {
         let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
         looks.retain(|address, _| addresses.contains(address));
         for address in addresses {
-            if !looks.contains_key(&address) {
+            if let Entry::Vacant(missing) = looks.entry(address) {
                 let look = self.look_at(address);
                 let look =
                     look.map_err(|error| Seen::new(ProbeFailureKind::Configuration, error.to_string()))?;
-                looks.insert(address, Arc::new(look));
+                missing.insert(Arc::new(look));
             }
         }
         Ok(looks.clone())
