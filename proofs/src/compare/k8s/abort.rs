@@ -14,7 +14,7 @@ use crate::compare::case::{Better, Case, Goal};
 use crate::compare::clock::{Stopwatch, median_millis};
 use crate::say;
 
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 24;
 
 /// How often the peer is watched that leaves the traffic where it is.
 const STUCK_ROUNDS: usize = 1;
