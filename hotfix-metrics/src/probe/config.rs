@@ -61,6 +61,9 @@ pub enum Instances {
     Any,
     /// Each address that the name in the endpoint leads to, as the name of a headless Service leads to its pods. It is
     /// asked for before each look, so new instances are looked at, and those that it no longer leads to are not.
+    ///
+    /// Who says where it leads may be late, as DNS is by the time to live of its answers: an instance that is gone fails
+    /// for so long. `interval` times `failure_threshold` should be longer.
     Each,
 }
 
