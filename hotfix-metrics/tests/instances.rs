@@ -39,7 +39,7 @@ impl Resolver for Register {
         self.asked.lock().unwrap().push((name.to_owned(), port));
         let mut says = self.says.lock().unwrap();
         let now = if says.len() > 1 { says.pop_front() } else { says.front().cloned() };
-        now.ok_or_else(|| io::Error::other("no such name"))
+        now.ok_or_else(|| io::Error::other("no such name\nby xoxb-12345678-abc"))
     }
 }
 
@@ -98,7 +98,7 @@ async fn of_an_instance_that_is_gone_nothing_follows() {
 
 #[tokio::test]
 async fn a_name_that_leads_nowhere_is_a_failure_of_its_own() {
-    for (says, why) in [(vec![], "no such name"), (vec![Vec::new()], "leads to no instance")] {
+    for (says, why) in [(vec![], "no such name by [redacted]"), (vec![Vec::new()], "leads to no instance")] {
         let register = Register::saying(says);
         let evidence = probe(&each("http://shop.test/healthz", Ask::default()), &register).settle().await;
         assert_eq!(known(&evidence), [(None, 3, 3, Health::Unhealthy)]);

@@ -42,13 +42,14 @@ impl Seen {
         Self { kind, cause: cause.into(), body: None }
     }
 
-    /// Says when it was, and after how long.
+    /// Says when it was, and after how long. Whatever the cause quotes, it is one line without secrets.
     pub(super) fn failure(self, at: Timestamp, took: Period) -> ProbeFailure {
         let body = self.body.map(|body| {
             let text = Clean::lines(&String::from_utf8_lossy(&body));
             text.cut(BODY_SHOWN, str::len).as_str().to_owned()
         });
-        ProbeFailure { at, took, kind: self.kind, cause: self.cause, body }
+        let cause = Clean::line(&self.cause).as_str().to_owned();
+        ProbeFailure { at, took, kind: self.kind, cause, body }
     }
 
     pub(super) fn with_body(self, body: &[u8]) -> Self {
