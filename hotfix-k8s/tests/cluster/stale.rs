@@ -137,12 +137,19 @@ async fn of_events_that_all_come_twice_nothing_is_told_twice() {
     let behind = Behind::open().await;
     behind.proxy.every(is_watch, Disturbance::RepeatLines);
     let mut watch = behind.deployer.watch(&behind.shop.target).await.expect("a watch");
-    assert!(matches!(behind.stage(&call("stage", 1)).await, Reply::Applied(_)));
-    instances(&mut watch, (1, 1)).await;
-    behind.retire().await;
-    let told = told(&mut watch, Duration::from_secs(20)).await;
-    let again = WorkloadChange::Instances { slot: slot("hotfix"), replicas: 1, ready: 1 };
-    assert!(!told.contains(&again) && told.windows(2).all(|pair| pair[0] != pair[1]), "{told:?}");
+    let filled_and_emptied = async {
+        assert!(matches!(behind.stage(&call("stage", 1)).await, Reply::Applied(_)));
+        until("it is ready", || async {
+            let workload = behind.shop.deployer.observe(&behind.shop.target).await.expect("a workload");
+            workload.slot(&slot("hotfix")).is_some_and(|held| held.ready == 1)
+        })
+        .await;
+        behind.retire().await;
+    };
+    let (told, ()) = tokio::join!(told(&mut watch, Duration::from_secs(40)), filled_and_emptied);
+    let ready = WorkloadChange::Instances { slot: slot("hotfix"), replicas: 1, ready: 1 };
+    assert_eq!(told.iter().filter(|change| **change == ready).count(), 1, "{told:?}");
+    assert!(told.windows(2).all(|pair| pair[0] != pair[1]), "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
