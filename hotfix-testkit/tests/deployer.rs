@@ -197,6 +197,51 @@ async fn a_narrowed_deployer_keeps_what_it_offers() {
     );
 }
 
+/// One instance of the live slot ends whenever a watch is opened.
+#[derive(Debug)]
+struct Settling(MemoryDeployer);
+
+#[async_trait]
+impl Deployer for Settling {
+    fn capabilities(&self, target: &Target) -> DeployerCapabilities {
+        self.0.capabilities(target)
+    }
+
+    async fn observe(&self, target: &Target) -> Result<Workload> {
+        self.0.observe(target).await
+    }
+
+    async fn watch(&self, target: &Target) -> Result<WorkloadWatch> {
+        let live = slot("blue");
+        let ready = self.0.observe(target).await?.slot(&live).map_or(0, |held| held.ready);
+        self.0.set_ready(target, &live, ready.saturating_sub(1));
+        self.0.watch(target).await
+    }
+
+    async fn snapshot(&self, target: &Target) -> Result<WorkloadSnapshot> {
+        self.0.snapshot(target).await
+    }
+
+    async fn apply(&self, call: &Call, target: &Target, verb: &Verb, precondition: &Precondition) -> Reply {
+        self.0.apply(call, target, verb, precondition).await
+    }
+
+    async fn seal(&self, target: &Target, stamp: Stamp) -> Seal {
+        self.0.seal(target, stamp).await
+    }
+
+    async fn probe(&self, target: &Target, key: &IdempotencyKey) -> Probe {
+        self.0.probe(target, key).await
+    }
+}
+
+#[tokio::test]
+async fn what_changes_while_a_watch_is_opened_is_held_against_nobody() {
+    let fixture = Fixture::new(MemoryDeployer::new(), |memory| Arc::new(Settling(memory)));
+    let outcome = deployer::observe::a_watch_gives_the_present_state_first(&fixture).await;
+    assert_eq!(outcome, Ok(()));
+}
+
 /// Defects that a real backend could have.
 #[derive(Debug, Clone, Copy)]
 enum Defect {
