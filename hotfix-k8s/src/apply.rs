@@ -1,4 +1,5 @@
-//! Brings a verb about: read everything, decide, write step by step, and tell apart what a refusal means.
+//! Brings a verb about: read everything, decide, write step by step, and tell apart what a refusal means. An undo that
+//! has only traffic to move at first moves it before that.
 
 use hotfix_core::model::{Layout, Precondition, Target, Verb, VerbName};
 use hotfix_core::port::{Ambiguity, Call, Conflict, Receipt, Reply};
@@ -20,6 +21,7 @@ use crate::waiting;
 use crate::writing::{self, PLANS, Unwritten, permanent};
 
 mod look;
+mod switch_back;
 
 /// One call, and how far it got.
 pub(crate) struct Attempt<'a> {
@@ -105,6 +107,7 @@ impl<'a> Attempt<'a> {
     }
 
     async fn try_run(&mut self) -> Result<Receipt, Reply> {
+        self.switch_back().await?;
         let (mut last, mut plans) = (None, 0);
         while plans < PLANS {
             let (looked, contents) = self.looks().await;
@@ -162,7 +165,7 @@ impl<'a> Attempt<'a> {
         let config = self.deployer.target(self.target);
         let config = config.map_err(|unusable| Reply::Rejected(unusable.rejection()))?;
         let sync = config.on_gitops.named().next().and_then(|_| self.sync_after(sight));
-        let beside = Beside { sync, changed };
+        let beside = Beside { sync, changed, wrote_route: self.route.is_some() };
         let steps = steps::steps(sight, call, verb, &digest, &config.overrides, beside);
         let steps = steps.map_err(|refused| refuse(&refused))?;
         Ok(Plan { steps, receipt: Receipt(format!("{verb} at {}", call.stamp)) })
@@ -272,6 +275,7 @@ impl<'a> Attempt<'a> {
                 Step::Patch(write) => {
                     let written = self.write(&write).await?;
                     if write.place == Place::Route {
+                        self.deployer.memory.wrote(self.target, sight, &written);
                         self.route = Some(written);
                     }
                     let reached = match write.effect {

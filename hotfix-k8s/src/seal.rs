@@ -49,6 +49,7 @@ impl KubernetesDeployer {
                 Seal::Unreachable { cause } => return Err(Unsealed::Unreachable(cause)),
             }
         }
+        self.memory.forget_route(target);
         let objects = self.objects(target, deadline).await?;
         let notes = Object::notes(&objects);
         let current = fence::highest(&notes);

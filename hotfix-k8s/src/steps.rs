@@ -37,9 +37,8 @@ pub(crate) fn steps(
     overrides: &Overrides,
     beside: Beside,
 ) -> Result<Vec<Step>, Refused> {
-    let Beside { sync, changed } = beside;
-    let unfenced = Unfenced::by(verb);
-    let mut draft = Draft { sight, overrides, key: call.key.as_str(), edits: Vec::new(), changed, unfenced };
+    let sync = beside.sync.clone();
+    let mut draft = Draft::of(sight, call, verb, overrides, beside);
     match verb {
         Verb::Stage { slot, release, replicas } => draft.stage(slot, release, replicas.get())?,
         Verb::Shift { weights } => draft.shift(weights)?,
@@ -66,10 +65,9 @@ pub(crate) fn repetition(
     verb: &Verb,
     (place, applied): (Place, &Applied),
 ) -> Result<Vec<Step>, Refused> {
-    let (overrides, unfenced) = (&Overrides::default(), Unfenced::by(verb));
-    let (key, changed) = (call.key.as_str(), Vec::new());
-    let edits = vec![Edit::Change(place, Vec::new())];
-    let draft = Draft { sight, overrides, key, edits, changed, unfenced };
+    let overrides = Overrides::default();
+    let mut draft = Draft::of(sight, call, verb, &overrides, Beside::default());
+    draft.edits.push(Edit::Change(place, Vec::new()));
     draft.fenced(Applied { stamp: call.stamp, ..applied.clone() })
 }
 
@@ -84,10 +82,22 @@ struct Draft<'a> {
     key: &'a str,
     edits: Vec<Edit>,
     changed: Vec<Changed>,
+    wrote_route: bool,
     unfenced: Unfenced,
 }
 
 impl<'a> Draft<'a> {
+    fn of(
+        sight: &'a Sight,
+        call: &'a Call,
+        verb: &Verb,
+        overrides: &'a Overrides,
+        Beside { changed, wrote_route, .. }: Beside,
+    ) -> Self {
+        let (key, edits, unfenced) = (call.key.as_str(), Vec::new(), Unfenced::by(verb));
+        Self { sight, overrides, key, edits, changed, wrote_route, unfenced }
+    }
+
     fn stage(&mut self, slot: &SlotName, release: &Release, replicas: u16) -> Result<(), Refused> {
         let side = self.side(slot)?;
         if let Some(dial) = &self.sight.dial {
@@ -229,7 +239,8 @@ impl<'a> Draft<'a> {
         let mut slot = self.refill(side, snapshot, template, &anew)?;
         let weights = Weights::all(snapshot.slot.clone());
         let shift = self.sight.traffic.write(&self.sight.route.value, &weights)?;
-        let leaves = !shift.is_empty() || self.sight.uptake(&self.sight.route.value) != Uptake::InForce;
+        let is_in_force = self.sight.uptake(&self.sight.route.value) == Uptake::InForce;
+        let leaves = !shift.is_empty() || self.wrote_route || !is_in_force;
         let shift = [shift, self.closed()?].concat();
         // A slot that somebody deleted is as empty as can be.
         let emptied = self.sight.deployment(other).map_or_else(|| Ok(Vec::new()), |_| self.empty(other))?;

@@ -258,8 +258,11 @@ fn a_restore_moves_the_traffic_first_where_the_slot_can_take_it_as_it_is() {
     marked["metadata"]["annotations"][names::LIVE] = "main".into();
     let marked = || Scene { main: marked.clone(), ..Scene::shifted() };
     assert_eq!(outline(marked(), &restore(1)), [&[moved], &rest[..]].concat());
-    let moved = Scene { selected: "shop", ..marked() };
-    assert_eq!(outline(moved, &restore(1)), ["route: ", &rest[1]]);
+    let moved = || Scene { selected: "shop", ..marked() };
+    assert_eq!(outline(moved(), &restore(1)), ["route: ", &rest[1]]);
+    // Just now, so that not everybody may have heard of it.
+    let beside = Beside { wrote_route: true, ..Beside::default() };
+    assert_eq!(outline_with(moved(), &restore(1), beside), ["route: ", &rest[0], &rest[1]]);
     let empty = Scene { hotfix: Scene::before().hotfix, ..marked() };
     assert_eq!(outline(empty, &restore(1)), ["route*: /spec/selector/app"]);
 }

@@ -45,7 +45,7 @@ impl Attempt<'_> {
         tokio::join!(look, self.contents(late))
     }
 
-    fn moves_first(&self, sight: &Sight) -> bool {
+    pub(super) fn moves_first(&self, sight: &Sight) -> bool {
         let config = self.deployer.target(self.target);
         config.is_ok_and(|config| steps::moves_first(sight, self.call, self.verb, &config.overrides))
     }

@@ -5,7 +5,7 @@ use hotfix_core::port::Call;
 use json_patch::PatchOperation;
 use serde_json::Value;
 
-use super::{Draft, Edit, Step, Unfenced};
+use super::{Draft, Edit, Step};
 use crate::change::{set, set_at};
 use crate::config::{Allowance, Overrides};
 use crate::contents::{Changed, Seen};
@@ -24,13 +24,14 @@ pub(crate) struct Beside {
     pub(crate) sync: Option<When>,
     /// What does not hold what the snapshot of a restore has hashes of, or may not.
     pub(crate) changed: Vec<Changed>,
+    /// Whether the same attempt has written the route before, so that whoever serves it may not have heard of it yet.
+    pub(crate) wrote_route: bool,
 }
 
 /// Whether a verb begins with moving the traffic whatever the pods have read, so that this need not be known before.
 pub(crate) fn moves_first(sight: &Sight, call: &Call, verb: &Verb, overrides: &Overrides) -> bool {
     let Verb::Restore { snapshot } = verb else { return false };
-    let (edits, changed, unfenced) = (Vec::new(), Vec::new(), Unfenced::by(verb));
-    let draft = Draft { sight, overrides, key: call.key.as_str(), edits, changed, unfenced };
+    let draft = Draft::of(sight, call, verb, overrides, Beside::default());
     // Where numbers of pods are the dial, pods of the copy that are started anew come before the traffic.
     let is_first = |side: &Side| match &sight.dial {
         None => {

@@ -5,8 +5,8 @@ use hotfix_core::model::{Precondition, Stamp, Verb, Weights, WorkloadSnapshot};
 use hotfix_core::port::{Ambiguity, Call, Conflict, Deployer, Probe, Reply, Seal, Sealed};
 use hotfix_k8s::{KubernetesDeployer, TargetConfig, Traffic};
 use hotfix_testkit::cluster::{Disturbance, FaultProxy, Happened, TestCluster};
-use kube::api::DeleteParams;
-use serde_json::Value;
+use kube::api::{DeleteParams, Patch, PatchParams, TypeMeta};
+use serde_json::{Value, json};
 
 use super::restore::{apply, shift, stage};
 use super::site::{Kind, Shop, call, config, deployer_with, is_patch, slot, until, written};
@@ -198,7 +198,7 @@ async fn of_an_undo_and_a_pause_with_one_stamp_one_gets_further() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_round_of_reads_comes_before_the_switch_back() {
+async fn what_serves_is_all_that_is_read_before_the_switch_back() {
     let scene = Scene::shifted().await;
     let seen = scene.proxy.happened().len();
     let undo = call("restore", 3);
@@ -214,14 +214,14 @@ async fn one_round_of_reads_comes_before_the_switch_back() {
     );
     let pod = scene.shop.pods("shop").await.remove(0).metadata.name.expect("a name");
     let of = |rest: &str| format!("{}/{rest}", scene.shop.namespace);
-    let expected =
-        ["deployments/shop", "deployments/shop-hotfix", &format!("pods/{pod}"), "services/shop"].map(of);
+    let expected = ["deployments/shop", &format!("pods/{pod}")].map(of);
     assert_eq!(before_the_switch(happened), expected);
 }
 
-/// A canary that is called off: its share goes with the first patch, and nothing is listed before.
+/// A canary that is called off: its share goes with the first patch, and nothing is listed before, nor is read what that
+/// patch compares.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_round_of_reads_comes_before_the_weights_go_back() {
+async fn what_serves_is_all_that_is_read_before_the_weights_go_back() {
     let scene = Scene::weighed().await;
     let seen = scene.proxy.happened().len();
     assert!(matches!(scene.restore(&call("restore", 3)).await, Reply::Applied(_)));
@@ -233,14 +233,62 @@ async fn one_round_of_reads_comes_before_the_weights_go_back() {
     assert_eq!(weights, [Some(100.into()), Some(0.into())]);
     let pod = scene.shop.pods("shop").await.remove(0).metadata.name.expect("a name");
     let of = |rest: &str| format!("{}/{rest}", scene.shop.namespace);
-    let expected = [
-        "deployments/shop",
-        "deployments/shop-hotfix",
-        &format!("pods/{pod}"),
-        "services/shop",
-        "virtualservices/shop",
-    ];
+    let expected = ["deployments/shop", &format!("pods/{pod}"), "services/shop"];
     assert_eq!(before_the_switch(happened), expected.map(of));
+}
+
+/// Somebody puts a route of his own before ours, whose weights are the same: the server refuses what was made for the
+/// places of before, and they are looked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn weights_that_are_not_where_they_were_are_looked_for() {
+    let scene = Scene::weighed().await;
+    let (api_version, kind) = ("networking.istio.io/v1".to_owned(), "VirtualService".to_owned());
+    let api = scene.shop.api_of(&TypeMeta { api_version, kind });
+    let mut routes = api.get("shop").await.expect("it exists").data["spec"]["http"].clone();
+    let ours = routes[0].clone();
+    let foreign = json!({
+        "match": [{"headers": {"tenant": {"exact": "acme"}}}],
+        "route": [
+            {"destination": {"host": "acme"}, "weight": 75},
+            {"destination": {"host": "acme-next"}, "weight": 25},
+        ],
+    });
+    routes.as_array_mut().expect("a list").insert(0, foreign.clone());
+    let edit = Patch::Merge(json!({"spec": {"http": routes}}));
+    api.patch("shop", &PatchParams::default(), &edit).await.expect("edited");
+
+    let seen = scene.proxy.happened().len();
+    let undo = call("restore", 3);
+    assert!(matches!(scene.restore(&undo).await, Reply::Applied(_)));
+    let after = api.get("shop").await.expect("it exists").data["spec"]["http"].clone();
+    let mut expected = json!([foreign, ours]);
+    (expected[1]["route"][0]["weight"], expected[1]["route"][1]["weight"]) = (100.into(), 0.into());
+    assert_eq!(after, expected);
+    assert!(matches!(scene.probe(&undo).await, Probe::Applied(_)));
+    let happened = scene.proxy.happened().split_off(seen);
+    let patches = happened.iter().filter(|it| is_patch(&it.request, "/virtualservices/shop"));
+    let moves = patches.filter_map(|it| {
+        let patch = serde_json::from_slice(&it.request.body).expect("a patch");
+        [0, 1].into_iter().find(|at| written(&patch, &format!("/spec/http/{at}/route/0/weight")).is_some())
+    });
+    assert_eq!(moves.collect::<Vec<_>>(), [0, 1], "where it was, and where it is");
+}
+
+/// Another process has moved the traffic on since: it goes back from there.
+#[tokio::test(flavor = "multi_thread")]
+async fn traffic_that_somebody_else_moved_on_goes_back_from_where_it_is() {
+    let scene = Scene::weighed().await;
+    let weights = Weights::split(slot("main"), slot("hotfix"), 50).expect("percent");
+    apply(&scene.shop, 3, &Verb::Shift { weights }).await;
+    let undo = call("restore", 4);
+    assert!(matches!(scene.restore(&undo).await, Reply::Applied(_)));
+    let workload = scene.shop.deployer.observe(&scene.shop.target).await.expect("a workload");
+    assert_eq!((workload.weights, workload.stamp), (Some(Weights::all(slot("main"))), undo.stamp));
+    assert_eq!(workload.slots[&slot("hotfix")], None);
+    // What was sealed since is not passed by what was seen before.
+    let late = call("late", 5);
+    assert_eq!(scene.seal(6).await, Seal::Sealed(Sealed { previous: undo.stamp }));
+    assert_eq!(scene.restore(&late).await, fenced(6));
 }
 
 /// The pod that was ready is gone, or is not ready any more: the others are looked at.
