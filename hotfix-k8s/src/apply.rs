@@ -35,7 +35,7 @@ pub(crate) struct Attempt<'a> {
     /// The watches of a verb that takes more than one look at the pods.
     followers: Option<[Follower; 2]>,
     progress: Progress,
-    /// The route as the server answered that it is, if it was written.
+    /// The route as the server answered that it is, if it was written or is in force.
     route: Option<Value>,
     /// What the pods read, as it was found when the verb was first planned and has not been put back since.
     contents: Option<Contents>,
@@ -304,7 +304,7 @@ impl<'a> Attempt<'a> {
         let foreign = sight.dial.is_none().then(|| sight.traffic.read(route).err()).flatten();
         let foreign = foreign.map(|misfit| format!("left as it is: {misfit}"));
         let edited = Edited::find(sight, snapshot).map(|edited| edited.to_string());
-        let stands = sight.traffic.objections(&sight.route.value).also_in(&sight.before);
+        let stands = sight.traffic.objections(route).also_in(&sight.before);
         let as_before = stands.iter().map(|objection| {
             format!("{}: {objection}, as before the run, so nobody waited for it", sight.route.reference)
         });
@@ -319,8 +319,8 @@ impl<'a> Attempt<'a> {
         }
         let now = Instant::now();
         let until = now + self.deadline.saturating_duration_since(now) / 2;
-        let waited = self.deployer.in_force(sight, &sight.route.value, until).await;
-        waited.map_err(|_| {
+        let waited = self.deployer.in_force(sight, sight.route.value.clone(), until).await;
+        waited.map(|_| ()).map_err(|_| {
             let reason =
                 format!("{} is not in force, so nobody knows where the traffic is", sight.route.reference);
             Reply::Rejected(reply::busy(reason, None))
@@ -328,14 +328,12 @@ impl<'a> Attempt<'a> {
     }
 
     /// Waits until the route is in force, after a verb that moves traffic.
-    async fn in_force(&self, sight: &Sight) -> Result<(), Reply> {
-        match self.verb.name() {
-            VerbName::Shift | VerbName::Restore => {
-                let route = self.route.as_ref().unwrap_or(&sight.route.value);
-                self.deployer.in_force(sight, route, self.deadline).await
-            }
-            _ => Ok(()),
+    async fn in_force(&mut self, sight: &Sight) -> Result<(), Reply> {
+        if matches!(self.verb.name(), VerbName::Shift | VerbName::Restore) {
+            let route = self.route.take().unwrap_or_else(|| sight.route.value.clone());
+            self.route = Some(self.deployer.in_force(sight, route, self.deadline).await?);
         }
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 //! compares it with what that answers.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hotfix_core::model::{Target, Weights};
@@ -12,22 +13,22 @@ use crate::sight::{Object, Sight};
 use crate::slot::Side;
 
 /// What was seen of the targets of a deployer.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Memory(Arc<Mutex<BTreeMap<Target, Remembered>>>);
 
 /// What was seen of a target the last time.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Remembered {
     /// The label selector of its pods. A Deployment never changes it.
     pub(crate) selector: String,
     /// Of each slot, a pod that was ready.
     pub(crate) ready: [Option<String>; 2],
-    /// The rest of it, while traffic is away from the slot that is live.
+    /// The rest of it as text, while traffic is away from the slot that is live.
     away: Option<Box<[u8]>>,
 }
 
 /// What of a target has no part in whether its main Deployment serves.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Rest {
     pub(crate) route: Value,
     pub(crate) hotfix: Option<Value>,
@@ -48,8 +49,9 @@ impl Memory {
 
     /// Takes in the route of a target as the server answered that it is.
     pub(crate) fn wrote(&self, target: &Target, sight: &Sight, route: &Value) {
+        let away = Rest::away(sight, route);
         if let Some(known) = self.lock().get_mut(target) {
-            known.away = Rest::away(sight, route);
+            known.away = away;
         }
     }
 
@@ -62,6 +64,13 @@ impl Memory {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Target, Remembered>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the objects hold may be secret.
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").field("targets", &self.lock().len()).finish_non_exhaustive()
     }
 }
 

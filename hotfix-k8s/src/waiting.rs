@@ -115,7 +115,7 @@ impl KubernetesDeployer {
             }
             sleep(pauses.next()).await;
         }
-        self.in_force(sight, &route, deadline).await
+        self.in_force(sight, route, deadline).await.map(|_| ())
     }
 
     /// Follows both slots.
@@ -186,20 +186,18 @@ impl KubernetesDeployer {
         Ok(!of_slot.into_iter().any(|pod| serving.contains(pod.name.as_str())))
     }
 
-    /// Waits until a route is in force, where its status says.
+    /// Waits until a route is in force, where its status says, and returns it with that status.
     pub(crate) async fn in_force(
         &self,
         sight: &Sight,
-        route: &Value,
+        mut route: Value,
         deadline: Instant,
-    ) -> Result<(), Reply> {
-        let mut read;
-        let mut route = route;
+    ) -> Result<Value, Reply> {
         let (waiting, mut pauses) = (self.waiting(), Pauses::begin());
         loop {
             let pause = pauses.next();
-            match sight.uptake(route) {
-                Uptake::InForce => return Ok(()),
+            match sight.uptake(&route) {
+                Uptake::InForce => return Ok(route),
                 Uptake::Refused { reason } => {
                     let answer = format!("{} was written and is refused: {reason}", sight.route.reference);
                     return Err(Reply::Ambiguous(Ambiguity::Unclear { answer }));
@@ -210,7 +208,7 @@ impl KubernetesDeployer {
                 Uptake::Pending => sleep(pause).await,
             }
             let found = waiting.fetch(&sight.route.reference, deadline).await;
-            read = match found {
+            route = match found {
                 Ok(Some(found)) => found.value,
                 Ok(None) => Value::Null,
                 Err(_) if Instant::now() >= deadline => return Err(Reply::Ambiguous(Ambiguity::Timeout)),
@@ -218,7 +216,6 @@ impl KubernetesDeployer {
                     return Err(Reply::Ambiguous(Ambiguity::Interrupted { cause: unusable.to_string() }));
                 }
             };
-            route = &read;
         }
     }
 }

@@ -22,14 +22,14 @@ impl Attempt<'_> {
     }
 
     /// Reads in one round what the verb needs and, beside it, what its pods have read. Traffic that can move as things are
-    /// does not wait for that: a read that hangs is left for when it has moved.
+    /// does not wait for that, nor does the rest when it has moved: a read that hangs is left for later.
     pub(super) async fn looks(&self) -> (Result<Sight, Unusable>, Option<Contents>) {
         let (tell, told) = oneshot::channel();
         let look = async move {
             let begun = Instant::now();
             let (patience, before) = (self.patience(), self.objections());
             let sight = self.look().await.map(|sight| Sight { patience, before, ..sight });
-            if sight.as_ref().map_or(true, |sight| self.moves_first(sight)) {
+            if sight.as_ref().map_or(true, |sight| self.route.is_some() || self.moves_first(sight)) {
                 // Nobody hears it where the contents are known by now.
                 let _ = tell.send(begun.elapsed());
             }
