@@ -119,15 +119,14 @@ impl KubernetesDeployer {
         let rest = known.rest()?;
         let pod = known.ready[Side::Main as usize].as_deref()?;
         let names = Names::of(config);
-        let apart = names.route != names.service;
-        let service = async { if apart { self.fetch(&names.service, deadline).await } else { Ok(None) } };
         let (main, service, pods) = tokio::join!(
             self.fetch(&names.main, deadline),
-            service,
+            self.fetch(&names.service, deadline),
             self.pod(&config.namespace, pod, deadline),
         );
-        let (main, route) = (main.ok()??, object(&names.route, rest.route).ok()?);
-        let (service, route) = if apart { (service.ok()??, Some(route)) } else { (route, None) };
+        let (main, service) = (main.ok()??, service.ok()??);
+        let apart = names.route != names.service;
+        let route = if apart { Some(object(&names.route, rest.route).ok()?) } else { None };
         let hotfix = rest.hotfix.and_then(|hotfix| object(&names.hotfix, hotfix).ok());
         let autoscaler = names.autoscaler.as_ref().zip(rest.autoscaler);
         let autoscaler = autoscaler.and_then(|(name, autoscaler)| object(name, autoscaler).ok());

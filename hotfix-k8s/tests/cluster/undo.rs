@@ -2,7 +2,7 @@
 //! nothing is read twice before it.
 
 use hotfix_core::model::{Precondition, Stamp, Verb, Weights, WorkloadSnapshot};
-use hotfix_core::port::{Ambiguity, Call, Conflict, Deployer, Probe, Reply, Seal, Sealed};
+use hotfix_core::port::{Ambiguity, Call, Conflict, Deployer, Probe, Rejection, Reply, Seal, Sealed};
 use hotfix_k8s::{KubernetesDeployer, TargetConfig, Traffic};
 use hotfix_testkit::cluster::{Disturbance, FaultProxy, Happened, TestCluster};
 use kube::api::{DeleteParams, Patch, PatchParams, TypeMeta};
@@ -214,7 +214,7 @@ async fn what_serves_is_all_that_is_read_before_the_switch_back() {
     );
     let pod = scene.shop.pods("shop").await.remove(0).metadata.name.expect("a name");
     let of = |rest: &str| format!("{}/{rest}", scene.shop.namespace);
-    let expected = ["deployments/shop", &format!("pods/{pod}")].map(of);
+    let expected = ["deployments/shop", &format!("pods/{pod}"), "services/shop"].map(of);
     assert_eq!(before_the_switch(happened), expected);
 }
 
@@ -272,6 +272,21 @@ async fn weights_that_are_not_where_they_were_are_looked_for() {
         [0, 1].into_iter().find(|at| written(&patch, &format!("/spec/http/{at}/route/0/weight")).is_some())
     });
     assert_eq!(moves.collect::<Vec<_>>(), [0, 1], "where it was, and where it is");
+}
+
+/// Somebody has the Service select by a label that no pod of the old release has: traffic that moved there would meet
+/// nobody, so nothing is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_does_not_reach_the_old_release_is_not_switched_to_it() {
+    let scene = Scene::shifted().await;
+    let narrowed = json!({"spec": {"selector": {"track": "next"}}});
+    scene.shop.edit(Kind::Service, "shop", &narrowed).await;
+    let seen = scene.proxy.happened().len();
+    let reply = scene.restore(&call("restore", 3)).await;
+    let Reply::Rejected(Rejection::Permanent { reason }) = &reply else { panic!("{reply:?}") };
+    assert!(reason.contains("/spec/selector/track"), "{reason}");
+    let happened = scene.proxy.happened().split_off(seen);
+    assert_eq!(happened.iter().filter(|it| it.request.method == "PATCH").count(), 0);
 }
 
 /// Another process has moved the traffic on since: it goes back from there.
